@@ -1,0 +1,131 @@
+"""The seam between what we do and where cluster state lives.
+
+Reads are references into watched state: they never block and never raise. Writes are awaited.
+`DirStore` (standalone) and the Kubernetes store implement it; nothing above knows which runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from typing import Protocol
+
+from planes.model.catalog import Catalog
+from planes.model.events import Event
+from planes.model.objects import Namespace, Pod
+from planes.model.plane import Plane
+from planes.model.result import Address
+
+IPAddress = IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class AddressOwner:
+    """Who holds an address: one interface of one sandbox, and the pod it belongs to.
+
+    `(container_id, interface)` is the identity (CNI spec: an attachment); the rest tells people.
+    """
+
+    container_id: str
+    interface: str
+    namespace: str = ""
+    pod: str = ""
+    uid: str = ""
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in the store that is ignored until it is mended: `file:line`, and why."""
+
+    where: str
+    reason: str
+
+
+class AddressBook(Protocol):
+    """Plane addresses: the one authority that hands them out, never twice."""
+
+    async def claim(
+        self,
+        plane: Plane,
+        owner: AddressOwner,
+        *,
+        wanted: Sequence[IPAddress] = (),
+        candidates: Sequence[IPAddress] = (),
+    ) -> tuple[Address, ...]:
+        """Take one address per family of the plane; with `wanted` exactly those.
+
+        With `candidates` the first free one of each family is taken. What the owner already
+        holds is given again. The answer has prefix length and gateway of the subnet, durable
+        before it is returned.
+
+        Raises:
+            Conflict: a wanted address is held by somebody else (names the holder).
+            Exhausted: no address is free.
+            BadInput: a wanted address is outside the plane.
+        """
+        ...
+
+    async def release(self, plane: str, container_id: str, interface: str) -> None:
+        """Give back what this attachment holds in the plane; nothing held is fine."""
+        ...
+
+    async def holders(self, plane: str) -> Mapping[IPAddress, AddressOwner]:
+        """Who holds what in a plane."""
+        ...
+
+
+class Store(Protocol):
+    """Planes, NADs, namespaces and pods as last seen; status, events and addresses out."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """The current snapshot; a reference read."""
+        ...
+
+    @property
+    def addresses(self) -> AddressBook:
+        """The plane addresses."""
+        ...
+
+    @property
+    def is_synced(self) -> bool:
+        """True once the first full state was read."""
+        ...
+
+    def namespace(self, name: str) -> Namespace | None:
+        """A namespace as last seen."""
+        ...
+
+    def pod(self, namespace: str, name: str) -> Pod | None:
+        """A pod as last seen."""
+        ...
+
+    async def fetch_pod(self, namespace: str, name: str) -> Pod | None:
+        """A pod as it is now: one live read, for when the watch may lag."""
+        ...
+
+    async def put_status(self, pod: Pod, status: str) -> None:
+        """Publish a pod's network-status; a pod that is gone is tolerated.
+
+        Raises:
+            Unavailable: it could not be written.
+        """
+        ...
+
+    async def drop_status(self, namespace: str, name: str) -> None:
+        """Forget a pod's network-status after DEL, where the store keeps it apart from the pod."""
+        ...
+
+    async def emit(self, event: Event) -> None:
+        """Publish an event; never raises, an event must not fail an ADD."""
+        ...
+
+    def problems(self) -> tuple[Problem, ...]:
+        """What is ignored now, and why."""
+        ...
+
+    async def run(self) -> None:
+        """Watch until cancelled; `is_synced` turns true on the way."""
+        ...

@@ -1,0 +1,1 @@
+"""Netplane's tests; `tests/house` holds the rules every file keeps."""

@@ -1,0 +1,1 @@
+"""The netplane command as a user runs it."""

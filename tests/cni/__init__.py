@@ -1,0 +1,1 @@
+"""The node runtime: verbs, journal, undo, recovery."""

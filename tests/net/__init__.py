@@ -1,0 +1,1 @@
+"""Real kernel namespaces; each test leaves the machine as it found it."""

@@ -1,0 +1,1 @@
+"""The shim binary against a real socket."""

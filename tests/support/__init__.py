@@ -1,0 +1,1 @@
+"""Fakes at our own seams and fixtures that clean up after themselves."""
