@@ -1,0 +1,62 @@
+# Netplane. `make demo` shows it, `make test` proves it; both do all their own set-up.
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CC ?= cc
+SHIM_SOURCES := $(wildcard cni/shim/*.c cni/shim/*.h)
+SHIM_CFLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -static
+
+.PHONY: help setup demo test lint format bench lock clean test-setup
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: $(VENV)/.ready build/netplane ## Make .venv (the project installed) and build/netplane (the shim)
+
+$(VENV)/.ready: pyproject.toml requirements-dev.lock scripts/system-packages
+	@scripts/system-packages run
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"setup: cannot use Python {v.major}.{v.minor}: Netplane needs 3.11 or newer; set PYTHON=")'
+	@echo "setup: making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+build/netplane: $(SHIM_SOURCES) | $(VENV)/.ready
+	@mkdir -p build
+	@$(CC) $(SHIM_CFLAGS) -o $@ cni/shim/netplane.c
+	@strip $@ 2>/dev/null || true
+	@echo "setup: built $@"
+
+demo: setup ## Pods get their planes, for real, on this machine, without Kubernetes
+	@$(BIN)/netplane demo
+
+test-setup: setup
+	@scripts/system-packages test
+
+test: test-setup ## All tests; what cannot run here is skipped with its reason
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: setup ## Style, types, layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup ## Rewrite the sources in the house style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup ## Ratios against real peers, in one run; writes build/bench.json
+	@$(BIN)/python -m tests.bench --output build/bench.json $(BENCH_ARGS)
+
+lock: ## Write the requirement locks anew (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --group dev pyproject.toml -o requirements-dev.lock
+
+clean: ## Remove what the targets made
+	rm -rf build $(VENV)
