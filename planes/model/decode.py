@@ -1,0 +1,205 @@
+"""Bytes from outside become JSON values here, and JSON values become typed members.
+
+Any input gives a value or exactly one `BadInput` with CNI code 6. Numbers keep their value: an
+integer beyond 64 bits stays an integer. Members are looked up as Go's encoding/json does, which
+the peers' configurations rely on: exact name first, then ignoring case; null counts as absent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from planes.model.errors import BadInput, CniCode, JsonObject
+
+# A 64-bit integer has at most 20 digits, one beyond 64 bits at least 19: only a text with such a
+# run can hold a number that orjson would turn into a float.
+_DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
+_LONG_NUMBER = b"0" * 19
+_MAX_BYTES = 8 << 20  # the daemon's body limit; nothing we read is larger
+
+
+def loads(data: bytes | str, what: str) -> Any:
+    """Read one JSON value.
+
+    Args:
+        data: UTF-8 text without byte order mark.
+        what: names the input in the error, e.g. `the network configuration`.
+
+    Raises:
+        BadInput: code 6; not JSON, nested too deep, too large, or a number that no double holds.
+    """
+    if len(data) > _MAX_BYTES:
+        raise _unreadable(what, f"it is larger than {_MAX_BYTES >> 20} MiB")
+    try:
+        value = orjson.loads(data)
+        raw = data.encode() if isinstance(data, str) else data
+        if _LONG_NUMBER in raw.translate(_DIGITS_TO_ZERO):
+            value = json.loads(raw.decode())
+    except orjson.JSONDecodeError as error:
+        raise _unreadable(what, _cause(error)) from error
+    except RecursionError as error:
+        raise _unreadable(what, "it is nested too deep") from error
+    except ValueError as error:
+        raise _unreadable(what, "it holds a number of too many digits") from error
+    return value
+
+
+def loads_object(data: bytes | str, what: str) -> JsonObject:
+    """Read one JSON object.
+
+    Raises:
+        BadInput: code 6; see `loads`, or the value is no object.
+    """
+    value = loads(data, what)
+    if not isinstance(value, dict):
+        raise _unreadable(what, f"it must be an object, not {kind_of(value)}")
+    return value
+
+
+def kind_of(value: object) -> str:
+    """Name a JSON value's type as people say it."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case str():
+            return "a string"
+        case int() | float():
+            return "a number"
+        case list():
+            return "a list"
+        case _:
+            return "an object"
+
+
+class Fields:
+    """The members of one JSON object, each read as the type the reader expects.
+
+    Every getter raises `BadInput` (code 6, naming the member's path) for a value of another type.
+    """
+
+    __slots__ = ("_folded", "_obj", "_path", "_what")
+
+    def __init__(self, obj: Mapping[str, Any], what: str, path: str = "") -> None:
+        self._obj = obj
+        self._what = what
+        self._path = path
+        self._folded: dict[str, Any] | None = None
+
+    def raw(self, key: str) -> Any:
+        """Give the member as it is, None where absent or null."""
+        value = self._obj.get(key)
+        if value is not None:
+            return value
+        if self._folded is None:
+            self._folded = {
+                folded: member
+                for name, member in self._obj.items()
+                # Go folds one letter to one letter, never "ß" to "ss".
+                if member is not None and len(folded := name.casefold()) == len(name)
+            }
+        return self._folded.get(key.casefold())
+
+    def has(self, key: str) -> bool:
+        """Tell whether the member is there and not null."""
+        return self.raw(key) is not None
+
+    def string(self, key: str, default: str = "") -> str:
+        """Give a string member."""
+        value = self.raw(key)
+        if value is None:
+            return default
+        if not isinstance(value, str):
+            raise self.wrong(key, "a string", value)
+        return value
+
+    def integer(self, key: str, default: int = 0) -> int:
+        """Give an integer member of at most 64 bits."""
+        value = self.optional_integer(key)
+        return default if value is None else value
+
+    def optional_integer(self, key: str) -> int | None:
+        """Give an integer member of at most 64 bits, None where absent."""
+        value = self.raw(key)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.wrong(key, "an integer", value)
+        if not -(1 << 63) <= value < 1 << 64:
+            raise self.bad(key, "must fit in 64 bits")
+        return value
+
+    def boolean(self, key: str, default: bool = False) -> bool:
+        """Give a boolean member."""
+        value = self.raw(key)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise self.wrong(key, "a boolean", value)
+        return value
+
+    def strings(self, key: str) -> tuple[str, ...]:
+        """Give a list of strings, empty where absent."""
+        value = self._list(key)
+        for index, element in enumerate(value):
+            if not isinstance(element, str):
+                raise self.wrong(f"{key}[{index}]", "a string", element)
+        return tuple(value)
+
+    def object(self, key: str) -> JsonObject | None:
+        """Give an object member, None where absent."""
+        value = self.raw(key)
+        if value is not None and not isinstance(value, dict):
+            raise self.wrong(key, "an object", value)
+        return value
+
+    def objects(self, key: str) -> list[JsonObject]:
+        """Give a list of objects, empty where absent."""
+        value = self._list(key)
+        for index, element in enumerate(value):
+            if not isinstance(element, dict):
+                raise self.wrong(f"{key}[{index}]", "an object", element)
+        return value
+
+    def child(self, key: str) -> Fields | None:
+        """Give an object member's own fields, None where absent."""
+        value = self.object(key)
+        return None if value is None else Fields(value, self._what, f"{self._path}{key}.")
+
+    def children(self, key: str) -> list[Fields]:
+        """Give the fields of each object in a list, empty where absent."""
+        return [
+            Fields(element, self._what, f"{self._path}{key}[{index}].")
+            for index, element in enumerate(self.objects(key))
+        ]
+
+    def wrong(self, key: str, expected: str, value: Any) -> BadInput:
+        """Make the error for a member of another type."""
+        return self.bad(key, f"must be {expected}, not {kind_of(value)}")
+
+    def bad(self, key: str, reason: str) -> BadInput:
+        """Make the error for a member that cannot be understood; `reason` starts with a verb."""
+        return _unreadable(self._what, f"{self._path}{key} {reason}")
+
+    def _list(self, key: str) -> list[Any]:
+        value = self.raw(key)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise self.wrong(key, "a list", value)
+        return value
+
+
+def _cause(error: orjson.JSONDecodeError) -> str:
+    # orjson's wording for its depth limit, at a few hundred levels
+    reason = "nested too deep" if "allocate" in error.msg else error.msg
+    return f"{reason} (line {error.lineno}, column {error.colno})"
+
+
+def _unreadable(what: str, cause: str) -> BadInput:
+    return BadInput(f"cannot read {what}: {cause}", code=CniCode.DECODE)

@@ -1,0 +1,61 @@
+"""The DNS member that results, netconfs and network-status share (spec 1.1.0 §5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from planes.model.decode import Fields
+from planes.model.errors import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Dns:
+    """Resolver settings of an attachment.
+
+    Attributes:
+        nameservers: addresses, most wanted first.
+        domain: the local domain for short names.
+        search: domains to search, most wanted first.
+        options: passed to the resolver as they are.
+    """
+
+    nameservers: tuple[str, ...] = ()
+    domain: str = ""
+    search: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.nameservers or self.domain or self.search or self.options)
+
+    def to_json(self) -> JsonObject:
+        """Give the JSON form, without empty members."""
+        obj: JsonObject = {}
+        if self.nameservers:
+            obj["nameservers"] = list(self.nameservers)
+        if self.domain:
+            obj["domain"] = self.domain
+        if self.search:
+            obj["search"] = list(self.search)
+        if self.options:
+            obj["options"] = list(self.options)
+        return obj
+
+
+NO_DNS: Final = Dns()
+
+
+def parse_dns(fields: Fields | None) -> Dns:
+    """Read the JSON form; None means no settings.
+
+    Raises:
+        BadInput: code 6.
+    """
+    if fields is None:
+        return NO_DNS
+    return Dns(
+        nameservers=fields.strings("nameservers"),
+        domain=fields.string("domain"),
+        search=fields.strings("search"),
+        options=fields.strings("options"),
+    )

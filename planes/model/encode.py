@@ -1,0 +1,74 @@
+"""JSON values become bytes here: the same value always gives the same bytes.
+
+`dumps` is compact with sorted keys, as Go writes a map. `pretty` keeps the order of members and
+is laid out as Go's MarshalIndent with four spaces, HTML characters escaped, which is what CNI
+plugins and network-status print and what people and their tools compare with.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+from planes.model.errors import BadInput, CniCode
+
+_GO_ESCAPES = (
+    (b"<", b"\\u003c"),
+    (b">", b"\\u003e"),
+    (b"&", b"\\u0026"),
+    ("\u2028".encode(), b"\\u2028"),
+    ("\u2029".encode(), b"\\u2029"),
+)
+_DONE = b"\x01"  # stands for a newline whose line is indented already; JSON text never holds it
+
+
+def dumps(value: Any, what: str) -> bytes:
+    """Write a value compactly, keys sorted; integers of any size are kept.
+
+    Raises:
+        BadInput: code 6; the value is nested too deep.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        # beyond orjson's 64 bits or 254 levels
+        return _slow(value, what, indent=None)
+
+
+def pretty(value: Any, what: str, *, sort_keys: bool = False) -> bytes:
+    """Write a value with four spaces of indent and Go's escapes, without final newline.
+
+    Raises:
+        BadInput: code 6; the value is nested too deep.
+    """
+    option = orjson.OPT_INDENT_2 | (orjson.OPT_SORT_KEYS if sort_keys else 0)
+    try:
+        text = _widen(orjson.dumps(value, option=option))
+    except TypeError:
+        text = _slow(value, what, indent=4, sort_keys=sort_keys)
+    for plain, escaped in _GO_ESCAPES:
+        if plain in text:
+            text = text.replace(plain, escaped)
+    return text
+
+
+def _widen(text: bytes) -> bytes:
+    """Double every line's indent, deepest lines first."""
+    depth = 1
+    while b"\n" + b"  " * depth in text:
+        depth += 1
+    for level in range(depth - 1, 0, -1):
+        text = text.replace(b"\n" + b"  " * level, _DONE + b"    " * level)
+    return text.replace(_DONE, b"\n")
+
+
+def _slow(value: Any, what: str, *, indent: int | None, sort_keys: bool = True) -> bytes:
+    separators = (",", ":") if indent is None else (",", ": ")
+    try:
+        return json.dumps(
+            value, ensure_ascii=False, sort_keys=sort_keys, indent=indent, separators=separators
+        ).encode()
+    except RecursionError as error:
+        raise BadInput(f"cannot write {what}: nested too deep", code=CniCode.DECODE) from error

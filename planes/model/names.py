@@ -1,0 +1,97 @@
+"""The names of the wire: annotation and label keys, and the rules that names must keep.
+
+A check gives the name back or raises `BadInput` with the CNI code of that rule (spec 1.1.0 §2 and
+§5, libcni's validation). Patterns are compiled once and match whole names only.
+"""
+
+from __future__ import annotations
+
+import re
+
+from planes.model.errors import BadInput, CniCode
+
+NETWORKS_ANNOTATION = "k8s.v1.cni.cncf.io/networks"
+STATUS_ANNOTATION = "k8s.v1.cni.cncf.io/network-status"
+DEFAULT_NETWORK_ANNOTATION = "v1.multus-cni.io/default-network"
+RESOURCE_NAME_ANNOTATION = "k8s.v1.cni.cncf.io/resourceName"
+STATIC_IPS_ANNOTATION = "netplane.io/static-ips"
+INJECTED_ANNOTATION = "netplane.io/injected"
+PLANE_LABEL_PREFIX = "plane.netplane.io/"
+NETPLANE_NAMESPACE = "netplane-system"
+
+_MAX_IFNAME_BYTES = 15  # IFNAMSIZ less the final zero byte
+_CNI_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.\-]*")
+_DNS_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
+_DNS_SUBDOMAIN = re.compile(
+    r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*"
+)
+# "/", ":", NUL and Unicode white space: what neither libcni nor the kernel takes in a link's name
+_NOT_IN_IFNAME = re.compile(
+    "[/:\0\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ud800-\udfff]"
+)
+
+
+def check_container_id(text: str) -> str:
+    """Give the container ID back.
+
+    Raises:
+        BadInput: empty (code 3) or of other characters than `[a-zA-Z0-9_.-]` (code 4).
+    """
+    if not text:
+        raise BadInput("cannot use an empty container ID", code=CniCode.UNKNOWN_CONTAINER)
+    if not _CNI_NAME.fullmatch(text):
+        raise _bad("container ID", text, CniCode.BAD_ENVIRONMENT, _CNI_NAME_RULE)
+    return text
+
+
+def check_network_name(text: str) -> str:
+    """Give the network name back.
+
+    Raises:
+        BadInput: code 7.
+    """
+    if not text:
+        raise BadInput("cannot use a network configuration without name", remedy='set "name"')
+    if not _CNI_NAME.fullmatch(text):
+        raise _bad("network name", text, CniCode.BAD_CONFIG, _CNI_NAME_RULE)
+    return text
+
+
+def check_ifname(text: str) -> str:
+    """Give the interface name back: 1 to 15 bytes, not `.` or `..`, no `/`, `:` or white space.
+
+    Raises:
+        BadInput: code 4.
+    """
+    if not text:
+        raise BadInput("cannot use an empty interface name", code=CniCode.BAD_ENVIRONMENT)
+    if text in {".", ".."} or _NOT_IN_IFNAME.search(text):
+        raise _bad("interface name", text, CniCode.BAD_ENVIRONMENT, _IFNAME_RULE)
+    if len(text.encode()) > _MAX_IFNAME_BYTES:
+        raise _bad("interface name", text, CniCode.BAD_ENVIRONMENT, _IFNAME_LENGTH)
+    return text
+
+
+def is_dns_label(text: str) -> bool:
+    """Tell whether a name is a DNS-1123 label (namespaces, planes): at most 63 characters."""
+    return _DNS_LABEL.fullmatch(text) is not None
+
+
+def is_dns_subdomain(text: str) -> bool:
+    """Tell whether a name is a DNS-1123 subdomain (NADs, pods): at most 253 characters."""
+    return len(text) <= 253 and _DNS_SUBDOMAIN.fullmatch(text) is not None
+
+
+def shown(text: str, limit: int = 64) -> str:
+    """Quote a foreign name for an error text: one line, shortened."""
+    cut = text if len(text) <= limit else f"{text[:limit]}…"
+    return '"' + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut) + '"'
+
+
+_CNI_NAME_RULE = "use letters, digits, _, . and -, a letter or digit first"
+_IFNAME_RULE = "use a name without /, : and white space that is not . or .."
+_IFNAME_LENGTH = f"use at most {_MAX_IFNAME_BYTES} bytes"
+
+
+def _bad(kind: str, text: str, code: CniCode, rule: str) -> BadInput:
+    return BadInput(f"cannot use {kind} {shown(text)}", remedy=rule, code=code)

@@ -1,0 +1,172 @@
+"""The parts of a CNI result: interfaces, addresses, routes, each read and written on its own.
+
+Addresses are spelled one way each (`fd00::5/64`), IPv4-mapped ones as IPv4, and keep their host
+bits. Wrong types and addresses that are none raise `BadInput` with code 6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from planes.model.addresses import parse_address
+from planes.model.decode import Fields
+from planes.model.errors import BadInput, JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A link the ADD made or used; `sandbox` is its namespace's path, "" on the host."""
+
+    name: str
+    mac: str = ""
+    mtu: int = 0
+    sandbox: str = ""
+    socket_path: str = ""
+    pci_id: str = ""
+
+    def to_json(self, *, canonical: bool = True) -> JsonObject:
+        """Give the JSON form; before 1.0.0 it has name, mac and sandbox only."""
+        obj: JsonObject = {"name": self.name}
+        if self.mac:
+            obj["mac"] = self.mac
+        if self.mtu and canonical:
+            obj["mtu"] = self.mtu
+        if self.sandbox:
+            obj["sandbox"] = self.sandbox
+        if self.socket_path and canonical:
+            obj["socketPath"] = self.socket_path
+        if self.pci_id and canonical:
+            obj["pciID"] = self.pci_id
+        return obj
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address with prefix length; `interface` indexes the result's interfaces."""
+
+    address: str
+    gateway: str = ""
+    interface: int | None = None
+
+    @property
+    def ip(self) -> str:
+        """The bare address."""
+        return self.address.partition("/")[0]
+
+    @property
+    def family(self) -> int:
+        """4 or 6."""
+        return _family_of(self.address)
+
+    def to_json(self, *, canonical: bool = True) -> JsonObject:
+        """Give the JSON form; before 1.0.0 it says the address family."""
+        obj: JsonObject = {} if canonical else {"version": str(self.family)}
+        if self.interface is not None:
+            obj["interface"] = self.interface
+        obj["address"] = self.address
+        if self.gateway:
+            obj["gateway"] = self.gateway
+        return obj
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route of the sandbox; `gw` "" leaves the gateway to the family's first address."""
+
+    dst: str
+    gw: str = ""
+    mtu: int = 0
+    advmss: int = 0
+    priority: int = 0
+    table: int | None = None
+    scope: int | None = None
+
+    @property
+    def family(self) -> int:
+        """4 or 6."""
+        return _family_of(self.dst)
+
+    @property
+    def is_default(self) -> bool:
+        """True for a destination that is everything."""
+        return self.dst in {"0.0.0.0/0", "::/0"}
+
+    def to_json(self) -> JsonObject:
+        """Give the JSON form."""
+        obj: JsonObject = {"dst": self.dst}
+        if self.gw:
+            obj["gw"] = self.gw
+        if self.mtu:
+            obj["mtu"] = self.mtu
+        if self.advmss:
+            obj["advmss"] = self.advmss
+        if self.priority:
+            obj["priority"] = self.priority
+        if self.table is not None:
+            obj["table"] = self.table
+        if self.scope is not None:
+            obj["scope"] = self.scope
+        return obj
+
+
+def parse_interface(fields: Fields, *, canonical: bool) -> Interface:
+    """Read an interface; before 1.0.0 it has name, mac and sandbox only."""
+    name, mac, sandbox = fields.string("name"), fields.string("mac"), fields.string("sandbox")
+    if not canonical:
+        return Interface(name, mac, sandbox=sandbox)
+    socket_path, pci_id = fields.string("socketPath"), fields.string("pciID")
+    return Interface(name, mac, fields.integer("mtu"), sandbox, socket_path, pci_id)
+
+
+def parse_ip(fields: Fields, key: str = "address") -> Address:
+    """Read an address; `key` names the member that holds it."""
+    address, gateway = _cidr(fields, key), _address(fields, "gateway")
+    return Address(address, gateway, fields.optional_integer("interface"))
+
+
+def parse_route(fields: Fields) -> Route:
+    """Read a route."""
+    return Route(
+        dst=_cidr(fields, "dst"),
+        gw=_address(fields, "gw"),
+        mtu=fields.integer("mtu"),
+        advmss=fields.integer("advmss"),
+        priority=fields.integer("priority"),
+        table=fields.optional_integer("table"),
+        scope=fields.optional_integer("scope"),
+    )
+
+
+def _address(fields: Fields, key: str) -> str:
+    text = fields.string(key)
+    if not text:
+        return ""
+    try:
+        return str(parse_address(text))
+    except BadInput as error:
+        raise fields.bad(key, "must be an IP address") from error
+
+
+def _cidr(fields: Fields, key: str) -> str:
+    text = fields.string(key)
+    try:
+        head, length = _split(text)
+        address = parse_address(head)
+    except (BadInput, ValueError) as error:
+        raise fields.bad(key, "must be an address with prefix length") from error
+    if address.version == 4 and ":" in head:
+        length -= 96
+    if not 0 <= length <= address.max_prefixlen:
+        raise fields.bad(key, "must be an address with prefix length")
+    return f"{address}/{length}"
+
+
+def _split(text: str) -> tuple[str, int]:
+    head, _, tail = text.partition("/")
+    if not (tail.isascii() and tail.isdigit() and len(tail) <= 3):
+        raise ValueError(tail)
+    return head, int(tail)
+
+
+def _family_of(text: str) -> int:
+    return 6 if ":" in text else 4
