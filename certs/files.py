@@ -1,0 +1,162 @@
+"""Certificates in a directory: `ca.crt`, `tls.crt`, `tls.key`, and `ca.key` where we sign.
+
+Every file is replaced atomically (temporary file, fsync, rename, fsync of the directory) and keys
+are readable by their owner only. Keys are written before what belongs to them, so that a crash
+between two files leaves either the old state or a pair that is recognised as broken and made
+anew. All functions block: call them in a thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from certs.bundle import Bundle, Certificate, Pair, public_bytes, split_keys
+from planes.model.errors import BadInput, Unavailable
+
+ROOTS = "ca.crt"
+ROOT_KEYS = "ca.key"
+CHAIN = "tls.crt"
+KEY = "tls.key"
+
+_LARGEST_BYTES = 1 << 20  # a Secret holds no more
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is in a directory.
+
+    Attributes:
+        is_ours: true where we hold the root's key, or nothing is there yet.
+        bundle: its serving pair is None where it is missing or broken.
+        broken: why the serving pair cannot be used, where it is broken.
+    """
+
+    is_ours: bool
+    bundle: Bundle = field(default_factory=Bundle)
+    broken: BadInput | None = None
+
+
+def check_directory(directory: Path) -> None:
+    """Refuse a directory that cannot be used, before anything else starts.
+
+    Raises:
+        BadInput: it does not exist or is no directory.
+    """
+    if not directory.is_dir():
+        reason = "it is no directory" if directory.exists() else "it does not exist"
+        raise BadInput(
+            f"cannot use the certificate directory {directory}: {reason}",
+            remedy="create it, or name another with --cert-dir",
+        )
+
+
+def read(directory: Path) -> Found:
+    """Read what is there.
+
+    Raises:
+        BadInput: roots or their keys are broken; they are never replaced silently, because
+            clients may have been given the old ones.
+        Unavailable: a file cannot be read now.
+    """
+    chain, key = _content(directory / CHAIN), _content(directory / KEY)
+    roots_pem, keys_pem = _content(directory / ROOTS), _content(directory / ROOT_KEYS)
+    roots = () if roots_pem is None else Certificate.parse_all(roots_pem, f"{directory / ROOTS}")
+    keys = () if keys_pem is None else split_keys(keys_pem)
+    if keys_pem is not None and not keys:
+        raise BadInput(
+            f"cannot read {directory / ROOT_KEYS}: it holds no PEM private key",
+            remedy=f"restore it, or remove {ROOT_KEYS}, {ROOTS}, {CHAIN} and {KEY} to start anew",
+        )
+    for each in keys:
+        public_bytes(each, f"{directory / ROOT_KEYS}")
+    is_ours = bool(keys) or (chain is None and key is None and not roots)
+    serving, broken = _serving(directory, chain, key)
+    return Found(is_ours, Bundle(roots, keys, serving), broken)
+
+
+def write_roots(directory: Path, roots: Sequence[Certificate], keys: Sequence[bytes]) -> None:
+    """Replace the roots and the keys they sign with.
+
+    Raises:
+        Unavailable: the directory cannot be written.
+    """
+    before = _content(directory / ROOT_KEYS) or b""
+    # Both sets of keys are there until the roots are: whichever roots a crash leaves can sign.
+    both = dict.fromkeys((*split_keys(before), *keys))
+    _replace(directory / ROOT_KEYS, b"".join(both), 0o600)
+    _replace(directory / ROOTS, b"".join(root.pem for root in roots), 0o644)
+    if tuple(both) != tuple(keys):
+        _replace(directory / ROOT_KEYS, b"".join(keys), 0o600)
+
+
+def write_serving(directory: Path, pair: Pair) -> None:
+    """Replace the serving pair.
+
+    Raises:
+        Unavailable: the directory cannot be written.
+    """
+    _replace(directory / KEY, pair.key, 0o600)
+    _replace(directory / CHAIN, pair.chain, 0o644)
+
+
+def _serving(
+    directory: Path, chain: bytes | None, key: bytes | None
+) -> tuple[Pair | None, BadInput | None]:
+    if chain is None and key is None:
+        return None, None
+    what = f"{directory / CHAIN}"
+    if chain is None or key is None:
+        missing = CHAIN if chain is None else KEY
+        remedy = "put certificate and key there together"
+        return None, BadInput(f"cannot use {what}: {missing} is missing", remedy=remedy)
+    try:
+        return Pair.parse(chain, key, what), None
+    except BadInput as exc:
+        return None, exc
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LARGEST_BYTES)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise Unavailable(
+            f"cannot read {path}: {exc.strerror or exc}", remedy="check its owner and mode"
+        ) from exc
+
+
+def _replace(path: Path, content: bytes, mode: int) -> None:
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(file.fileno(), mode)
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
+            raise
+        _sync_directory(path.parent)
+    except OSError as exc:
+        raise Unavailable(
+            f"cannot write {path}: {exc.strerror or exc}",
+            remedy="make the certificate directory writable, or free space on its disk",
+        ) from exc
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,42 @@
+"""What an operator watches of certificates: when they end, which were taken or refused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from planes.run.metrics import Metrics
+
+
+class CertificateMetrics:
+    """Counts and dates of the pair that the listener shows."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._expiry = metrics.gauge(
+            "certificate_expiry_timestamp_seconds", "When the served certificate ends (Unix time)"
+        )
+        self._loads = metrics.counter(
+            "certificate_loads", "Certificates taken into service, or refused", ["result"]
+        )
+        self._steps = metrics.counter("certificate_steps", "Steps of rotation taken", ["step"])
+        self._failures = metrics.counter(
+            "certificate_turn_failures", "Turns of rotation that ended in an error"
+        )
+        for result in ("served", "refused"):
+            self._loads.labels(result)
+
+    def served(self, not_after: datetime) -> None:
+        """Record that new handshakes get another pair."""
+        self._loads.labels("served").inc()
+        self._expiry.set(not_after.timestamp())
+
+    def refused(self) -> None:
+        """Record that a broken pair was found and the last good one stays."""
+        self._loads.labels("refused").inc()
+
+    def step(self, name: str) -> None:
+        """Record a step that was carried out."""
+        self._steps.labels(name).inc()
+
+    def failed(self) -> None:
+        """Record a turn that could not be carried out."""
+        self._failures.inc()

@@ -1,0 +1,251 @@
+"""Decide the next step of a certificate's life from facts and a time given: a table, no I/O.
+
+One step at a time, and the facts are observed again before the next one. The order keeps one
+promise: at no instant is a chain served that some verifier does not trust. A new root is trusted
+beside the old one, read back, given time to spread; only then does it sign; only when every
+replica serves what it signed is the old root dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+
+class Dated(Protocol):
+    """Something that is valid between two instants."""
+
+    @property
+    def not_before(self) -> datetime:
+        """The first instant of validity."""
+        ...
+
+    @property
+    def not_after(self) -> datetime:
+        """The last instant of validity."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RootFacts:
+    """A root in our keeping; `can_sign` when we hold its key."""
+
+    id: str
+    not_before: datetime
+    not_after: datetime
+    can_sign: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ServingFacts:
+    """The serving certificate in our keeping, and the root that signed it."""
+
+    id: str
+    root: str
+    not_before: datetime
+    not_after: datetime
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was observed.
+
+    Attributes:
+        is_ours: false where somebody else (an operator, cert-manager) writes the certificates.
+        roots: roots in our keeping, in the order they were made.
+        serving: the serving certificate in our keeping; None when missing or unusable.
+        trusted: roots that every verifier was seen to trust, and since when.
+        lingering: roots some verifier still trusts that we no longer keep.
+        served: serving certificates that replicas report to show now.
+    """
+
+    is_ours: bool = True
+    roots: tuple[RootFacts, ...] = ()
+    serving: ServingFacts | None = None
+    trusted: Mapping[str, datetime] = field(default_factory=dict)
+    lingering: frozenset[str] = frozenset()
+    served: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """When to renew, as a fraction of the lifetime; how long trust takes to spread."""
+
+    names: frozenset[str]
+    renew_at: float = 2 / 3
+    spread: timedelta = timedelta(seconds=60)
+    look_again: timedelta = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRoot:
+    """Make a root and keep it beside the others; nobody is asked to trust it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustBoth:
+    """Tell every verifier to trust all roots in our keeping, old and new."""
+
+    roots: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitTrusted:
+    """A new root is published; give it until then to spread before it signs."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IssueServing:
+    """Make a serving certificate signed by this root."""
+
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitServed:
+    """A serving certificate was made; not every replica shows it yet."""
+
+    serving: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DropOldRoot:
+    """Forget all roots but these, and have verifiers forget them too."""
+
+    keep: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing to do before then."""
+
+    until: datetime
+
+
+Step = CreateRoot | TrustBoth | WaitTrusted | IssueServing | WaitServed | DropOldRoot | Idle
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """Facts at an instant, with the questions the rules ask."""
+
+    now: datetime
+    facts: Facts
+    settings: Settings
+
+    def is_valid(self, what: Dated) -> bool:
+        return what.not_before <= self.now < what.not_after
+
+    def renewal(self, what: Dated) -> datetime:
+        return what.not_before + (what.not_after - what.not_before) * self.settings.renew_at
+
+    def is_due(self, what: Dated) -> bool:
+        return self.now >= self.renewal(what)
+
+    @property
+    def is_serving(self) -> bool:
+        """A serving certificate is there that verifiers accept now."""
+        serving = self.facts.serving
+        return serving is not None and self.is_valid(serving) and serving.root in self.facts.trusted
+
+    def settles_at(self, root: RootFacts) -> datetime:
+        # Without a usable certificate nothing is served anyway: then waiting only hurts. And what
+        # the root in use has signed is accepted already, however lately we came to see it.
+        serving = self.facts.serving
+        is_in_use = serving is not None and serving.root == root.id
+        spread = self.settings.spread if self.is_serving and not is_in_use else timedelta()
+        return self.facts.trusted[root.id] + spread
+
+    @property
+    def signer(self) -> RootFacts | None:
+        """The newest root that may sign now."""
+        for root in reversed(self.facts.roots):
+            if root.can_sign and self.is_valid(root) and root.id in self.facts.trusted:
+                # A trust date in the future is a clock that was set back; do not wait for it.
+                since = self.facts.trusted[root.id]
+                if since > self.now or self.now >= self.settles_at(root):
+                    return root
+        return None
+
+
+def _leave_alone(view: _View) -> Step | None:
+    return None if view.facts.is_ours else Idle(view.now + view.settings.look_again)
+
+
+def _create_root(view: _View) -> Step | None:
+    newest = view.facts.roots[-1] if view.facts.roots else None
+    if newest and newest.can_sign and view.is_valid(newest) and not view.is_due(newest):
+        return None
+    return CreateRoot()
+
+
+def _trust_both(view: _View) -> Step | None:
+    kept = tuple(root.id for root in view.facts.roots)
+    return None if all(root in view.facts.trusted for root in kept) else TrustBoth(kept)
+
+
+def _issue_serving(view: _View) -> Step | None:
+    serving, signer = view.facts.serving, view.signer
+    if signer is None:
+        return None
+    is_fresh = (
+        serving is not None
+        and view.is_serving
+        and serving.names == view.settings.names
+        and not view.is_due(serving)
+        and serving.root == signer.id
+    )
+    return None if is_fresh else IssueServing(signer.id)
+
+
+def _wait_trusted(view: _View) -> Step | None:
+    newest = view.facts.roots[-1]
+    signer = view.signer
+    if signer is not None and signer.id == newest.id:
+        return None
+    return WaitTrusted(view.settles_at(newest))
+
+
+def _wait_served(view: _View) -> Step | None:
+    serving = view.facts.serving
+    if serving is None or view.facts.served == {serving.id}:
+        return None
+    return WaitServed(serving.id, view.now + view.settings.look_again)
+
+
+def _drop_old_root(view: _View) -> Step | None:
+    newest = view.facts.roots[-1].id
+    if len(view.facts.roots) == 1 and not view.facts.lingering:
+        return None
+    return DropOldRoot((newest,))
+
+
+# In this order; the first rule with an answer decides. Each may rely on those above it: below
+# `_trust_both` every kept root is trusted, below `_wait_trusted` the newest root has signed what
+# we keep, below `_wait_served` every replica shows it.
+_RULES: tuple[Callable[[_View], Step | None], ...] = (
+    _leave_alone,
+    _create_root,
+    _trust_both,
+    _issue_serving,
+    _wait_trusted,
+    _wait_served,
+    _drop_old_root,
+)
+
+
+def decide(now: datetime, facts: Facts, settings: Settings) -> Step:
+    """Give the next step; the same facts at the same time always give the same one."""
+    view = _View(now, facts, settings)
+    for rule in _RULES:
+        step = rule(view)
+        if step is not None:
+            return step
+    due = [view.renewal(each) for each in (facts.roots[-1], facts.serving) if each is not None]
+    return Idle(min(due))
