@@ -1,0 +1,145 @@
+"""Carrying out a plan: journal, default network, planes at once, commit and report.
+
+Invariant: whatever ends it early (a plugin, a full disk, a cancellation at any await), everything
+begun is torn down in reverse before the caller hears of it, and the journal entry goes last; what
+cannot be torn down now stays in the journal for recovery.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from cni.attachment import PlannedAttachment, waves
+from cni.chain import Chains
+from cni.completion import complete
+from cni.detach import Detacher
+from cni.entry import Entry, Stage
+from cni.journal import Journal
+from cni.probe import Probe
+from cni.undo import Undo
+from planes.model.errors import CniCode, Conflict
+from planes.model.result import Result
+
+_log = logging.getLogger(__name__)
+
+Report = Callable[[Entry], Awaitable[None]]
+
+
+class Attacher:
+    """Turns a planned entry into an attached one, or into nothing."""
+
+    def __init__(self, chains: Chains, detacher: Detacher, journal: Journal, probe: Probe) -> None:
+        self._chains = chains
+        self._detacher = detacher
+        self._journal = journal
+        self._probe = probe
+
+    async def attach(self, entry: Entry, report: Report, withdraw: Report) -> Entry:
+        """Carry out a plan; the entry with its results.
+
+        Args:
+            entry: the plan, with a namespace that exists.
+            report: publishes the outcome; its failure undoes everything.
+            withdraw: takes a report back.
+
+        Raises:
+            PlanesError: the first failure; nothing is left of the call, or recovery has it.
+        """
+        undo = Undo()
+        begun: list[PlannedAttachment] = []
+        try:
+            undo.push("attach", lambda: self._tear_down(entry, begun))
+            await self._journal.begin(entry)
+            self._probe.reached("journal.begun")
+            results: dict[str, Result] = {}
+            for wave in waves(entry.attachments):
+                begun.extend(wave)
+                await self._attach_wave(entry, wave, results)
+            done = replace(
+                entry,
+                stage=Stage.ATTACHED,
+                attachments=tuple(
+                    replace(one, result=results[one.ifname]) for one in entry.attachments
+                ),
+            )
+            undo.push("report", lambda: withdraw(entry))
+            await self._commit(done, report)
+        except BaseException:
+            self._probe.reached("undo")
+            await complete(undo.unwind())
+            raise
+        return done
+
+    async def _commit(self, done: Entry, report: Report) -> None:
+        """Commit and report at once: each is a write elsewhere, and either's failure undoes all."""
+        self._probe.reached("attached")
+        await _all(self._journal.update(done), report(done))
+        self._probe.reached("committed")
+
+    async def _attach_wave(
+        self, entry: Entry, wave: tuple[PlannedAttachment, ...], results: dict[str, Result]
+    ) -> None:
+        self._probe.reached("wave")
+        if len(wave) == 1:
+            await self._attach_one(entry, wave[0], results)
+        else:
+            await _all(*(self._attach_one(entry, one, results) for one in wave))
+
+    async def _attach_one(
+        self, entry: Entry, attachment: PlannedAttachment, results: dict[str, Result]
+    ) -> None:
+        call = entry.call(attachment, entry.netns)
+        result = await self._chains.add(call, attachment)
+        _verify(attachment, result)
+        results[attachment.ifname] = result
+
+    async def _tear_down(self, entry: Entry, begun: list[PlannedAttachment]) -> None:
+        failures = await self._detacher.detach(
+            replace(entry, attachments=tuple(begun)), entry.netns
+        )
+        self._probe.reached("undone")
+        if not failures:
+            await self._journal.forget(entry.key)
+            return
+        for failure in failures:
+            _log.error(
+                "cannot undo an attachment, will try again",
+                extra={"network": failure.attachment.network, "error": str(failure.error)},
+            )
+        left = tuple(failure.attachment for failure in failures)
+        await self._journal.update(
+            replace(entry, stage=Stage.LEAVING, attachments=left, attempts=1)
+        )
+
+
+def _verify(attachment: PlannedAttachment, result: Result) -> None:
+    """Refuse a plane's attachment that came out with other addresses than policy decided.
+
+    Outside planes a plugin may ignore `ips`, as under Multus.
+    """
+    if not attachment.plane:
+        return
+    given = {ip.address.partition("/")[0] for ip in result.ips}
+    missing = [ip for ip in attachment.ips if ip.partition("/")[0] not in given]
+    if missing:
+        raise Conflict(
+            f"cannot attach {attachment.ifname} to {attachment.network}: its plugin gave "
+            f"{', '.join(sorted(given)) or 'no address'} instead of {', '.join(missing)}",
+            remedy="use an IPAM that honours requested addresses, e.g. ipam.mode Plane",
+            code=CniCode.CONFLICT,
+        )
+
+
+async def _all(*works: Awaitable[None]) -> None:
+    """Await all; on the first failure cancel the others and await their end."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await complete(asyncio.gather(*tasks, return_exceptions=True))
+        raise

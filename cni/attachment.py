@@ -1,0 +1,82 @@
+"""One attachment as planned, journaled and torn down: everything DEL needs, and nothing live.
+
+Invariant: immutable, and complete: `chain` carries it out and `detach` reverses it without asking
+the store, the CNI conf dir or the pod again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from planes.model.errors import JsonObject
+from planes.model.netconf import ConfList
+from planes.model.result import Result
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedAttachment:
+    """One interface of one sandbox from one network.
+
+    Attributes:
+        network: its name in status and events: the CNI network name of the default network,
+            `<namespace>/<name>` of a NAD.
+        conflist: the whole configuration, unknown keys included.
+        ifname: the interface in the sandbox.
+        cni_args: CNI_ARGS, in order.
+        capability_args: what is offered to plugins that declare the capability.
+        args: merged into `args.cni` of every plugin (a selection's cni-args).
+        candidates: addresses of which plane IPAM takes the first free one.
+        ips: the addresses asked for, "" prefix length allowed.
+        plane: the plane it belongs to, "" for none.
+        is_default: the default network.
+        result: what ADD gave; None before that.
+    """
+
+    network: str
+    conflist: ConfList
+    ifname: str
+    cni_args: tuple[tuple[str, str], ...] = ()
+    capability_args: Mapping[str, Any] = field(default_factory=dict)
+    args: Mapping[str, Any] = field(default_factory=dict)
+    candidates: tuple[str, ...] = ()
+    ips: tuple[str, ...] = ()
+    plane: str = ""
+    is_default: bool = False
+    result: Result | None = None
+
+    @property
+    def stands_on_others(self) -> bool:
+        """True where its master is an interface inside the sandbox, made by an earlier one."""
+        return any(bool(plugin.raw.get("linkInContainer")) for plugin in self.conflist.plugins)
+
+    def to_json(self) -> JsonObject:
+        """Give the journaled form; the conflist as text, so that no byte of it is touched."""
+        return {
+            "network": self.network,
+            "ifname": self.ifname,
+            "config": self.conflist.encode().decode(),
+            "cniArgs": [list(pair) for pair in self.cni_args],
+            "capabilityArgs": dict(self.capability_args),
+            "args": dict(self.args),
+            "candidates": list(self.candidates),
+            "ips": list(self.ips),
+            "plane": self.plane,
+            "default": self.is_default,
+            "result": self.result.to_version("1.1.0") if self.result is not None else None,
+        }
+
+
+def waves(
+    attachments: Sequence[PlannedAttachment],
+) -> tuple[tuple[PlannedAttachment, ...], ...]:
+    """Group attachments into those that may be made at once, in order.
+
+    The default network comes first (planes may route around it), then all planes together, then
+    one by one what stands on an interface that another attachment brings.
+    """
+    first = tuple(a for a in attachments if a.is_default)
+    together = tuple(a for a in attachments if not a.is_default and not a.stands_on_others)
+    alone = tuple((a,) for a in attachments if not a.is_default and a.stands_on_others)
+    return tuple(wave for wave in (first, together, *alone) if wave)

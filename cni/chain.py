@@ -1,0 +1,237 @@
+"""Running one attachment's conflist, natively or by exec, with libcni's semantics.
+
+Invariant: every plugin gets the list's name and cniVersion, the previous result and the
+capability arguments it declares; ADD and CHECK go forward, and whoever carries out a type is
+decided by the netconf alone, so that DEL finds the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from cni.attachment import PlannedAttachment
+from cni.delegate import ExecPlugin, require
+from cni.plugin import Call, NativePlugin, NativePlugins
+from cni.probe import Probe
+from cni.system import Exec
+from planes.model.cniversion import at_least
+from planes.model.errors import Internal, JsonObject, PlanesError
+from planes.model.netconf import NetConf
+from planes.model.result import Result
+
+PLANE_IPAM: Final = "plane"
+
+
+class Ipam(Protocol):
+    """Addresses, for the exec'd plugins that get theirs from a plane."""
+
+    async def add(self, call: Call, conf: NetConf) -> Result:
+        """Take addresses."""
+        ...
+
+    async def release(self, call: Call, conf: NetConf) -> None:
+        """Give them back; twice is fine."""
+        ...
+
+
+class Plugins:
+    """Who carries out a netconf: ourselves where we can, else the binary.
+
+    Args:
+        native: the types we carry out.
+        refused: types that an administrator wants to be executed all the same.
+        system: finds and runs binaries.
+        deadline: seconds a binary may take.
+    """
+
+    def __init__(
+        self, native: NativePlugins, refused: frozenset[str], system: Exec, deadline: float
+    ) -> None:
+        self._native = {name: it for name, it in native.items() if name not in refused}
+        self._system = system
+        self._deadline = deadline
+
+    def native(self, conf: NetConf) -> NativePlugin | None:
+        """Give the native type for a netconf; None where a binary must do it."""
+        plugin = self._native.get(conf.type)
+        return plugin if plugin is not None and not plugin.unsupported(conf) else None
+
+    def binary(self, conf: NetConf, cni_path: tuple[str, ...]) -> ExecPlugin:
+        """Give the binary of a netconf's type.
+
+        Raises:
+            NotFound: there is none.
+        """
+        path = require(self._system, conf.type, cni_path)
+        return ExecPlugin(self._system, conf.type, path, self._deadline)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One plugin of a chain, bound to its netconf."""
+
+    conf: NetConf
+    native: NativePlugin | None
+    position: int
+
+
+class Chains:
+    """Carries out ADD and CHECK of attachments; `detach` does DEL with the same links."""
+
+    def __init__(self, plugins: Plugins, ipam: Ipam, probe: Probe) -> None:
+        self._plugins = plugins
+        self._ipam = ipam
+        self._probe = probe
+
+    def link(self, attachment: PlannedAttachment, position: int, prev: Result | None) -> Link:
+        """Bind the plugin at a position to its netconf."""
+        conf = netconf(attachment, position, prev)
+        return Link(conf, self._plugins.native(conf), position)
+
+    def links(self, attachment: PlannedAttachment) -> tuple[Link, ...]:
+        """Bind all plugins to the final result, as DEL and CHECK want it (from 0.4.0 on)."""
+        prev = attachment.result if at_least(attachment.conflist.cni_version, "0.4.0") else None
+        count = len(attachment.conflist.plugins)
+        return tuple(self.link(attachment, position, prev) for position in range(count))
+
+    async def add(self, call: Call, attachment: PlannedAttachment) -> Result:
+        """Run the chain; the last plugin's result.
+
+        Raises:
+            PlanesError: a plugin failed; what ran before it is the caller's to undo.
+        """
+        result: Result | None = None
+        for position in range(len(attachment.conflist.plugins)):
+            link = self.link(attachment, position, result)
+            result = await self._add(call, link)
+            self._probe.reached(f"ran:{attachment.ifname}:{link.conf.type}")
+        if result is None:
+            raise Internal(f"cannot attach {attachment.network}: its plugin list is empty")
+        return result
+
+    async def _add(self, call: Call, link: Link) -> Result:
+        if link.native is not None:
+            return await link.native.add(call, link.conf)
+        binary = self._plugins.binary(link.conf, call.cni_path)
+        if link.conf.ipam_type != PLANE_IPAM:
+            return await binary.add(call, link.conf)
+        given = await self._ipam.add(call, link.conf)
+        return await binary.add(call, static(link.conf, given))
+
+    async def check(self, call: Call, attachment: PlannedAttachment) -> None:
+        """Run CHECK of every plugin; nothing where the list forbids it or is too old for it.
+
+        Raises:
+            PlanesError: the first difference a plugin reports.
+        """
+        conflist = attachment.conflist
+        if conflist.disable_check or not at_least(conflist.cni_version, "0.4.0"):
+            return
+        for link in self.links(attachment):
+            if link.native is not None:
+                await link.native.check(call, link.conf)
+            else:
+                binary = self._plugins.binary(link.conf, call.cni_path)
+                await binary.check(call, self.executable(link.conf, attachment.result))
+
+    async def status(self, call: Call, attachment: PlannedAttachment) -> None:
+        """Run STATUS of every plugin (from 1.1.0 on); for older lists only find the plugins.
+
+        Raises:
+            PlanesError: the first plugin that is missing or not ready.
+        """
+        for link in self.links(attachment):
+            plugin = link.native or self._plugins.binary(link.conf, call.cni_path)
+            if at_least(attachment.conflist.cni_version, "1.1.0"):
+                await plugin.status(call, link.conf)
+
+    async def delete(self, call: Call, link: Link, result: Result | None) -> None:
+        """Run DEL of one executed plugin, and give a plane's addresses back after it."""
+        binary = self._plugins.binary(link.conf, call.cni_path)
+        await binary.delete(call, self.executable(link.conf, result))
+        if link.conf.ipam_type == PLANE_IPAM:
+            await self._ipam.release(call, link.conf)
+
+    async def collect(
+        self, call: Call, attachment: PlannedAttachment, valid: list[JsonObject]
+    ) -> list[PlanesError]:
+        """Run GC of every executed plugin (from 1.1.0 on); the errors, which stop nothing."""
+        errors: list[PlanesError] = []
+        conflist = attachment.conflist
+        if conflist.disable_gc or not at_least(conflist.cni_version, "1.1.0"):
+            return errors
+        # libcni sends both keys: the second is an old name that plugins may still read.
+        extra = {"cni.dev/valid-attachments": valid, "cni.dev/attachments": valid}
+        for position, plugin in enumerate(conflist.plugins):
+            conf = plugin.for_plugin(
+                name=conflist.name,
+                cni_version=conflist.cni_version,
+                prev_result=None,
+                capability_args={},
+                extra=extra,
+            )
+            try:
+                if self._plugins.native(netconf(attachment, position, None)) is None:
+                    await self._plugins.binary(conf, call.cni_path).collect(call, conf)
+            except PlanesError as error:
+                errors.append(error)
+        return errors
+
+    @staticmethod
+    def executable(conf: NetConf, result: Result | None) -> NetConf:
+        """Give the netconf a binary understands: ours for plane IPAM becomes static."""
+        if conf.ipam_type != PLANE_IPAM:
+            return conf
+        return static(conf, result if result is not None else Result())
+
+
+def netconf(attachment: PlannedAttachment, position: int, prev: Result | None) -> NetConf:
+    """Give what one plugin reads on stdin (libcni's injection, plus args.cni)."""
+    conflist = attachment.conflist
+    plugin = conflist.plugins[position]
+    extra: dict[str, Any] = {}
+    if attachment.args:
+        args = plugin.fields().object("args") or {}
+        extra["args"] = {**args, "cni": {**plugin.args_cni, **attachment.args}}
+    conf = plugin.for_plugin(
+        name=conflist.name,
+        cni_version=conflist.cni_version,
+        prev_result=prev,
+        capability_args=attachment.capability_args,
+        extra=extra,
+    )
+    if conf.ipam_type == PLANE_IPAM:
+        return _with_plane_wishes(conf, attachment)
+    return conf
+
+
+def _with_plane_wishes(conf: NetConf, attachment: PlannedAttachment) -> NetConf:
+    """Our own IPAM gets its wishes whether or not the plugin above it declares `ips`."""
+    wishes: Mapping[str, Any] = {
+        "ips": list(attachment.ips),
+        "candidates": list(attachment.candidates),
+    }
+    given = {key: value for key, value in wishes.items() if value}
+    if not given:
+        return conf
+    return NetConf({**conf.raw, "runtimeConfig": {**conf.runtime_config, **given}})
+
+
+def static(conf: NetConf, given: Result) -> NetConf:
+    """Replace plane IPAM by the static one, which every executed plugin can run."""
+    addresses = [
+        {"address": ip.address, **({"gateway": ip.gateway} if ip.gateway else {})}
+        for ip in given.ips
+    ]
+    routes = [{"dst": r.dst, **({"gw": r.gw} if r.gw else {})} for r in given.routes]
+    ipam: JsonObject = {"type": "static", "addresses": addresses, "routes": routes}
+    if given.dns.nameservers or given.dns.domain or given.dns.search or given.dns.options:
+        ipam["dns"] = {
+            "nameservers": list(given.dns.nameservers),
+            "domain": given.dns.domain,
+            "search": list(given.dns.search),
+            "options": list(given.dns.options),
+        }
+    return NetConf({**conf.raw, "ipam": ipam})

@@ -1,0 +1,169 @@
+"""Plugins by exec, with libcni's semantics.
+
+Invariant: a binary gets exactly the netconf, the CNI variables and the daemon's environment, and
+its own error code is preserved, wrapped in libcni's words.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from cni.plugin import Call
+from cni.system import Completed, Exec
+from planes.model.cniversion import Verb, at_least
+from planes.model.decode import Fields, loads
+from planes.model.errors import Internal, NotFound, PlanesError
+from planes.model.netconf import NetConf
+from planes.model.result import Result, parse_result
+
+_log = logging.getLogger(__name__)
+
+_WRAPPED: Final = {Verb.ADD: "add", Verb.DEL: "delete"}
+
+
+class ExecPlugin:
+    """One plugin binary (libcni `invoke`).
+
+    Args:
+        system: how programs are run.
+        kind: the plugin's type.
+        path: the binary.
+        deadline: seconds a call may take.
+    """
+
+    def __init__(self, system: Exec, kind: str, path: str, deadline: float) -> None:
+        self._system = system
+        self._kind = kind
+        self._path = path
+        self._deadline = deadline
+
+    async def add(self, call: Call, conf: NetConf) -> Result:
+        """Attach; the plugin's result.
+
+        Raises:
+            Internal: the plugin failed (with its own code), or printed no result.
+        """
+        output = await self._invoke(Verb.ADD, call, conf)
+        if not output.strip():
+            raise Internal(f"{self._failed(Verb.ADD, conf)}: it printed no result")
+        if output.strip() == b"null":
+            output = b"{}"
+        return parse_result(output, default_version=conf.cni_version)
+
+    async def check(self, call: Call, conf: NetConf) -> None:
+        """Run CHECK; raises the plugin's error."""
+        await self._invoke(Verb.CHECK, call, conf)
+
+    async def delete(self, call: Call, conf: NetConf) -> None:
+        """Run DEL; raises the plugin's error."""
+        await self._invoke(Verb.DEL, call, conf)
+
+    async def status(self, call: Call, conf: NetConf) -> None:
+        """Run STATUS where the configuration has it (1.1.0); raises the plugin's error."""
+        if at_least(conf.cni_version, "1.1.0"):
+            await self._invoke(Verb.STATUS, call, conf)
+
+    async def collect(self, call: Call, conf: NetConf) -> None:
+        """Run GC where the configuration has it (1.1.0); raises the plugin's error."""
+        if at_least(conf.cni_version, "1.1.0"):
+            await self._invoke(Verb.GC, call, conf)
+
+    async def _invoke(self, verb: Verb, call: Call, conf: NetConf) -> bytes:
+        done = await self._system.run(
+            self._path, environment(verb, call), conf.encode(), self._deadline
+        )
+        if done.code == 0:
+            if done.stderr:
+                _log.info("plugin said", extra={"type": self._kind, "text": _text(done.stderr)})
+            return done.stdout
+        raise self._error(verb, conf, done)
+
+    def _error(self, verb: Verb, conf: NetConf, done: Completed) -> Internal:
+        prefix = self._failed(verb, conf)
+        if not done.stdout.strip():
+            said = _text(done.stderr)
+            ended = f"exit status {done.code}" if done.code > 0 else f"signal {-done.code}"
+            cause = (
+                f'netplugin failed: "{said}": {ended}'
+                if said
+                else (f"netplugin failed with no error message: {ended}")
+            )
+            return Internal(f"{prefix}{cause}")
+        try:
+            fields = Fields(loads(done.stdout, "the plugin's error"), "the plugin's error")
+            code, message = fields.integer("code"), fields.string("msg")
+            details = fields.string("details")
+        except (PlanesError, AttributeError):
+            return Internal(
+                f"{prefix}netplugin failed but its diagnostic message cannot be parsed: "
+                f"{_text(done.stdout)}"
+            )
+        return Internal(f"{prefix}{message}", remedy=details, code=code or None)
+
+    def _failed(self, verb: Verb, conf: NetConf) -> str:
+        """Give libcni's wrapping: only ADD and DEL are wrapped."""
+        if verb not in _WRAPPED:
+            return ""
+        name = f' name="{conf.name}"' if conf.name else ""
+        return f'plugin type="{self._kind}"{name} failed ({_WRAPPED[verb]}): '
+
+
+class ExecIpam:
+    """IPAM types we do not do, by exec: the whole netconf goes to the IPAM binary (spec §4)."""
+
+    def __init__(self, system: Exec, deadline: float) -> None:
+        self._system = system
+        self._deadline = deadline
+
+    def has(self, kind: str, cni_path: Sequence[str]) -> bool:
+        """Tell whether there is such a binary."""
+        return self._system.find(kind, cni_path) is not None
+
+    async def add(self, call: Call, conf: NetConf) -> Result:
+        """Ask for addresses."""
+        return await self._plugin(call, conf).add(call, conf)
+
+    async def release(self, call: Call, conf: NetConf) -> None:
+        """Give addresses back."""
+        await self._plugin(call, conf).delete(call, conf)
+
+    async def check(self, call: Call, conf: NetConf) -> None:
+        """Ask whether the addresses are still held."""
+        await self._plugin(call, conf).check(call, conf)
+
+    def _plugin(self, call: Call, conf: NetConf) -> ExecPlugin:
+        path = require(self._system, conf.ipam_type, call.cni_path)
+        return ExecPlugin(self._system, conf.ipam_type, path, self._deadline)
+
+
+def require(system: Exec, kind: str, directories: Sequence[str]) -> str:
+    """Find a plugin binary.
+
+    Raises:
+        NotFound: there is none of that name in the directories.
+    """
+    path = system.find(kind, directories)
+    if path is None:
+        raise NotFound(
+            f'cannot find plugin "{kind}" in path [{", ".join(directories)}]',
+            remedy="install the plugin there, or name its directory with --cni-bin-dir",
+        )
+    return path
+
+
+def environment(verb: Verb, call: Call) -> dict[str, str]:
+    """Give the CNI variables of a call (spec 1.1.0 §2, "Parameters")."""
+    return {
+        "CNI_COMMAND": verb.value,
+        "CNI_CONTAINERID": call.container_id,
+        "CNI_NETNS": call.netns,
+        "CNI_IFNAME": call.ifname,
+        "CNI_ARGS": ";".join(f"{key}={value}" for key, value in call.cni_args),
+        "CNI_PATH": ":".join(call.cni_path),
+    }
+
+
+def _text(data: bytes) -> str:
+    return data[:4096].decode(errors="replace").strip()

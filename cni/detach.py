@@ -1,0 +1,179 @@
+"""Tearing attachments down: for DEL, GC, undo and recovery alike, from what was journaled.
+
+Invariant: never stops at one attachment's failure, may be repeated, and needs neither the pod nor
+the namespace. Links of native plugins go as one group, since the kernel makes whoever removes a
+link wait for a grace period (5-20 ms); addresses are given back only after their link is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cni.attachment import PlannedAttachment, waves
+from cni.chain import Chains, Link
+from cni.entry import Entry
+from cni.plugin import Call
+from cni.probe import Probe
+from planes.model.errors import Internal, PlanesError
+
+_log = logging.getLogger(__name__)
+
+
+class Links(Protocol):
+    """What we need of the kernel to tear down."""
+
+    async def remove_links(self, netns: str, names: Sequence[str]) -> None:
+        """Remove links as one group; missing ones and a missing namespace are fine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An attachment that could not be torn down whole.
+
+    Attributes:
+        attachment: what is left.
+        error: why.
+        needs_sandbox: true where trying again helps only while the sandbox exists.
+    """
+
+    attachment: PlannedAttachment
+    error: PlanesError
+    needs_sandbox: bool
+
+
+class _Teardown:
+    """One attachment on its way out: its plugins in reverse, in two runs around the links."""
+
+    def __init__(self, call: Call, attachment: PlannedAttachment, chains: Chains) -> None:
+        self.call = call
+        self.attachment = attachment
+        self.error: PlanesError | None = None
+        self.needs_sandbox = False
+        self._chains = chains
+        self._left: list[Link] = []
+
+    def bind(self) -> None:
+        """Bind the plugins to their netconfs."""
+        try:
+            self._left = list(reversed(self._chains.links(self.attachment)))
+        except PlanesError as error:
+            self.error = error
+
+    def links(self) -> tuple[str, ...]:
+        """The links in the sandbox that its native plugins own."""
+        names: list[str] = []
+        for link in self._left:
+            if link.native is not None:
+                names.extend(link.native.links(self.call, link.conf))
+        return tuple(names)
+
+    async def run(self, *, links_are_gone: bool) -> None:
+        """Run DEL in reverse order; before the links are gone, stop at the first that owns one."""
+        while self._left and self.error is None:
+            link = self._left[0]
+            if not links_are_gone and self._owns_links(link):
+                return
+            try:
+                await self._delete(link)
+            except PlanesError as error:
+                self.error, self.needs_sandbox = error, link.native is None
+                return
+            self._left.pop(0)
+
+    def _owns_links(self, link: Link) -> bool:
+        return link.native is not None and bool(link.native.links(self.call, link.conf))
+
+    async def _delete(self, link: Link) -> None:
+        if link.native is not None:
+            await link.native.release(self.call, link.conf)
+            return
+        try:
+            await self._chains.delete(self.call, link, self.attachment.result)
+        except PlanesError as error:
+            if self.call.netns:
+                raise
+            # Without a namespace only the first plugin of a chain still has something to give
+            # back; a later one that cannot cope (sbr) must not keep it from its turn.
+            if link.position == 0:
+                raise
+            _log.warning(
+                "plugin cannot delete without a namespace",
+                extra={"type": link.conf.type, "error": str(error)},
+            )
+
+
+class Detacher:
+    """Tears attachments down."""
+
+    def __init__(self, chains: Chains, kernel: Links, probe: Probe) -> None:
+        self._chains = chains
+        self._kernel = kernel
+        self._probe = probe
+
+    async def detach(self, entry: Entry, netns: str) -> tuple[Failure, ...]:
+        """Tear down an entry's attachments; what failed, in their order.
+
+        Args:
+            entry: what was attached, wholly or in part.
+            netns: the sandbox's namespace, "" where there is none any more.
+        """
+        teardowns = [
+            _Teardown(entry.call(one, netns), one, self._chains) for one in entry.attachments
+        ]
+        for one in teardowns:
+            one.bind()
+        for group in _in_reverse(teardowns):
+            await _together(group, links_are_gone=False)
+        await self._remove_links(netns, teardowns)
+        self._probe.reached("links.removed")
+        for group in _in_reverse(teardowns):
+            await _together(group, links_are_gone=True)
+        return tuple(
+            Failure(one.attachment, one.error, one.needs_sandbox)
+            for one in teardowns
+            if one.error is not None
+        )
+
+    async def _remove_links(self, netns: str, teardowns: Sequence[_Teardown]) -> None:
+        willing = [one for one in teardowns if one.error is None]
+        names = [name for one in reversed(willing) for name in one.links()]
+        if not netns or not names:
+            return
+        try:
+            await self._kernel.remove_links(netns, tuple(dict.fromkeys(names)))
+        except PlanesError as error:
+            for one in willing:
+                if one.links():
+                    one.error, one.needs_sandbox = error, True
+
+
+def _in_reverse(teardowns: Sequence[_Teardown]) -> list[list[_Teardown]]:
+    """Group as ADD did, the other way round; the default network goes with the planes."""
+    by_attachment = {id(one.attachment): one for one in teardowns}
+    groups = waves([one.attachment for one in teardowns])
+    ordered = [[by_attachment[id(one)] for one in group] for group in reversed(groups)]
+    if len(ordered) > 1 and ordered[-1][0].attachment.is_default:
+        last = ordered.pop()
+        ordered[-1] = [*ordered[-1], *last]
+    return ordered
+
+
+async def _together(teardowns: Sequence[_Teardown], *, links_are_gone: bool) -> None:
+    if len(teardowns) == 1:
+        await _one(teardowns[0], links_are_gone)
+        return
+    await asyncio.gather(*(_one(teardown, links_are_gone) for teardown in teardowns))
+
+
+async def _one(teardown: _Teardown, links_are_gone: bool) -> None:
+    try:
+        await teardown.run(links_are_gone=links_are_gone)
+    except Exception as error:
+        # A defect in one plugin must not keep the other attachments from being torn down.
+        _log.exception("defect in a plugin", extra={"network": teardown.attachment.network})
+        teardown.error = Internal(f"cannot detach {teardown.attachment.ifname}: {error!r}")

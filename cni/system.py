@@ -1,0 +1,150 @@
+"""The operating-system seam: finding and running plugin binaries.
+
+Invariant: when `run` ends, whichever way, the program and what it started in its process group
+are gone; its output is bounded and its runtime has a deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import signal
+import stat
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from cni.completion import complete
+from planes.model.errors import Internal, Unavailable
+from planes.run.clock import Clock
+
+MAX_OUTPUT: Final = 16 << 20  # bytes on stdout or stderr; a result has a few kilobytes
+BUSY_TRIES: Final = 6
+BUSY_PAUSE: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """How a program ended: exit status (negative: the signal), output, diagnostics."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+
+class Exec(Protocol):
+    """What we need of the operating system to run a plugin."""
+
+    def find(self, name: str, directories: Sequence[str]) -> str | None:
+        """Give the first `directory/name` that is a regular file (the x bit is not tested)."""
+        ...
+
+    async def run(
+        self, path: str, env: Mapping[str, str], stdin: bytes, deadline: float
+    ) -> Completed:
+        """Run a program to its end, or kill it after `deadline` seconds.
+
+        Raises:
+            Internal: it could not be started, or wrote more than `MAX_OUTPUT` bytes.
+            Unavailable: it did not end in time.
+        """
+        ...
+
+
+class SystemExec:
+    """Real programs, each in a process group of its own."""
+
+    def __init__(self, environment: Mapping[str, str], clock: Clock) -> None:
+        self._environment = dict(environment)
+        self._clock = clock
+
+    def find(self, name: str, directories: Sequence[str]) -> str | None:
+        """Give the first regular file of that name."""
+        if not name or "/" in name:
+            return None
+        for directory in directories:
+            path = f"{directory}/{name}"
+            with suppress(OSError, ValueError):
+                if stat.S_ISREG(os.stat(path).st_mode):
+                    return path
+        return None
+
+    async def run(
+        self, path: str, env: Mapping[str, str], stdin: bytes, deadline: float
+    ) -> Completed:
+        """Run a program; a binary that is just being replaced (ETXTBSY) is tried again."""
+        process = await self._start(path, {**self._environment, **env})
+        is_over = False
+        try:
+            async with asyncio.timeout(deadline):
+                stdout, stderr = await _converse(process, stdin)
+                code = await process.wait()
+            is_over = True
+        except TimeoutError as error:
+            raise Unavailable(
+                f"cannot run the plugin {path}: it did not end within {deadline:g} s",
+                remedy="see what the plugin waits for; the deadline is --plugin-deadline",
+            ) from error
+        finally:
+            if not is_over:
+                _kill(process)
+                await complete(process.wait())
+        if max(len(stdout), len(stderr)) > MAX_OUTPUT:
+            raise Internal(f"cannot run the plugin {path}: it printed over {MAX_OUTPUT} bytes")
+        return Completed(code, stdout, stderr)
+
+    async def _start(self, path: str, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+        for attempt in range(1, BUSY_TRIES + 1):
+            try:
+                return await asyncio.create_subprocess_exec(
+                    path,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                    env=dict(environment),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                if error.errno != errno.ETXTBSY or attempt == BUSY_TRIES:
+                    cause = error.strerror or str(error)
+                    raise Internal(f"cannot start the plugin {path}: {cause}") from error
+            await self._clock.sleep(BUSY_PAUSE)
+        raise Internal(f"cannot start the plugin {path}: text file busy")
+
+
+async def _converse(process: asyncio.subprocess.Process, stdin: bytes) -> tuple[bytes, bytes]:
+    pipes = process.stdin, process.stdout, process.stderr
+    if pipes[0] is None or pipes[1] is None or pipes[2] is None:
+        raise Internal("cannot talk to a plugin without its pipes")
+    _, stdout, stderr = await asyncio.gather(
+        _feed(pipes[0], stdin), _drain(pipes[1], process), _drain(pipes[2], process)
+    )
+    return stdout, stderr
+
+
+async def _feed(pipe: asyncio.StreamWriter, data: bytes) -> None:
+    # A plugin need not read its stdin (DEL of some does not), so a broken pipe is no error.
+    with suppress(ConnectionError):
+        pipe.write(data)
+        await pipe.drain()
+    pipe.close()
+    with suppress(ConnectionError):
+        await pipe.wait_closed()
+
+
+async def _drain(pipe: asyncio.StreamReader, process: asyncio.subprocess.Process) -> bytes:
+    chunks = bytearray()
+    while chunk := await pipe.read(1 << 16):
+        chunks += chunk
+        if len(chunks) > MAX_OUTPUT:
+            _kill(process)
+            break
+    return bytes(chunks)
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """Kill the program and what it started (an IPAM binary would hold our pipes open)."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
