@@ -1,0 +1,80 @@
+"""Small files that another process may read, or we after a crash, at any moment.
+
+Invariant: a reader sees the old content or the new one, never half of one; names made from what
+others gave us never leave their directory.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
+
+_MODE = 0o600
+
+
+def file_name(text: str) -> str:
+    """Give a name for a file that stands for any text: no slash, no leading dot, not empty."""
+    name = quote(text, safe=":@+=,~")
+    if name.startswith("."):
+        name = f"%2E{name[1:]}"
+    return name or "%"
+
+
+def temporary(directory: Path, data: bytes, *, is_durable: bool = True) -> Path:
+    """Write data to a new hidden file of the directory; the caller renames or links it.
+
+    Raises:
+        OSError: it could not be written; nothing is left.
+    """
+    path = directory / f".tmp-{os.getpid()}-{secrets.token_hex(6)}"
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, _MODE)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            if is_durable:
+                os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):
+            path.unlink()
+        raise
+    return path
+
+
+def replace(path: Path, data: bytes, *, is_durable: bool = True) -> None:
+    """Put data where path is, all at once; its directory is made where missing.
+
+    Raises:
+        OSError: it could not be written; the old content is untouched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = temporary(path.parent, data, is_durable=is_durable)
+    try:
+        fresh.replace(path)
+    except OSError:
+        with suppress(OSError):
+            fresh.unlink()
+        raise
+    if is_durable:
+        sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the directory's entries survive a power cut."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove(path: Path) -> bool:
+    """Remove a file; tell whether it was there."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True

@@ -1,0 +1,125 @@
+"""What standalone mode publishes: network-status and events, as files anybody may read.
+
+`STATE/status/<namespace>/<pod>.json` holds the network-status list, `STATE/events.jsonl` one Event
+object a line. Invariant: a status file is whole or absent, an event line is written in one piece.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+import orjson
+
+from planes.model.errors import JsonObject, Unavailable
+from planes.store.files import file_name, remove, replace
+
+# Some 20,000 events; the one before is kept as events.jsonl.1.
+MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
+
+PodKey = tuple[str, str]
+
+
+class StatusFiles:
+    """The network-status of each pod, one file each."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._directory = state_dir / "status"
+        self._seen: dict[str, tuple[int, int, int]] = {}
+        self._texts: dict[PodKey, str] = {}
+
+    def path(self, namespace: str, name: str) -> Path:
+        """Give the file of a pod."""
+        return self._directory / file_name(namespace) / f"{file_name(name)}.json"
+
+    def put(self, namespace: str, name: str, status: str) -> None:
+        """Write a pod's network-status.
+
+        Raises:
+            Unavailable: it could not be written.
+        """
+        try:
+            replace(self.path(namespace, name), status.encode(), is_durable=False)
+        except OSError as error:
+            raise Unavailable(
+                f"cannot write the network-status of pod {namespace}/{name}: {error.strerror}",
+                remedy=f"look at free space and permissions of {self._directory}",
+            ) from error
+
+    def drop(self, namespace: str, name: str) -> None:
+        """Remove a pod's network-status; absent is fine.
+
+        Raises:
+            Unavailable: it could not be removed.
+        """
+        path = self.path(namespace, name)
+        try:
+            remove(path)
+        except OSError as error:
+            raise Unavailable(
+                f"cannot remove the network-status of pod {namespace}/{name}: {error.strerror}"
+            ) from error
+        with suppress(OSError):  # others of the namespace may still be there
+            path.parent.rmdir()
+
+    def refresh(self) -> bool:
+        """Look at the files again; tells whether any changed."""
+        seen: dict[str, tuple[int, int, int]] = {}
+        texts: dict[PodKey, str] = {}
+        for key, path in self._paths().items():
+            try:
+                found = path.stat()
+                seen[str(path)] = (found.st_mtime_ns, found.st_size, found.st_ino)
+                is_same = self._seen.get(str(path)) == seen[str(path)] and key in self._texts
+                texts[key] = self._texts[key] if is_same else path.read_text("utf-8")
+            except (OSError, UnicodeDecodeError):  # removed just now, or not ours
+                seen.pop(str(path), None)
+        has_changed = texts != self._texts
+        self._seen, self._texts = seen, texts
+        return has_changed
+
+    def texts(self) -> Mapping[PodKey, str]:
+        """Give every pod's network-status as of the last look."""
+        return self._texts
+
+    def _paths(self) -> dict[PodKey, Path]:
+        found: dict[PodKey, Path] = {}
+        for home in _entries(self._directory):
+            for path in _entries(home):
+                if path.suffix == ".json" and not path.name.startswith("."):
+                    found[unquote(home.name), unquote(path.stem)] = path
+        return found
+
+
+def _entries(directory: Path) -> list[Path]:
+    try:
+        return sorted(directory.iterdir())
+    except OSError:
+        return []
+
+
+class EventLog:
+    """Events, one JSON object a line, the newest last."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.path = state_dir / "events.jsonl"
+
+    def append(self, event: JsonObject) -> None:
+        """Add an event; the file is set aside once it is large.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            os.write(handle, orjson.dumps(event) + b"\n")
+            is_large = os.fstat(handle).st_size > MAX_EVENT_BYTES
+        finally:
+            os.close(handle)
+        if is_large:
+            self.path.replace(self.path.with_name("events.jsonl.1"))
