@@ -19,6 +19,16 @@ from planes.model.errors import BadInput, CniCode, JsonObject
 # run can hold a number that orjson would turn into a float.
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _LONG_NUMBER = b"0" * 19
+# Members spelled as the CNI spec and network-status spell them. No two differ in case only, so an
+# object of these alone holds nothing that a lookup ignoring case could add; most objects are such.
+# fmt: off
+_SPELLED_AS_DOCUMENTED = frozenset((
+    "cniVersion", "name", "type", "plugins", "capabilities", "ipam", "runtimeConfig", "prevResult",
+    "args", "interfaces", "mac", "mtu", "sandbox", "socketPath", "pciID", "ips", "version",
+    "interface", "address", "gateway", "routes", "dst", "gw", "advmss", "priority", "table",
+    "scope", "dns", "nameservers", "domain", "search", "options", "ip4", "ip6", "ip", "default",
+))
+# fmt: on
 _MAX_BYTES = 8 << 20  # the daemon's body limit; nothing we read is larger
 
 
@@ -83,12 +93,13 @@ class Fields:
     Every getter raises `BadInput` (code 6, naming the member's path) for a value of another type.
     """
 
-    __slots__ = ("_folded", "_obj", "_path", "_what")
+    __slots__ = ("_folded", "_is_plain", "_obj", "_path", "_what")
 
     def __init__(self, obj: Mapping[str, Any], what: str, path: str = "") -> None:
         self._obj = obj
         self._what = what
         self._path = path
+        self._is_plain: bool | None = None
         self._folded: dict[str, Any] | None = None
 
     def raw(self, key: str) -> Any:
@@ -96,13 +107,12 @@ class Fields:
         value = self._obj.get(key)
         if value is not None:
             return value
+        if self._is_plain is None:
+            self._is_plain = self._obj.keys() <= _SPELLED_AS_DOCUMENTED
+        if self._is_plain and key in _SPELLED_AS_DOCUMENTED:
+            return None
         if self._folded is None:
-            self._folded = {
-                folded: member
-                for name, member in self._obj.items()
-                # Go folds one letter to one letter, never "ß" to "ss".
-                if member is not None and len(folded := name.casefold()) == len(name)
-            }
+            self._folded = _by_folded_name(self._obj)
         return self._folded.get(key.casefold())
 
     def has(self, key: str) -> bool:
@@ -193,6 +203,16 @@ class Fields:
         if not isinstance(value, list):
             raise self.wrong(key, "a list", value)
         return value
+
+
+def _by_folded_name(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the members by case-folded name, last wins."""
+    return {
+        folded: member
+        for name, member in obj.items()
+        # Go folds one letter to one letter, never "ß" to "ss".
+        if member is not None and len(folded := name.casefold()) == len(name)
+    }
 
 
 def _cause(error: orjson.JSONDecodeError) -> str:
