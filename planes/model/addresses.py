@@ -1,0 +1,239 @@
+"""Addresses and ranges as integers with a family, read strictly.
+
+One spelling per address: IPv4-mapped IPv6 becomes IPv4, upper-case and uncompressed IPv6 compare
+equal, and zero-padded or otherwise ambiguous text is refused instead of guessed at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    ip_address,
+    ip_interface,
+    ip_network,
+)
+
+from planes.model.errors import BadInput
+from planes.model.names import shown
+
+IPAddress = IPv4Address | IPv6Address
+IPInterface = IPv4Interface | IPv6Interface
+IPNetwork = IPv4Network | IPv6Network
+
+
+def parse_address(text: str) -> IPAddress:
+    """Read one bare address.
+
+    Raises:
+        BadInput: it is not an address, or has a zone or a prefix length.
+    """
+    if "%" in text:
+        raise BadInput(
+            f"cannot read {shown(text)} as an IP address: it has a zone",
+            remedy="write the address without %zone",
+        )
+    try:
+        address = ip_address(text)
+    except ValueError as error:
+        raise BadInput(
+            f"cannot read {shown(text)} as an IP address",
+            remedy="write an address such as 192.168.10.5 or fd00::5, without leading zeros",
+        ) from error
+    return _unmapped(address)
+
+
+def _unmapped(address: IPAddress) -> IPAddress:
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def parse_interface(text: str) -> IPInterface:
+    """Read an address with its prefix length, "a/b".
+
+    Raises:
+        BadInput: it is not of that form.
+    """
+    head, slash, tail = text.partition("/")
+    if not slash or not _is_prefix_length(tail):
+        raise BadInput(
+            f"cannot read {shown(text)} as an address with prefix length",
+            remedy="write address/length such as 192.168.10.5/24",
+        )
+    written = ip_interface_or_none(text)
+    if written is None or "%" in head:
+        raise BadInput(
+            f"cannot read {shown(text)} as an address with prefix length",
+            remedy="write address/length such as 192.168.10.5/24, without leading zeros",
+        )
+    if isinstance(written, IPv6Interface) and written.ip.ipv4_mapped is not None:
+        return _unmapped_interface(written, text)
+    return written
+
+
+def _is_prefix_length(text: str) -> bool:
+    return text.isascii() and text.isdigit() and (text == "0" or not text.startswith("0"))
+
+
+def ip_interface_or_none(text: str) -> IPInterface | None:
+    """Give the interface address, or None where the text is none."""
+    try:
+        return ip_interface(text)
+    except ValueError:
+        return None
+
+
+def _unmapped_interface(written: IPv6Interface, text: str) -> IPv4Interface:
+    mapped_length = written.network.prefixlen - 96
+    if written.ip.ipv4_mapped is None or mapped_length < 0:
+        raise BadInput(
+            f"cannot read {shown(text)}: the prefix of an IPv4-mapped address is shorter than 96",
+            remedy="write the IPv4 address and its own prefix length",
+        )
+    return IPv4Interface((written.ip.ipv4_mapped, mapped_length))
+
+
+def parse_network(text: str) -> IPNetwork:
+    """Read a CIDR without host bits.
+
+    Raises:
+        BadInput: it is none; where host bits are set the remedy names the network meant.
+    """
+    if "/" not in text or not _is_prefix_length(text.partition("/")[2]):
+        raise BadInput(
+            f"cannot read {shown(text)} as a CIDR", remedy="write one such as 192.168.0.0/16"
+        )
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        written = ip_interface_or_none(text)
+        if written is None:
+            raise BadInput(
+                f"cannot read {shown(text)} as a CIDR", remedy="write one such as 192.168.0.0/16"
+            ) from error
+        raise BadInput(
+            f"cannot read {shown(text)} as a CIDR: it has host bits",
+            remedy=f"write {written.network} for the network, or {written.ip} for one address",
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRange:
+    """Addresses of one family from `first` to `last`, both included."""
+
+    first: IPAddress
+    last: IPAddress
+
+    def __contains__(self, address: object) -> bool:
+        """Tell whether an address lies inside; one of the other family never does."""
+        if not isinstance(address, IPv4Address | IPv6Address):
+            return False
+        return address.version == self.first.version and (
+            int(self.first) <= int(address) <= int(self.last)
+        )
+
+    @property
+    def size(self) -> int:
+        """How many addresses; `len()` cannot say it for an IPv6 range beyond 2**63."""
+        return int(self.last) - int(self.first) + 1
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[IPAddress]:
+        return self.starting_at(self.first)
+
+    def starting_at(self, address: IPAddress) -> Iterator[IPAddress]:
+        """Yield the addresses from the given one up, lazily."""
+        family = type(self.first)
+        for number in range(max(int(address), int(self.first)), int(self.last) + 1):
+            yield family(number)
+
+    def nth(self, index: int) -> IPAddress:
+        """Give the address at an index from 0; `IndexError` beyond the end."""
+        if not 0 <= index < self.size:
+            raise IndexError(index)
+        return type(self.first)(int(self.first) + index)
+
+    @property
+    def version(self) -> int:
+        """4 or 6."""
+        return self.first.version
+
+    def within(self, network: IPNetwork) -> bool:
+        """Tell whether all of it lies in a network."""
+        return self.first in network and self.last in network
+
+    def overlaps(self, other: AddressRange) -> bool:
+        """Tell whether they share an address."""
+        return (
+            self.version == other.version
+            and int(self.first) <= int(other.last)
+            and int(other.first) <= int(self.last)
+        )
+
+    def __str__(self) -> str:
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+
+def range_of(network: IPNetwork) -> AddressRange:
+    """Give all addresses of a network, the first and the last included."""
+    return AddressRange(network.network_address, network.broadcast_address)
+
+
+def parse_range(text: str) -> AddressRange:
+    """Read an address, a range "first-last" or a CIDR.
+
+    Raises:
+        BadInput: it is none of them, mixes families or ends before it starts.
+    """
+    written = text.strip()
+    if "-" in written:
+        head, _, tail = written.partition("-")
+        first, last = parse_address(head.strip()), parse_address(tail.strip())
+        if first.version != last.version:
+            raise BadInput(
+                f"cannot read range {shown(text)}: it mixes IPv4 and IPv6",
+                remedy="give both ends in one family",
+            )
+        if int(first) > int(last):
+            raise BadInput(
+                f"cannot read range {shown(text)}: it ends before it starts",
+                remedy=f"write {last}-{first}",
+            )
+        return AddressRange(first, last)
+    if "/" in written:
+        return range_of(parse_network(written))
+    address = parse_address(written)
+    return AddressRange(address, address)
+
+
+def subtract(
+    ranges: Iterable[AddressRange], holes: Iterable[AddressRange]
+) -> tuple[AddressRange, ...]:
+    """Give the ranges without the holes, in order, as few ranges as possible."""
+    left = list(ranges)
+    for hole in holes:
+        left = [piece for span in left for piece in _without(span, hole)]
+    return tuple(left)
+
+
+def _without(span: AddressRange, hole: AddressRange) -> Iterator[AddressRange]:
+    if not span.overlaps(hole):
+        yield span
+        return
+    family = type(span.first)
+    if int(span.first) < int(hole.first):
+        yield AddressRange(span.first, family(int(hole.first) - 1))
+    if int(hole.last) < int(span.last):
+        yield AddressRange(family(int(hole.last) + 1), span.last)

@@ -1,0 +1,158 @@
+"""The catalog: one immutable snapshot of planes, NADs and claims, indexed for decisions.
+
+Everything a decision looks up is prepared when the catalog is built, so that a review costs the
+same with two namespaces and with five thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from planes.model.claims import ClaimIndex
+from planes.model.errors import Finding
+from planes.model.nad_facts import NadFacts, nad_facts
+from planes.model.names import PLANE_LABEL_PREFIX, shown
+from planes.model.objects import Nad, NadRef, Namespace
+from planes.model.plane_spec import JOINED, REQUIRED, Plane
+from planes.model.render import plane_nad
+from planes.model.suggest import close_names
+
+_NO_FACTS = NadFacts(is_known=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Planes in their order, NADs by name, claims of addresses. Make one with `build`.
+
+    Attributes:
+        nads: hand-written NADs and those rendered from planes.
+        facts: what each NAD's configuration says.
+        namespace_isolation: Multus' option: a NAD serves its own namespace only.
+        global_namespaces: namespaces whose NADs serve everybody under isolation.
+    """
+
+    planes: tuple[Plane, ...] = ()
+    nads: Mapping[NadRef, Nad] = field(default_factory=dict)
+    facts: Mapping[NadRef, NadFacts] = field(default_factory=dict)
+    claims: ClaimIndex = field(default_factory=ClaimIndex)
+    namespace_isolation: bool = False
+    global_namespaces: frozenset[str] = frozenset({"default"})
+    _by_name: Mapping[str, Plane] = field(default_factory=dict)
+    _by_ref: Mapping[NadRef, Plane] = field(default_factory=dict)
+    _by_label: Mapping[str, int] = field(default_factory=dict)
+    _by_selector: tuple[int, ...] = ()
+    _nad_names: Mapping[str, tuple[NadRef, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def build(
+        cls,
+        planes: Iterable[Plane] = (),
+        nads: Iterable[Nad] = (),
+        claims: ClaimIndex | None = None,
+        *,
+        namespace_isolation: bool = False,
+        global_namespaces: Iterable[str] = ("default",),
+        previous: Catalog | None = None,
+    ) -> Catalog:
+        """Index planes and NADs; with `previous` NADs that have not changed are not read again.
+
+        A rendered NAD takes the place of a hand-written one of the same name: it is repaired.
+        """
+        ordered = tuple(sorted(planes, key=lambda plane: (plane.order, plane.name)))
+        rendered = [nad for nad in map(plane_nad, ordered) if nad is not None]
+        by_nad = {nad.ref: nad for nad in (*nads, *rendered)}
+        by_ref: dict[NadRef, Plane] = {}
+        for plane in ordered:
+            by_ref.setdefault(plane.ref, plane)
+        names: dict[str, tuple[NadRef, ...]] = {}
+        for ref in sorted(by_nad):
+            names[ref.name] = (*names.get(ref.name, ()), ref)
+        by_label = [(i, p) for i, p in enumerate(ordered) if _joins_by_label_only(p)]
+        return cls(
+            planes=ordered,
+            nads=by_nad,
+            facts={ref: _facts(nad, previous) for ref, nad in by_nad.items()},
+            claims=claims or ClaimIndex(),
+            namespace_isolation=namespace_isolation,
+            global_namespaces=frozenset(global_namespaces),
+            _by_name={plane.name: plane for plane in ordered},
+            _by_ref=by_ref,
+            _by_label={plane.label: index for index, plane in by_label},
+            _by_selector=tuple(
+                index for index, plane in enumerate(ordered) if not _joins_by_label_only(plane)
+            ),
+            _nad_names=names,
+        )
+
+    def with_claims(self, claims: ClaimIndex) -> Catalog:
+        """Give the same catalog with other claims; nothing is indexed again."""
+        return replace(self, claims=claims)
+
+    def plane(self, name: str) -> Plane | None:
+        """Give a plane by name."""
+        return self._by_name.get(name)
+
+    def plane_of(self, ref: NadRef) -> Plane | None:
+        """Give the plane that a NAD backs; of several the first in order."""
+        return self._by_ref.get(ref)
+
+    def planes_for(self, namespace: Namespace) -> tuple[Plane, ...]:
+        """Give the planes a namespace joins, in order; no pod is looked at."""
+        found = [i for key in namespace.labels if (i := self._by_label.get(key)) is not None]
+        found = [
+            index
+            for index in (*found, *self._by_selector)
+            if self.planes[index].joined_by(namespace)
+        ]
+        found.sort()
+        return tuple([self.planes[index] for index in found])
+
+    def facts_of(self, ref: NadRef) -> NadFacts:
+        """Give what a NAD's configuration says."""
+        return self.facts.get(ref, _NO_FACTS)
+
+    def same_named(self, name: str) -> tuple[NadRef, ...]:
+        """Give the NADs of a name in all namespaces, sorted."""
+        return self._nad_names.get(name, ())
+
+    def close_to(self, ref: NadRef) -> tuple[NadRef, ...]:
+        """Give NADs whose names look like a wrong one: its namespace's, then any plane's."""
+        near = {nad.name for nad in self.nads if nad.namespace == ref.namespace}
+        planes = {plane.ref.name: plane.ref for plane in self.planes}
+        found = [NadRef(ref.namespace, name) for name in close_names(ref.name, near)]
+        found += [planes[name] for name in close_names(ref.name, planes)]
+        return tuple(dict.fromkeys(found))
+
+    def label_faults(self, namespace: Namespace) -> tuple[Finding, ...]:
+        """List plane labels of a namespace that join nothing; status 403 where one is required."""
+        return tuple(
+            finding
+            for key, value in namespace.labels.items()
+            if key.startswith(PLANE_LABEL_PREFIX)
+            and (finding := self._label_fault(key, value)) is not None
+        )
+
+    def _label_fault(self, key: str, value: str) -> Finding | None:
+        path = f"namespace.metadata.labels[{key}]"
+        name = key.removeprefix(PLANE_LABEL_PREFIX)
+        if value not in {JOINED, REQUIRED}:
+            message = f"{shown(value)} is neither {JOINED} nor {REQUIRED}: it joins nothing"
+            return Finding(path, message, f"set it to {JOINED} or {REQUIRED}, or remove it", 422)
+        if name in self._by_name:
+            return None
+        close = close_names(name, self._by_name)
+        remedy = f"did you mean {close[0]}?" if close else "create the plane or remove the label"
+        return Finding(path, f"there is no plane {shown(name)}", remedy, 403)
+
+
+def _joins_by_label_only(plane: Plane) -> bool:
+    return plane.namespace_selector is None and not plane.all_namespaces
+
+
+def _facts(nad: Nad, previous: Catalog | None) -> NadFacts:
+    if previous is not None:
+        old = previous.nads.get(nad.ref)
+        if old is not None and old.config == nad.config:
+            return previous.facts[nad.ref]
+    return nad_facts(nad)

@@ -1,0 +1,48 @@
+"""A persistent mapping: a change gives a new one and costs little, whoever holds the old keeps it.
+
+A large base is shared between versions; a small layer of recent changes is copied with each one
+and folded into the base when it has grown, so N changes cost O(N) copies of small dicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Generic, TypeVar
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+_MAX_LAYER = 512
+
+
+class Layered(Generic[_K, _V]):
+    """Keys to values; None as a value means the key is absent."""
+
+    __slots__ = ("_base", "_layer")
+
+    def __init__(self, base: Mapping[_K, _V] | None = None) -> None:
+        self._base: Mapping[_K, _V] = {} if base is None else base
+        self._layer: Mapping[_K, _V | None] = {}
+
+    def get(self, key: _K) -> _V | None:
+        """Give a key's value, None where absent."""
+        if self._layer and key in self._layer:
+            return self._layer[key]
+        return self._base.get(key)
+
+    def changed(self, changes: Mapping[_K, _V | None]) -> Layered[_K, _V]:
+        """Give a new mapping with some keys set, or removed by None."""
+        layer = {**self._layer, **changes}
+        found: Layered[_K, _V] = Layered(self._base)
+        found._layer = layer
+        if len(layer) > _MAX_LAYER:
+            return Layered(dict(found.items()))
+        return found
+
+    def items(self) -> Iterator[tuple[_K, _V]]:
+        """Yield every pair, in no particular order."""
+        for key, value in self._base.items():
+            if key not in self._layer:
+                yield key, value
+        for key, recent in self._layer.items():
+            if recent is not None:
+                yield key, recent

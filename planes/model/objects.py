@@ -1,0 +1,238 @@
+"""What we read of Kubernetes objects: pods, namespaces and NADs, as immutable values.
+
+`from_object` reads leniently where the API server has checked already, and raises `BadInput` with
+the field's path where a manifest written by hand may be wrong. Labels and annotations are plain
+mappings that nobody changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from planes.model.errors import BadInput
+
+Strings = Mapping[str, str]
+
+POD_INDEX_LABEL = "apps.kubernetes.io/pod-index"
+JOB_INDEX_KEY = "batch.kubernetes.io/job-completion-index"
+NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
+CONFIG_SOURCE_ANNOTATION = "kubernetes.io/config.source"
+CONFIG_MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+
+_ORDINAL_SUFFIX = re.compile(r"-(0|[1-9][0-9]{0,9})\Z")
+_ORDINAL = re.compile(r"(0|[1-9][0-9]{0,9})\Z")
+_ENDED = frozenset({"Succeeded", "Failed"})
+
+
+class NadRef(NamedTuple):
+    """Names a NAD."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+def _object(value: Any, path: str) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadInput(f"cannot read {path}: it is not an object", remedy="give a mapping")
+    return value
+
+
+def _string(value: Any, path: str) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise BadInput(f"cannot read {path}: it is not a string", remedy="put it in quotes")
+    return value
+
+
+def _strings(value: Any, path: str) -> Strings:
+    found = _object(value, path)
+    for key, text in found.items():
+        if not isinstance(text, str):
+            raise BadInput(
+                f"cannot read {path}[{key}]: it is not a string", remedy="put it in quotes"
+            )
+    return found
+
+
+def _metadata(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _object(manifest.get("metadata"), "metadata")
+
+
+def _name(meta: Mapping[str, Any]) -> str:
+    name = _string(meta.get("name"), "metadata.name")
+    if not name:
+        raise BadInput("cannot read metadata.name: it is missing", remedy="give the object a name")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod, as far as planes are concerned.
+
+    Attributes:
+        name: "" while the API server has not made one from `generate_name`.
+        owner_kind: kind of the controlling owner, "" for a bare pod.
+        phase: as in `status.phase`, "" where there is no status yet.
+    """
+
+    namespace: str
+    name: str
+    generate_name: str = ""
+    uid: str = ""
+    labels: Strings = field(default_factory=dict)
+    annotations: Strings = field(default_factory=dict)
+    node: str = ""
+    host_network: bool = False
+    owner_kind: str = ""
+    owner_name: str = ""
+    phase: str = ""
+
+    @classmethod
+    def from_object(cls, obj: Mapping[str, Any], namespace: str = "") -> Pod:
+        """Read a core/v1 Pod; `namespace` stands in where the object has none yet.
+
+        Raises:
+            BadInput: a field has the wrong type.
+        """
+        meta = _metadata(obj)
+        spec = _object(obj.get("spec"), "spec")
+        status = _object(obj.get("status"), "status")
+        kind, owner = _controller(meta.get("ownerReferences"))
+        return cls(
+            namespace=_string(meta.get("namespace"), "metadata.namespace") or namespace,
+            name=_string(meta.get("name"), "metadata.name"),
+            generate_name=_string(meta.get("generateName"), "metadata.generateName"),
+            uid=_string(meta.get("uid"), "metadata.uid"),
+            labels=_strings(meta.get("labels"), "metadata.labels"),
+            annotations=_strings(meta.get("annotations"), "metadata.annotations"),
+            node=_string(spec.get("nodeName"), "spec.nodeName"),
+            host_network=spec.get("hostNetwork") is True,
+            owner_kind=kind,
+            owner_name=owner,
+            phase=_string(status.get("phase"), "status.phase"),
+        )
+
+    @property
+    def key(self) -> str:
+        """`namespace/name`."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def display(self) -> str:
+        """The name to show: the prefix with `*` while there is no name yet."""
+        return self.key if self.name else f"{self.namespace}/{self.generate_name}*"
+
+    @property
+    def ordinal(self) -> int | None:
+        """Which replica it is, counted from 0; None where replicas have no number.
+
+        The pod-index label (StatefulSet, Kubernetes 1.28), else the name's suffix where a
+        StatefulSet owns the pod, else the completion index of an Indexed Job.
+        """
+        label = self.labels.get(POD_INDEX_LABEL, "")
+        if _ORDINAL.match(label):
+            return int(label)
+        if self.owner_kind == "StatefulSet" and (found := _ORDINAL_SUFFIX.search(self.name)):
+            return int(found[1])
+        index = self.annotations.get(JOB_INDEX_KEY) or self.labels.get(JOB_INDEX_KEY, "")
+        return int(index) if _ORDINAL.match(index) else None
+
+    @property
+    def is_static(self) -> bool:
+        """True for a pod that a kubelet runs from a file (its UID differs from the API's)."""
+        source = self.annotations.get(CONFIG_SOURCE_ANNOTATION, "api")
+        return source != "api" or CONFIG_MIRROR_ANNOTATION in self.annotations
+
+    @property
+    def is_ended(self) -> bool:
+        """True when its containers will never run again: it holds no address."""
+        return self.phase in _ENDED
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Names a reservation may know it by: the pod, its controller, the Deployment above."""
+        names = [self.name, self.owner_name]
+        if self.owner_kind == "ReplicaSet" and "pod-template-hash" in self.labels:
+            names.append(self.owner_name.removesuffix("-" + self.labels["pod-template-hash"]))
+        return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _controller(owners: Any) -> tuple[str, str]:
+    if owners is None:
+        return "", ""
+    if not isinstance(owners, list):
+        raise BadInput("cannot read metadata.ownerReferences: it is not a list")
+    for index, owner in enumerate(owners):
+        path = f"metadata.ownerReferences[{index}]"
+        reference = _object(owner, path)
+        if reference.get("controller") is True:
+            kind = _string(reference.get("kind"), f"{path}.kind")
+            return kind, _string(reference.get("name"), f"{path}.name")
+    return "", ""
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A namespace; its labels say which planes its pods join."""
+
+    name: str
+    labels: Strings = field(default_factory=dict)
+    annotations: Strings = field(default_factory=dict)
+
+    @classmethod
+    def from_object(cls, obj: Mapping[str, Any]) -> Namespace:
+        """Read a core/v1 Namespace; the name label that Kubernetes always sets is added.
+
+        Raises:
+            BadInput: a field has the wrong type or the name is missing.
+        """
+        meta = _metadata(obj)
+        name = _name(meta)
+        labels = {NAMESPACE_NAME_LABEL: name, **_strings(meta.get("labels"), "metadata.labels")}
+        return cls(name, labels, _strings(meta.get("annotations"), "metadata.annotations"))
+
+
+@dataclass(frozen=True, slots=True)
+class Nad:
+    """A NetworkAttachmentDefinition (k8s.cni.cncf.io/v1).
+
+    Attributes:
+        config: the CNI configuration text; "" means a file of that name on the node.
+        plane: name of the plane it was rendered from, None for a hand-written one.
+    """
+
+    namespace: str
+    name: str
+    config: str = ""
+    annotations: Strings = field(default_factory=dict)
+    plane: str | None = None
+
+    @classmethod
+    def from_object(cls, obj: Mapping[str, Any], namespace: str = "") -> Nad:
+        """Read a NAD; `namespace` stands in where the manifest has none.
+
+        Raises:
+            BadInput: a field has the wrong type or the name is missing.
+        """
+        meta = _metadata(obj)
+        spec = _object(obj.get("spec"), "spec")
+        return cls(
+            namespace=_string(meta.get("namespace"), "metadata.namespace") or namespace,
+            name=_name(meta),
+            config=_string(spec.get("config"), "spec.config"),
+            annotations=_strings(meta.get("annotations"), "metadata.annotations"),
+        )
+
+    @property
+    def ref(self) -> NadRef:
+        """How selections name it."""
+        return NadRef(self.namespace, self.name)
