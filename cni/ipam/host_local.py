@@ -1,0 +1,200 @@
+"""IPAM type `host-local`: addresses from ranges, kept in files of this host.
+
+Interoperates with the reference plugin on one directory at one time; its texts of refusal are
+kept as causes, since people search for them. Blocking work runs in threads (the lock is flock).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+
+from cni.completion import complete
+from cni.ipam import requested
+from cni.ipam.address_files import AddressFiles, NetworkFiles, owner_text
+from cni.ipam.ranges import RangeSet, range_sets
+from cni.plugin import Call
+from planes.model.addresses import IPAddress
+from planes.model.cniversion import at_least
+from planes.model.errors import BadInput, Conflict, Exhausted, NotFound
+from planes.model.names import check_network_name
+from planes.model.netconf import NetConf
+from planes.model.result import Address, Dns, Result
+
+_DATA_DIR = "/var/lib/cni/networks"
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    network: str
+    data_dir: str
+    container_id: str
+    ifname: str
+    sets: tuple[RangeSet, ...] = ()
+    wanted: tuple[IPAddress, ...] = ()
+
+    @property
+    def owner(self) -> str:
+        return owner_text(self.container_id, self.ifname)
+
+
+class HostLocal:
+    """The type; one object for all networks of the host."""
+
+    def __init__(self, files: AddressFiles) -> None:
+        self._files = files
+
+    async def add(self, call: Call, conf: NetConf) -> Result:
+        """Reserve one address of each range set.
+
+        Raises:
+            BadInput: the configuration or a requested address is wrong.
+            Conflict: a requested address is taken, or the attachment has one already.
+            Exhausted: a range set has no free address.
+        """
+        job = _job(call, conf, with_ranges=True)
+        routes = requested.declared_routes(conf)
+        resolv_conf = requested.ipam_fields(conf).string("resolvConf")
+
+        def allocate() -> Result:
+            dns = read_resolv_conf(resolv_conf) if resolv_conf else Dns()
+            return Result(ips=self._allocate(job), routes=routes, dns=dns)
+
+        async def undo(_result: Result) -> None:
+            await asyncio.to_thread(self._release, job)
+
+        return await complete(asyncio.to_thread(allocate), undo)
+
+    async def release(self, call: Call, conf: NetConf) -> None:
+        """Give back what the attachment holds; needs neither valid ranges nor the namespace.
+
+        Raises:
+            PlanesError: the directory cannot be read.
+        """
+        job = _job(call, conf, with_ranges=False)
+        await complete(asyncio.to_thread(self._release, job))
+
+    async def check(self, call: Call, conf: NetConf) -> None:
+        """Raise where the attachment holds no address.
+
+        Raises:
+            NotFound: it holds none.
+        """
+        job = _job(call, conf, with_ranges=True)
+
+        def find() -> bool:
+            with self._files.locked(job.data_dir, job.network) as files:
+                return bool(files.owned_by(job.container_id, job.ifname))
+
+        if not await complete(asyncio.to_thread(find)):
+            raise NotFound(
+                f"cannot find the address of container {job.container_id} in network {job.network}"
+            )
+
+    async def status(self, call: Call, conf: NetConf) -> None:
+        """Raise where an ADD would be bound to fail: never, as the reference."""
+
+    def _release(self, job: _Job) -> None:
+        if not os.path.isdir(os.path.join(job.data_dir, job.network)):
+            return
+        with self._files.locked(job.data_dir, job.network) as files:
+            files.release(job.container_id, job.ifname)
+
+    def _allocate(self, job: _Job) -> tuple[Address, ...]:
+        wanted = list(job.wanted)
+        taken: list[Address] = []
+        with self._files.locked(job.data_dir, job.network) as files:
+            try:
+                for index, one in enumerate(job.sets):
+                    asked = next((ip for ip in wanted if one.range_of(ip) is not None), None)
+                    if asked is not None:
+                        wanted.remove(asked)
+                    taken.append(_take(files, job, index, asked))
+                _refuse_rest(wanted)
+            except Exception:
+                for address in taken:
+                    files.remove(requested.bare(address.address), job.owner)
+                raise
+        return tuple(taken)
+
+
+def _take(files: NetworkFiles, job: _Job, index: int, asked: IPAddress | None) -> Address:
+    one = job.sets[index]
+    where = f"cannot allocate for range {index}"
+    if asked is not None:
+        found = one.range_of(asked)
+        if found is None or asked == found.gateway:
+            raise BadInput(f"{where}: requested ip {asked} is subnet's gateway")
+        if not files.reserve(job.owner, asked, index):
+            raise Conflict(
+                f"{where}: requested IP address {asked} is not available in range set {one}"
+            )
+        return Address(f"{asked}/{found.subnet.prefixlen}", str(found.gateway))
+    for held in files.owned_by(job.container_id, job.ifname):
+        if one.range_of(held) is not None:
+            raise Conflict(
+                f"{where}: {held} has been allocated to {job.container_id}, duplicate allocation"
+                " is not allowed",
+                remedy="DEL the attachment before adding it again",
+            )
+    for address, found in one.after(files.last_reserved(index)):
+        if files.reserve(job.owner, address, index):
+            return Address(f"{address}/{found.subnet.prefixlen}", str(found.gateway))
+    raise Exhausted(f"{where}: no IP addresses available in range set: {one}")
+
+
+def _refuse_rest(wanted: list[IPAddress]) -> None:
+    if wanted:
+        names = " ".join(str(ip) for ip in wanted)
+        raise BadInput(
+            f"cannot allocate all requested IPs: {names}",
+            remedy="ask for addresses inside the ranges, one of each range set",
+        )
+
+
+def _job(call: Call, conf: NetConf, *, with_ranges: bool) -> _Job:
+    ipam = requested.ipam_fields(conf)
+    data_dir = ipam.string("dataDir") or _DATA_DIR
+    network = check_network_name(conf.name)
+    if not with_ranges:
+        return _Job(network, data_dir, call.container_id, call.ifname)
+    sets = range_sets(conf)
+    for version in (4, 6):
+        count = sum(one.ranges[0].first.version == version for one in sets)
+        if count > 1 and not at_least(conf.cni_version, "0.3.0"):
+            raise BadInput(
+                f"cannot use {count} IPv{version} range sets: CNI version {conf.cni_version}"
+                " does not support more than 1 address per family"
+            )
+    wanted = [
+        requested.bare(text)
+        for source in (
+            requested.from_cni_args(call)[:1],
+            requested.from_args(conf),
+            requested.from_runtime(conf),
+        )
+        for text in source
+    ]
+    unique = tuple(dict.fromkeys(wanted))
+    return _Job(network, data_dir, call.container_id, call.ifname, sets, unique)
+
+
+def read_resolv_conf(path: str) -> Dns:
+    """Read a resolver configuration (resolv.conf(5)); blocks.
+
+    Raises:
+        NotFound: it cannot be read.
+    """
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = [line.split() for line in file]
+    except OSError as error:
+        raise NotFound(f"cannot read resolvConf {path}: {error.strerror}") from error
+    said = [words for words in lines if len(words) > 1 and words[0][0] not in "#;"]
+    return Dns(
+        nameservers=tuple(words[1] for words in said if words[0] == "nameserver"),
+        domain=next((words[1] for words in reversed(said) if words[0] == "domain"), ""),
+        search=tuple(word for words in said if words[0] == "search" for word in words[1:]),
+        options=tuple(word for words in said if words[0] == "options" for word in words[1:]),
+    )

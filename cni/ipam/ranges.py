@@ -1,0 +1,178 @@
+"""The ranges of a host-local configuration: what is in them, and in which order it is given out.
+
+Rules, defaults and refusals are the reference plugin's, since both allocate from one directory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+
+from planes.model.addresses import IPAddress, IPNetwork, parse_address
+from planes.model.decode import Fields
+from planes.model.errors import BadInput
+from planes.model.netconf import NetConf
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Addresses first to last of a subnet; the gateway is never given out."""
+
+    subnet: IPNetwork
+    first: IPAddress
+    last: IPAddress
+    gateway: IPAddress
+
+    def __contains__(self, address: IPAddress) -> bool:
+        return address.version == self.first.version and int(self.first) <= int(address) <= int(
+            self.last
+        )
+
+    def overlaps(self, other: Range) -> bool:
+        """Say whether an address is in both."""
+        return other.first in self or other.last in self or self.first in other
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+
+@dataclass(frozen=True, slots=True)
+class RangeSet:
+    """Ranges of one family that give out one address between them."""
+
+    ranges: tuple[Range, ...]
+
+    def range_of(self, address: IPAddress) -> Range | None:
+        """The range an address is in."""
+        return next((one for one in self.ranges if address in one), None)
+
+    def overlaps(self, other: RangeSet) -> bool:
+        """Say whether an address is in both."""
+        return any(one.overlaps(two) for one in self.ranges for two in other.ranges)
+
+    def after(self, last: IPAddress | None) -> Iterator[tuple[IPAddress, Range]]:
+        """Every address once, from the one after `last` on and round; gateways left out."""
+        start = self.range_of(last) if last is not None else None
+        at = self.ranges.index(start) if start is not None else 0
+        first = int(last) + 1 if start is not None and last is not None else None
+        yield from self._span(at, first, None)
+        for step in range(1, len(self.ranges)):
+            yield from self._span((at + step) % len(self.ranges), None, None)
+        if first is not None:
+            yield from self._span(at, None, first)
+
+    def _span(
+        self, at: int, first: int | None, end: int | None
+    ) -> Iterator[tuple[IPAddress, Range]]:
+        one = self.ranges[at]
+        kind = type(one.first)
+        low = int(one.first) if first is None else first
+        high = int(one.last) + 1 if end is None else end
+        for number in range(low, high):
+            address = kind(number)
+            if address != one.gateway:
+                yield address, one
+
+    def __str__(self) -> str:
+        return ",".join(str(one) for one in self.ranges)
+
+
+def range_sets(conf: NetConf) -> tuple[RangeSet, ...]:
+    """Read and check the range sets of a configuration, runtimeConfig.ipRanges first.
+
+    Raises:
+        BadInput: no ranges, a bad one, or ranges that overlap.
+    """
+    fields = conf.fields()
+    ipam = fields.child("ipam")
+    runtime = fields.child("runtimeConfig")
+    written: list[list[Fields]] = []
+    if runtime is not None:
+        written += _sets(runtime, "ipRanges")
+    if ipam is not None:
+        if ipam.string("subnet"):
+            written.append([ipam])
+        written += _sets(ipam, "ranges")
+    if not written:
+        raise BadInput("cannot allocate addresses: no IP ranges specified")
+    sets = tuple(_range_set(index, one) for index, one in enumerate(written))
+    _check_overlaps(sets)
+    return sets
+
+
+def _sets(fields: Fields, key: str) -> list[list[Fields]]:
+    value = fields.raw(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise fields.wrong(key, "a list of lists", value)
+    return [
+        Fields({"set": one}, f"{key}[{index}]").children("set") for index, one in enumerate(value)
+    ]
+
+
+def _range_set(index: int, written: list[Fields]) -> RangeSet:
+    if not written:
+        raise BadInput(f"cannot use range set {index}: it is empty")
+    try:
+        found = RangeSet(tuple(_range(one) for one in written))
+    except BadInput as error:
+        raise BadInput(f"cannot use range set {index}: {error.message}") from error
+    if len({one.first.version for one in found.ranges}) > 1:
+        raise BadInput(f"cannot use range set {index}: mixed address families")
+    for position, one in enumerate(found.ranges):
+        for other in found.ranges[position + 1 :]:
+            if one.overlaps(other):
+                raise BadInput(f"cannot use range set {index}: subnet {one} overlaps with {other}")
+    return found
+
+
+def _check_overlaps(sets: tuple[RangeSet, ...]) -> None:
+    for index, one in enumerate(sets):
+        for other, two in enumerate(sets[index + 1 :], index + 1):
+            if one.overlaps(two):
+                raise BadInput(f"cannot use range set {index}: it overlaps with {other}")
+
+
+def _range(fields: Fields) -> Range:
+    text = fields.string("subnet")
+    try:
+        subnet = ip_network(text)
+    except ValueError as error:
+        raise BadInput(f"cannot use subnet {text!r}: {error}") from error
+    if subnet.prefixlen > subnet.max_prefixlen - 2:
+        raise BadInput(f"cannot use subnet {subnet}: too small to allocate from")
+    lowest = subnet.network_address + 1
+    highest = subnet.broadcast_address - (1 if subnet.version == 4 else 0)
+    found = Range(
+        subnet,
+        _inside(fields, "rangeStart", subnet, lowest),
+        _inside(fields, "rangeEnd", subnet, highest),
+        _address(fields, "gateway") or lowest,
+    )
+    if int(found.first) > int(found.last):
+        raise BadInput(f"cannot use range {found}: its end is before its start")
+    return found
+
+
+def _address(fields: Fields, key: str) -> IPAddress | None:
+    text = fields.string(key)
+    return parse_address(text) if text else None
+
+
+def _inside(fields: Fields, key: str, subnet: IPNetwork, default: IPAddress) -> IPAddress:
+    address = _address(fields, key)
+    if address is None:
+        return default
+    if address.version != subnet.version or address not in subnet:
+        raise BadInput(f"cannot use {key} {address}: not in network {subnet}")
+    return address
+
+
+def as_address(text: str) -> IPAddress | None:
+    """Read a file's name or content as an address, None where it is something else."""
+    try:
+        return ip_address(text.strip())
+    except ValueError:
+        return None

@@ -1,0 +1,182 @@
+"""Type `macvlan`: an interface of its own MAC on a master device of the host.
+
+Keys, results and kernel state are the reference plugin's; a failed ADD leaves nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from cni.ipam.ipams import Ipams
+from cni.native import checks
+from cni.native.interface import (
+    MacSources,
+    allocate,
+    chosen_mac,
+    on_interface,
+    require_netns,
+)
+from cni.native.rollback import rollback
+from cni.net.configure import ANNOUNCE, Setup
+from cni.net.kernel import Kernel
+from cni.net.links import (
+    MACVLAN_MODES,
+    Link,
+    Placement,
+    delete_link,
+    new_macvlan,
+)
+from cni.net.masters import find_master
+from cni.net.placement import look_up, place
+from cni.net.workers import Worker
+from cni.plugin import Call
+from planes.model.dns import parse_dns
+from planes.model.errors import BadInput
+from planes.model.netconf import NetConf
+from planes.model.result import Dns, Interface, Result
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    master: str
+    mode: int
+    mtu: int
+    mac: str
+    bc_queue_length: int
+    dns: Dns
+    has_ipam: bool
+
+
+def _settings(call: Call, conf: NetConf) -> _Settings:
+    fields = conf.fields()
+    mode = fields.string("mode") or "bridge"
+    if mode not in MACVLAN_MODES:
+        raise BadInput(
+            f"cannot use macvlan mode {mode!r}",
+            remedy=f"use one of {', '.join(sorted(MACVLAN_MODES))}",
+        )
+    sources = MacSources.of(call, conf)
+    return _Settings(
+        master=fields.string("master"),
+        mode=MACVLAN_MODES[mode],
+        mtu=fields.integer("mtu"),
+        mac=chosen_mac(sources.runtime, sources.cni_args, sources.conf),
+        bc_queue_length=fields.integer("bcqueuelen"),
+        dns=parse_dns(fields.child("dns")),
+        has_ipam=bool(conf.ipam_type),
+    )
+
+
+def _find_master(worker: Worker, settings: _Settings) -> Link:
+    master = find_master(worker, settings.master)
+    if not 0 <= settings.mtu <= master.mtu:
+        raise BadInput(
+            f"cannot use MTU {settings.mtu}: it must be from 0 to that of {master.name},"
+            f" {master.mtu}"
+        )
+    return master
+
+
+class Macvlan:
+    """The type."""
+
+    def __init__(self, kernel: Kernel, ipams: Ipams) -> None:
+        self._kernel = kernel
+        self._ipams = ipams
+
+    def unsupported(self, conf: NetConf) -> str:
+        """Why this netconf must go to the binary; "" where we can do it."""
+        return "linkInContainer" if conf.fields().boolean("linkInContainer") else ""
+
+    def links(self, call: Call, conf: NetConf) -> tuple[str, ...]:
+        """The sandbox interfaces to remove."""
+        return (call.ifname,)
+
+    async def add(self, call: Call, conf: NetConf) -> Result:
+        """Attach.
+
+        Raises:
+            PlanesError: it cannot be done; nothing is left of it.
+        """
+        require_netns(call)
+        settings = _settings(call, conf)
+        async with rollback() as undo:
+            await self._kernel.run(
+                lambda worker: _create(worker, call, settings),
+                undo=lambda worker, _created: _remove(worker, call),
+            )
+            undo.push(lambda: self._kernel.remove_links(call.netns, (call.ifname,)))
+            given = Result()
+            if settings.has_ipam:
+                given = await allocate(self._ipams, call, conf, undo)
+            interface = Interface(call.ifname, sandbox=call.netns)
+            result = on_interface(replace(given, interfaces=(interface,), dns=settings.dns), 0)
+            sysctls = ANNOUNCE if settings.has_ipam else ()
+            link = await self._kernel.configure(call.netns, Setup(call.ifname, result, sysctls))
+        return replace(result, interfaces=(replace(interface, mac=link.mac),))
+
+    async def check(self, call: Call, conf: NetConf) -> None:
+        """Raise where the kernel differs from the prevResult.
+
+        Raises:
+            PlanesError: it does.
+        """
+        require_netns(call)
+        settings = _settings(call, conf)
+        if settings.has_ipam:
+            await self._ipams.check(call, conf)
+        previous = checks.previous_result(conf)
+        await self._kernel.run(lambda worker: _find_master(worker, settings))
+        facts = await self._kernel.facts(call.netns)
+        link = checks.check_interface(facts, call, previous, "macvlan")
+        if link.data != settings.mode:
+            raise BadInput(f"cannot confirm {call.ifname}: its macvlan mode has changed")
+        checks.check_addresses(facts, link, previous)
+        checks.check_routes(facts, previous)
+
+    async def delete(self, call: Call, conf: NetConf) -> None:
+        """Detach.
+
+        Raises:
+            PlanesError: something is left.
+        """
+        await self._kernel.remove_links(call.netns, self.links(call, conf))
+        await self.release(call, conf)
+
+    async def release(self, call: Call, conf: NetConf) -> None:
+        """Give back addresses.
+
+        Raises:
+            PlanesError: they are still held.
+        """
+        if conf.ipam_type:
+            await self._ipams.release(call, conf)
+
+    async def status(self, call: Call, conf: NetConf) -> None:
+        """Raise where an ADD would be bound to fail.
+
+        Raises:
+            PlanesError: it would.
+        """
+        if conf.ipam_type:
+            await self._ipams.status(call, conf)
+
+
+def _create(worker: Worker, call: Call, settings: _Settings) -> None:
+    master = _find_master(worker, settings)
+    with worker.sandbox(call.netns) as sandbox:
+        to = Placement(call.ifname, sandbox.fd, settings.mac, settings.mtu)
+        place(
+            worker,
+            sandbox,
+            to,
+            lambda at: new_macvlan(
+                at, master=master, mode=settings.mode, bc_queue_length=settings.bc_queue_length
+            ),
+        )
+
+
+def _remove(worker: Worker, call: Call) -> None:
+    with worker.sandbox(call.netns) as sandbox:
+        if look_up(sandbox, call.ifname) is not None:
+            sandbox.channel.batch([delete_link(call.ifname)])

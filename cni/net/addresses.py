@@ -1,0 +1,159 @@
+"""Addresses and routes: the requests that add them, and addresses read back.
+
+Written as the reference plugins' library writes them: IPv4 with its broadcast address, routes
+with protocol boot and CREATE without EXCL, so that a second route to a destination is allowed.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_interface, ip_network
+
+from cni.net.netlink import (
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    Message,
+    Request,
+    as_u32,
+    attribute,
+    attributes,
+    u32,
+)
+from planes.model.addresses import IPInterface
+from planes.model.errors import BadInput
+from planes.model.result import Route
+
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
+RTM_NEWROUTE, RTM_GETROUTE = 24, 26
+
+_IFADDR = struct.Struct("=BBBBI")
+_RTMSG = struct.Struct("=BBBBBBBBI")
+_IFA_ADDRESS = 1
+_IFA_LOCAL = 2
+_IFA_BROADCAST = 4
+_IFA_FLAGS = 8
+_IFA_F_TENTATIVE = 0x40
+_IFA_F_DADFAILED = 0x08
+_RTA_DST = 1
+_RTA_OIF = 4
+_RTA_GATEWAY = 5
+_RTA_PRIORITY = 6
+_RTA_TABLE = 15
+_RTPROT_BOOT = 3
+_RTN_UNICAST = 1
+_RT_TABLE_MAIN = 254
+_MIN_BROADCAST_PREFIX = 31  # a /31 or /32 has no broadcast address (RFC 3021)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkAddress:
+    """An address on a link, with the state of duplicate address detection (RFC 4862 §5.4)."""
+
+    link: int
+    address: IPInterface
+    scope: int
+    is_tentative: bool = False
+    is_duplicate: bool = False
+
+
+def _family(version: int) -> int:
+    return socket.AF_INET if version == 4 else socket.AF_INET6
+
+
+def _address_body(index: int, address: IPInterface) -> bytes:
+    packed = address.packed
+    body = _IFADDR.pack(_family(address.version), address.network.prefixlen, 0, 0, index)
+    return body + attribute(_IFA_LOCAL, packed) + attribute(_IFA_ADDRESS, packed)
+
+
+def add_address(index: int, ifname: str, address: IPInterface) -> Request:
+    """Add an address; one that is there already is refused."""
+    body = _address_body(index, address)
+    if address.version == 4 and address.network.prefixlen < _MIN_BROADCAST_PREFIX:
+        body += attribute(_IFA_BROADCAST, address.network.broadcast_address.packed)
+    flags = NLM_F_CREATE | NLM_F_EXCL
+    return Request(RTM_NEWADDR, flags, body, f"add address {address} to {ifname}")
+
+
+def delete_address(index: int, ifname: str, address: IPInterface) -> Request:
+    """Remove an address."""
+    body = _address_body(index, address)
+    return Request(RTM_DELADDR, 0, body, f"remove address {address} from {ifname}")
+
+
+def get_addresses(index: int = 0, version: int = 0) -> Request:
+    """Ask for the addresses of a link (0: of all); for `Channel.dump`."""
+    family = _family(version) if version else socket.AF_UNSPEC
+    return Request(RTM_GETADDR, 0, _IFADDR.pack(family, 0, 0, 0, index), "list addresses")
+
+
+def read_addresses(found: Iterable[Message], index: int = 0) -> list[LinkAddress]:
+    """Read answers to `get_addresses`; of one link where an index is given."""
+    read = [_read_address(message) for message in found if message.kind == RTM_NEWADDR]
+    return [one for one in read if not index or one.link == index]
+
+
+def _read_address(message: Message) -> LinkAddress:
+    _, prefix, flags, scope, link = _IFADDR.unpack_from(message.payload)
+    found = attributes(message.payload[_IFADDR.size :])
+    if _IFA_FLAGS in found:
+        flags = as_u32(found[_IFA_FLAGS])
+    packed = bytes(found[_IFA_LOCAL] if _IFA_LOCAL in found else found[_IFA_ADDRESS])
+    return LinkAddress(
+        link,
+        ip_interface((packed, prefix)),
+        scope,
+        is_tentative=bool(flags & _IFA_F_TENTATIVE),
+        is_duplicate=bool(flags & _IFA_F_DADFAILED),
+    )
+
+
+def add_route(index: int, ifname: str, route: Route, gateway: str) -> Request:
+    """Add a route through a link; without a gateway the destination is on the link itself."""
+    try:
+        target = ip_network(route.dst, strict=False)
+        via = ip_address(gateway) if gateway else None
+    except ValueError as error:
+        raise BadInput(f"cannot add route to {route.dst}: {error}") from error
+    table = _RT_TABLE_MAIN if route.table is None or route.table == 0 else route.table
+    body = _RTMSG.pack(
+        _family(target.version),
+        target.prefixlen,
+        0,
+        0,
+        table if table < 256 else 0,
+        _RTPROT_BOOT,
+        route.scope or 0,
+        _RTN_UNICAST,
+        0,
+    )
+    # As written, host bits and all: the kernel refuses those, as it does for the reference.
+    body += attribute(_RTA_DST, ip_interface(route.dst).packed) + u32(_RTA_OIF, index)
+    if via is not None:
+        body += attribute(_RTA_GATEWAY, via.packed)
+    if route.priority:
+        body += u32(_RTA_PRIORITY, route.priority)
+    if table >= 256:
+        body += u32(_RTA_TABLE, table)
+    way = f"via {gateway} on {ifname}" if gateway else f"on {ifname}"
+    return Request(RTM_NEWROUTE, NLM_F_CREATE, body, f"add route to {route.dst} {way}")
+
+
+def get_routes(version: int) -> Request:
+    """Ask for the routes of a family; for `Channel.dump`."""
+    body = _RTMSG.pack(_family(version), 0, 0, 0, 0, 0, 0, 0, 0)
+    return Request(RTM_GETROUTE, 0, body, "list routes")
+
+
+def default_device(found: Iterable[Message]) -> int:
+    """Index of the device of the first default route in the main table, 0 without one."""
+    for message in found:
+        prefix, table = message.payload[1], message.payload[4]
+        if message.kind == RTM_NEWROUTE and prefix == 0 and table == _RT_TABLE_MAIN:
+            out = attributes(message.payload[_RTMSG.size :]).get(_RTA_OIF)
+            if out is not None:
+                return as_u32(out)
+    return 0

@@ -1,0 +1,147 @@
+"""The kernel as the runtime sees it: awaitable steps, carried out in worker threads.
+
+The host's namespace is the one the process runs in, or one that is passed in. No method changes
+the namespace of the caller, and a step that has begun ends before its caller is told anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from cni.net import configure, namespaces, removal
+from cni.net.configure import Setup
+from cni.net.errors import MissingNetns
+from cni.net.facts import Facts, read_facts
+from cni.net.links import Link, get_links, read_links
+from cni.net.namespaces import Netns
+from cni.net.workers import Worker, Workers
+
+T = TypeVar("T")
+
+_OWN_NETNS = "/proc/thread-self/ns/net"
+_SETTLE_SECONDS = 5.0
+_SETTLE_STEP_SECONDS = 0.05
+
+
+class Kernel:
+    """Kernel work on behalf of one host namespace.
+
+    Args:
+        host_netns: path of the namespace that is the host, "" for that of this process.
+        threads: most steps carried out at once; the kernel's rtnl lock serialises most anyway.
+    """
+
+    def __init__(self, host_netns: str = "", *, threads: int = 8) -> None:
+        self._home = namespaces.open_netns(host_netns or _OWN_NETNS)
+        self._workers = Workers(self._home, is_foreign=bool(host_netns), limit=threads)
+
+    def close(self) -> None:
+        """Let running steps end and the threads go; blocks until then."""
+        self._workers.close()
+        os.close(self._home)
+
+    async def run(
+        self, job: Callable[[Worker], T], undo: Callable[[Worker, T], None] | None = None
+    ) -> T:
+        """Carry out a step of one's own; see `Workers.run`."""
+        return await self._workers.run(job, undo)
+
+    async def check_netns(self, path: str) -> Netns:
+        """Verify that a path is a network namespace.
+
+        Raises:
+            MissingNetns: nothing is there (code 8).
+            BadInput: something else is there (code 8).
+        """
+        return await self.run(lambda _worker: namespaces.identify(path))
+
+    async def link_names(self, netns: str) -> frozenset[str]:
+        """Names of the links in a namespace.
+
+        Raises:
+            PlanesError: as `check_netns`.
+        """
+
+        def step(worker: Worker) -> frozenset[str]:
+            with worker.sandbox(netns) as sandbox:
+                return frozenset(
+                    link.name for link in read_links(sandbox.channel.dump(get_links()))
+                )
+
+        return await self.run(step)
+
+    async def remove_links(self, netns: str, names: Sequence[str]) -> None:
+        """Remove links of a sandbox as one group; links or a namespace that are gone are fine.
+
+        Raises:
+            PlanesError: a path that is no namespace, or a link the kernel will not remove.
+        """
+        if not netns or not names:
+            return
+        try:
+            await self.run(lambda worker: removal.remove_links(worker, netns, tuple(names)))
+        except MissingNetns:
+            return
+
+    async def facts(self, netns: str = "") -> Facts:
+        """Read links, addresses and routes of a namespace, "" for the host.
+
+        Raises:
+            PlanesError: as `check_netns`.
+        """
+
+        def step(worker: Worker) -> Facts:
+            if not netns:
+                return read_facts(worker.host)
+            with worker.sandbox(netns) as sandbox:
+                return read_facts(sandbox.channel)
+
+        return await self.run(step)
+
+    async def configure(self, netns: str, setup: Setup) -> Link:
+        """Give a new interface its addresses and routes and bring it up; the link as it is then.
+
+        Waits up to 5 s for duplicate address detection where IPv6 has a gateway, without holding
+        a thread.
+
+        Raises:
+            PlanesError: the kernel refuses, or an address is a duplicate.
+        """
+
+        def first(worker: Worker) -> tuple[Link, bool]:
+            with worker.sandbox(netns) as sandbox:
+                link, must_wait = configure.bring_up(sandbox, setup)
+                if not must_wait:
+                    configure.add_routes(sandbox, setup, link)
+                return link, must_wait
+
+        link, must_wait = await self.run(first)
+        if must_wait:
+            await self._settle(netns, link)
+            await self.run(lambda worker: _add_routes(worker, netns, setup, link))
+        return link
+
+    async def _settle(self, netns: str, link: Link) -> None:
+        for _step in range(round(_SETTLE_SECONDS / _SETTLE_STEP_SECONDS)):
+            await asyncio.sleep(_SETTLE_STEP_SECONDS)
+            if await self.run(lambda worker: _is_settled(worker, netns, link)):
+                return
+        await self.run(lambda worker: _give_up(worker, netns, link))
+
+
+def _is_settled(worker: Worker, netns: str, link: Link) -> bool:
+    with worker.sandbox(netns) as sandbox:
+        return configure.is_settled(sandbox, link)
+
+
+def _give_up(worker: Worker, netns: str, link: Link) -> None:
+    with worker.sandbox(netns) as sandbox:
+        configure.give_up_settling(sandbox, link, _SETTLE_SECONDS)
+
+
+def _add_routes(worker: Worker, netns: str, setup: Setup, link: Link) -> None:
+    with worker.sandbox(netns) as sandbox:
+        configure.add_routes(sandbox, setup, link)

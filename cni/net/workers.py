@@ -1,0 +1,224 @@
+"""A bounded pool of threads that carry out kernel work, all at home in the host's namespace.
+
+A thread leaves home only inside `Worker.inside`. One that could not come back is retired with
+its job, since whatever it did next would happen in somebody's sandbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from cni.completion import complete
+from cni.net import namespaces
+from cni.net.channel import Channel
+from planes.model.errors import Internal, PlanesError
+
+T = TypeVar("T")
+
+_Job = tuple[Callable[["Worker"], Any], "Future[Any]"]
+
+
+class Sandbox:
+    """An open sandbox: its descriptor, for placing links, and its netlink socket."""
+
+    def __init__(self, worker: Worker, fd: int, path: str) -> None:
+        self._worker = worker
+        self.fd = fd
+        self.path = path
+        self._channel: Channel | None = None
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Be inside, for writing sysctls; opens the socket on the way, to enter only once."""
+        with self._worker.inside(self.fd):
+            if self._channel is None:
+                self._channel = Channel()
+            yield
+
+    @property
+    def channel(self) -> Channel:
+        """The socket inside."""
+        if self._channel is None:
+            with self.inside():
+                pass
+        if self._channel is None:  # unreachable: `inside` opens it or raises
+            raise Internal("cannot open a netlink socket in the sandbox")
+        return self._channel
+
+    def close(self) -> None:
+        """Close the socket."""
+        if self._channel is not None:
+            self._channel.close()
+
+
+class Worker:
+    """What a job has while it runs: the host's netlink socket, and a way into sandboxes."""
+
+    def __init__(self, home: int) -> None:
+        self._home = home
+        self._host: Channel | None = None
+        self.is_lost = False
+
+    @property
+    def host(self) -> Channel:
+        """The socket in the host's namespace, kept for the life of the thread."""
+        if self._host is None:
+            self._host = Channel()
+        return self._host
+
+    def drop_host(self) -> None:
+        """Close the host's socket: after a failed job nobody knows what is still unread in it."""
+        if self._host is not None:
+            self._host.close()
+            self._host = None
+
+    @contextmanager
+    def sandbox(self, path: str) -> Iterator[Sandbox]:
+        """Have a sandbox open.
+
+        Raises:
+            MissingNetns: it is gone.
+            BadInput: the path is no network namespace.
+        """
+        fd = namespaces.open_netns(path)
+        sandbox = Sandbox(self, fd, path)
+        try:
+            yield sandbox
+        finally:
+            sandbox.close()
+            os.close(fd)
+
+    @contextmanager
+    def inside(self, netns: int) -> Iterator[None]:
+        """Be inside a namespace for opening sockets and writing sysctls, no longer."""
+        namespaces.enter(netns)
+        try:
+            yield
+        finally:
+            try:
+                namespaces.enter(self._home)
+            except PlanesError as error:
+                self.is_lost = True
+                raise Internal("cannot return to the host's network namespace") from error
+
+
+class Workers:
+    """The pool; threads start when there is work for them.
+
+    Args:
+        home: descriptor of the host's namespace.
+        is_foreign: True where that is not the namespace this process runs in.
+        limit: most threads at once.
+    """
+
+    def __init__(self, home: int, *, is_foreign: bool, limit: int) -> None:
+        self._home = home
+        self._is_foreign = is_foreign
+        self._limit = limit
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads: set[threading.Thread] = set()
+        self._pending = 0
+        self._is_closed = False
+
+    async def run(
+        self, job: Callable[[Worker], T], undo: Callable[[Worker, T], None] | None = None
+    ) -> T:
+        """Carry out a job in a thread, to its end even when the caller is cancelled.
+
+        Args:
+            job: what to do; gets the thread's sockets and its way into sandboxes.
+            undo: job that takes back what the first did, for when it succeeded although the
+                caller was cancelled.
+        """
+
+        async def take_back(result: T) -> None:
+            if undo is not None:
+                await asyncio.wrap_future(self._submit(partial(_undo, undo, result)))
+
+        return await complete(asyncio.wrap_future(self._submit(job)), take_back)
+
+    def _submit(self, job: Callable[[Worker], T]) -> Future[T]:
+        done: Future[T] = Future()
+        with self._lock:
+            if self._is_closed:
+                raise Internal("cannot do kernel work: the runtime is shutting down")
+            self._pending += 1
+            self._start_if_needed()
+            self._jobs.put((job, done))
+        return done
+
+    def _start_if_needed(self) -> None:
+        if len(self._threads) < min(self._pending, self._limit):
+            thread = threading.Thread(target=self._serve, name="kernel", daemon=True)
+            self._threads.add(thread)
+            thread.start()
+
+    def _serve(self) -> None:
+        worker = Worker(self._home)
+        failure = self._settle_in()
+        is_fit = failure is None
+        while is_fit:
+            item = self._jobs.get()
+            if item is None:
+                break
+            job, done = item
+            if done.set_running_or_notify_cancel():
+                _carry_out(job, done, worker)
+            is_fit = not worker.is_lost
+            with self._lock:
+                self._pending -= 1
+        if failure is not None:
+            self._refuse(failure)
+        worker.drop_host()
+        with self._lock:
+            self._threads.discard(threading.current_thread())
+            self._start_if_needed()
+
+    def _refuse(self, failure: PlanesError) -> None:
+        item = self._jobs.get()
+        if item is not None and item[1].set_running_or_notify_cancel():
+            item[1].set_exception(failure)
+        with self._lock:
+            self._pending -= 1
+
+    def _settle_in(self) -> PlanesError | None:
+        if not self._is_foreign:
+            return None
+        try:
+            namespaces.enter(self._home)
+        except PlanesError as error:
+            return error
+        return None
+
+    def close(self) -> None:
+        """Let running jobs end, then the threads."""
+        with self._lock:
+            self._is_closed = True
+            threads = list(self._threads)
+        for _thread in threads:
+            self._jobs.put(None)
+        for thread in threads:
+            thread.join()
+
+
+def _carry_out(job: Callable[[Worker], Any], done: Future[Any], worker: Worker) -> None:
+    try:
+        result = job(worker)
+    except BaseException as error:
+        worker.drop_host()
+        done.set_exception(error)
+    else:
+        done.set_result(result)
+
+
+def _undo(undo: Callable[[Worker, T], None], result: T, worker: Worker) -> None:
+    undo(worker, result)
