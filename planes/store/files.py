@@ -12,8 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-_MODE = 0o600
-
 
 def file_name(text: str) -> str:
     """Give a name for a file that stands for any text: no slash, no leading dot, not empty."""
@@ -23,14 +21,14 @@ def file_name(text: str) -> str:
     return name or "%"
 
 
-def temporary(directory: Path, data: bytes, *, is_durable: bool = True) -> Path:
+def temporary(directory: Path, data: bytes, *, is_durable: bool = True, mode: int = 0o600) -> Path:
     """Write data to a new hidden file of the directory; the caller renames or links it.
 
     Raises:
         OSError: it could not be written; nothing is left.
     """
     path = directory / f".tmp-{os.getpid()}-{secrets.token_hex(6)}"
-    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, _MODE)
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -44,14 +42,14 @@ def temporary(directory: Path, data: bytes, *, is_durable: bool = True) -> Path:
     return path
 
 
-def replace(path: Path, data: bytes, *, is_durable: bool = True) -> None:
+def replace(path: Path, data: bytes, *, is_durable: bool = True, mode: int = 0o600) -> None:
     """Put data where path is, all at once; its directory is made where missing.
 
     Raises:
         OSError: it could not be written; the old content is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = temporary(path.parent, data, is_durable=is_durable)
+    fresh = temporary(path.parent, data, is_durable=is_durable, mode=mode)
     try:
         fresh.replace(path)
     except OSError:

@@ -43,7 +43,7 @@ class StatusFiles:
             Unavailable: it could not be written.
         """
         try:
-            replace(self.path(namespace, name), status.encode(), is_durable=False)
+            replace(self.path(namespace, name), status.encode(), is_durable=False, mode=0o644)
         except OSError as error:
             raise Unavailable(
                 f"cannot write the network-status of pod {namespace}/{name}: {error.strerror}",
@@ -115,7 +115,7 @@ class EventLog:
             OSError: it could not be written.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             os.write(handle, orjson.dumps(event) + b"\n")
             is_large = os.fstat(handle).st_size > MAX_EVENT_BYTES

@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,15 @@ MAX_FILE_BYTES: Final = 8 * 1024 * 1024
 MAX_FILES: Final = 20_000
 _MAX_DEPTH: Final = 16
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
+
+
+class Look(Enum):
+    """Which changes a look takes at once; the others must be the same at the next look."""
+
+    PATIENT = "none"
+    NEW_AT_ONCE = "new files"
+    ALL_AT_ONCE = "all"
+
 
 Signature = tuple[int, int, int, int, int]
 
@@ -56,36 +66,40 @@ class ManifestDirectory:
         self._directory = directory
         self._files: dict[str, _File] = {}
         self._walk_problems: tuple[Problem, ...] = ()
+        self._problems: tuple[Problem, ...] = ()
         self.is_read = False
 
-    def refresh(self, *, is_patient: bool = True) -> bool:
+    def refresh(self, look: Look = Look.PATIENT) -> bool:
         """Look again; tells whether manifests or problems changed.
 
-        A patient look takes a change (also a deletion) only when it is still the same at the
-        next look: writers that do not rename are given that long.
+        A change (also a deletion) that is not taken at once is taken when it is still the same
+        at the next look: writers that do not rename are given that long.
         """
         walk = _walk(self._directory)
         if walk is None:
             cause = Problem(str(self._directory), "it is no directory that can be read")
             is_news = self._walk_problems != (cause,)
             self._walk_problems = (cause,)
+            self._collect_problems()
             return is_news
         has_changed = self._walk_problems != tuple(walk.problems) or not self.is_read
         self._walk_problems = tuple(walk.problems)
         for path, signature in walk.files.items():
             file = self._files.setdefault(path, _File())
-            is_settled = not is_patient or file.seen == signature
+            is_settled = file.seen == signature or look is Look.ALL_AT_ONCE
+            is_taken = is_settled or (look is Look.NEW_AT_ONCE and file.read_at is None)
             file.seen = signature
-            if file.read_at != signature and is_settled:
+            if file.read_at != signature and is_taken:
                 self._read(path, file, signature)
                 has_changed = True
         for path in [path for path in self._files if path not in walk.files]:
             file = self._files[path]
-            if not is_patient or file.seen is None:
+            if file.seen is None or look is Look.ALL_AT_ONCE:
                 del self._files[path]
                 has_changed = True
             file.seen = None
         self.is_read = True
+        self._collect_problems()
         return has_changed
 
     def manifests(self) -> Iterator[Manifest]:
@@ -94,9 +108,12 @@ class ManifestDirectory:
             yield from self._files[path].manifests
 
     def problems(self) -> tuple[Problem, ...]:
-        """Give what is ignored now, and why."""
+        """Give what is ignored now, and why; safe beside a look in another thread."""
+        return self._problems
+
+    def _collect_problems(self) -> None:
         by_file = [problem for p in sorted(self._files) for problem in self._files[p].problems]
-        return (*self._walk_problems, *by_file)
+        self._problems = (*self._walk_problems, *by_file)
 
     def _read(self, path: str, file: _File, signature: Signature) -> None:
         file.read_at = signature

@@ -1,0 +1,118 @@
+"""One state of the manifests, indexed: namespaces, pods with their status, and the catalog.
+
+Immutable; a change gives a new one that shares what did not change. Of two objects with one name
+the first file (by name) counts, the other is a problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from planes.model.catalog import Catalog
+from planes.model.claims import ClaimIndex
+from planes.model.names import STATUS_ANNOTATION
+from planes.model.objects import Nad, Namespace, Pod
+from planes.model.plane_spec import Plane
+from planes.store.manifests import Identity, Manifest
+from planes.store.protocol import Problem
+
+PodKey = tuple[str, str]
+
+# Beyond that many changed pods one pass over all of them is cheaper.
+_MAX_SINGLE_CHANGES: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the store offers at one moment.
+
+    Attributes:
+        catalog: planes, NADs and claims.
+        pods: with the network-status that is in force.
+        problems: objects that another file has already.
+    """
+
+    catalog: Catalog
+    namespaces: Mapping[str, Namespace] = field(default_factory=dict)
+    pods: Mapping[PodKey, Pod] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    _bare: Mapping[PodKey, Pod] = field(default_factory=dict)
+    _planes: tuple[Plane, ...] = ()
+    _nads: tuple[Nad, ...] = ()
+
+    def renewed(self, manifests: Iterable[Manifest], statuses: Mapping[PodKey, str]) -> Snapshot:
+        """Give the snapshot of other manifests and statuses."""
+        kept, problems = _first_of_each(manifests)
+        values = [manifest.value for manifest in kept]
+        planes = tuple(value for value in values if isinstance(value, Plane))
+        nads = tuple(value for value in values if isinstance(value, Nad))
+        bare = {(v.namespace, v.name): v for v in values if isinstance(v, Pod)}
+        pods = {key: with_status(pod, statuses.get(key)) for key, pod in bare.items()}
+        claims = self._claims(pods)
+        is_same = planes == self._planes and nads == self._nads
+        return Snapshot(
+            catalog=self.catalog.with_claims(claims)
+            if is_same
+            else self._catalog(planes, nads, claims),
+            namespaces={v.name: v for v in values if isinstance(v, Namespace)},
+            pods=pods,
+            problems=problems,
+            _bare=bare,
+            _planes=planes,
+            _nads=nads,
+        )
+
+    def with_status(self, key: PodKey, status: str | None) -> Snapshot:
+        """Give the snapshot with a pod's network-status published, or (None) withdrawn."""
+        bare = self._bare.get(key)
+        if bare is None:
+            return self
+        pod = with_status(bare, status)
+        claims = self.catalog.claims.with_pod(pod)
+        return replace(self, catalog=self.catalog.with_claims(claims), pods={**self.pods, key: pod})
+
+    def _claims(self, pods: Mapping[PodKey, Pod]) -> ClaimIndex:
+        changed = [pod for key, pod in pods.items() if self.pods.get(key) != pod]
+        gone = [pod for key, pod in self.pods.items() if key not in pods]
+        if len(changed) + len(gone) > _MAX_SINGLE_CHANGES:
+            return ClaimIndex.of(pods.values())
+        claims = self.catalog.claims
+        for pod in gone:
+            claims = claims.without_pod(pod.key)
+        for pod in changed:
+            claims = claims.with_pod(pod)
+        return claims
+
+    def _catalog(
+        self, planes: tuple[Plane, ...], nads: tuple[Nad, ...], claims: ClaimIndex
+    ) -> Catalog:
+        return Catalog.build(
+            planes,
+            nads,
+            claims,
+            namespace_isolation=self.catalog.namespace_isolation,
+            global_namespaces=self.catalog.global_namespaces,
+            previous=self.catalog,
+        )
+
+
+def _first_of_each(
+    manifests: Iterable[Manifest],
+) -> tuple[tuple[Manifest, ...], tuple[Problem, ...]]:
+    found: dict[Identity, Manifest] = {}
+    problems = []
+    for manifest in manifests:
+        first = found.setdefault(manifest.identity, manifest)
+        if first is not manifest:
+            reason = f"{manifest.identity} is in {first.where} already, and that one counts"
+            problems.append(Problem(manifest.where, reason))
+    return tuple(found.values()), tuple(problems)
+
+
+def with_status(pod: Pod, status: str | None) -> Pod:
+    """Give a pod with its network-status annotation; None leaves what it has."""
+    if status is None:
+        return pod
+    return replace(pod, annotations={**pod.annotations, STATUS_ANNOTATION: status})
