@@ -102,6 +102,10 @@ class Fields:
         self._is_plain: bool | None = None
         self._folded: dict[str, Any] | None = None
 
+    def names(self) -> tuple[str, ...]:
+        """Give the members' names as written."""
+        return tuple(self._obj)
+
     def raw(self, key: str) -> Any:
         """Give the member as it is, None where absent or null."""
         value = self._obj.get(key)

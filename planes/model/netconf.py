@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from planes.model.cniversion import check_supported, negotiate
+from planes.model.cniversion import at_least, check_supported, negotiate
 from planes.model.decode import Fields, loads_object
 from planes.model.encode import dumps
 from planes.model.errors import BadInput, CniCode, JsonObject
@@ -49,9 +49,10 @@ class NetConf:
     @property
     def capabilities(self) -> frozenset[str]:
         """The capabilities declared true."""
-        fields = self.fields().child("capabilities")
-        declared = self.fields().object("capabilities") or {}
-        return frozenset(key for key in declared if fields is not None and fields.boolean(key))
+        declared = self.fields().child("capabilities")
+        if declared is None:
+            return frozenset()
+        return frozenset(key for key in declared.names() if declared.boolean(key))
 
     @property
     def ipam(self) -> JsonObject:
@@ -93,18 +94,26 @@ class NetConf:
         Raises:
             BadInput: code 1; the previous result has no form in the version.
         """
-        raw = {**self.raw, **(extra or {}), "name": name, "cniVersion": cni_version}
-        if prev_result is not None:
-            raw["prevResult"] = prev_result.to_version(cni_version)
-        if capability_args:
-            passed = {
-                capability: capability_args[capability]
-                for capability in sorted(self.capabilities)
-                if capability_args.get(capability) is not None
-            }
-            if passed:
-                raw["runtimeConfig"] = passed
-        return NetConf(raw)
+        injected: JsonObject = {**(extra or {}), "name": name, "cniVersion": cni_version}
+        # before 0.3.0 there are no chains, and no form for a result without address
+        if prev_result is not None and (prev_result.ips or at_least(cni_version, "0.3.0")):
+            injected["prevResult"] = prev_result.to_version(cni_version)
+        passed = self._passed(capability_args)
+        if passed:
+            injected["runtimeConfig"] = passed
+        # a member in another case could win over the injected one in a Go plugin
+        folded = {key.casefold() for key in injected}
+        kept = {key: value for key, value in self.raw.items() if key.casefold() not in folded}
+        return NetConf({**kept, **injected})
+
+    def _passed(self, capability_args: Mapping[str, Any]) -> JsonObject:
+        if not capability_args:
+            return {}
+        return {
+            capability: capability_args[capability]
+            for capability in sorted(self.capabilities)
+            if capability_args.get(capability) is not None
+        }
 
     def prev_result(self) -> Result | None:
         """Read `prevResult`; without version of its own it has the configuration's.
@@ -204,7 +213,12 @@ def parse_conflist(
     """
     obj = data if isinstance(data, dict) else loads_object(data, what)
     fields = Fields(obj, what)
-    single = bool(fields.string("type")) or (not fields.has("plugins") and not allow_empty)
+    single = bool(fields.string("type"))
+    if not (single or fields.has("plugins") or allow_empty):
+        raise BadInput(
+            f'cannot use {what}: it has neither "type" nor "plugins"',
+            remedy='set "type" for one plugin, "plugins" for a list',
+        )
     name = check_network_name(fields.string("name") or default_name)
     version = check_supported(negotiate(obj))
     if single:

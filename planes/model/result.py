@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from planes.model.cniversion import OLDEST, check_supported
-from planes.model.decode import Fields, loads
+from planes.model.decode import Fields, kind_of, loads
 from planes.model.dns import NO_DNS, Dns, parse_dns
 from planes.model.encode import pretty
 from planes.model.errors import BadInput, CniCode, JsonObject
@@ -132,7 +132,9 @@ def parse_result(data: bytes | JsonObject, *, default_version: str) -> Result:
     if obj is None:
         obj = {}
     if not isinstance(obj, dict):
-        raise BadInput(f"cannot read {_WHAT}: it must be an object", code=CniCode.DECODE)
+        raise BadInput(
+            f"cannot read {_WHAT}: it must be an object, not {kind_of(obj)}", code=CniCode.DECODE
+        )
     family = _FAMILY[result_version(obj, default_version)]
     fields = Fields(obj, _WHAT)
     dns = parse_dns(fields.child("dns"))
