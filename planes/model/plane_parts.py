@@ -39,7 +39,6 @@ _UNENFORCED: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("isolation.antiSpoof", lambda value: value is False, "leave it out or give false"),
     ("ipam.lifecycle", lambda value: value == "Ephemeral", "leave it out or give Ephemeral"),
     ("ipam.conflictDetection", lambda value: value is False, "leave it out or give false"),
-    ("ipam.cooldownSeconds", lambda value: value == 0, "leave it out or give 0"),
     ("mac.source", lambda value: value == "Random", "leave it out or give Random"),
     ("mac.prefix", lambda _: False, "leave it out"),
     ("dynamicAttach", lambda value: value is False, "leave it out or give false"),
