@@ -30,6 +30,7 @@ LOCK_SECONDS: Final = 10.0
 
 _COOLING: Final = "cooling-"
 _OWNER: Final = "owner-"
+_WIDEST: Final = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
 _FIELDS: Final = ("interface", "namespace", "pod", "uid", "node")
 
 
@@ -196,7 +197,11 @@ class AddressFiles:
     def set_last(self, address: IPAddress) -> None:
         """Note the address handed out last; losing the note costs nothing but the order."""
         path = self._directory / f".last-{address.version}"
-        replace(path, str(address).encode(), is_durable=False)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:  # in place and always as long: a torn one does not parse, and costs a search
+            os.write(handle, f"{address!s:<{_WIDEST}}\n".encode())
+        finally:
+            os.close(handle)
 
     def holders(self) -> Mapping[IPAddress, AddressOwner]:
         """Give who holds what; needs no lock."""
