@@ -1,0 +1,110 @@
+"""Calls in flight: tasks of the daemon, not of whoever asked.
+
+A caller that goes away does not cancel its call: half an ADD helps nobody, and the runtime follows
+a failed ADD with DEL. Only the deadline and the end of the drain cancel, and then the call is
+awaited until it has undone what it began. Every call ends in an `Answer`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from cni.protocol import Answer, refusal, versions
+from cni.request import CniRequest
+from planes.model.cniversion import Verb
+from planes.model.errors import Internal, PlanesError, Unavailable
+from planes.run.clock import Clock
+from planes.run.logs import bind
+
+Observe = Callable[[str, int, float], None]
+"""Told of every call: verb, CNI error code (0: none), seconds."""
+
+Work = Callable[[CniRequest], Awaitable[bytes]]
+
+_logger: Final = logging.getLogger(__name__)
+# The shim gives a DEL 60 s, then spools it, and a STATUS 10 s: it should see our answer instead.
+_SHORTER: Final = {Verb.DEL: 55.0, Verb.STATUS: 8.0}
+
+
+class Calls:
+    """Carries out calls and knows which are in flight.
+
+    Args:
+        clock: measures calls.
+        observe: told of every call.
+        deadline: seconds a call may take; below the 240 s that the shim waits.
+    """
+
+    def __init__(self, clock: Clock, observe: Observe, deadline: float) -> None:
+        self._clock = clock
+        self._observe = observe
+        self._deadline = deadline
+        self._tasks: set[asyncio.Task[Answer]] = set()
+
+    def __len__(self) -> int:
+        """Count the calls in flight."""
+        return len(self._tasks)
+
+    async def carry_out(self, request: CniRequest, work: Work) -> Answer:
+        """Do the work of a call under its deadline, even if the caller is cancelled meanwhile."""
+        if request.verb is Verb.VERSION:
+            return versions()
+        task = asyncio.create_task(self._observed(request, work), name=f"cni-{request.verb}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    async def drain(self, seconds: float) -> None:
+        """Let the calls in flight end; after the time given, cancel them and await their undo."""
+        if self._tasks:
+            _logger.info("waiting for calls in flight", extra={"calls": len(self._tasks)})
+            await asyncio.wait(set(self._tasks), timeout=seconds)
+        left = set(self._tasks)
+        for task in left:
+            task.cancel()
+        if left:
+            _logger.warning("cancelled calls in flight", extra={"calls": len(left)})
+            await asyncio.wait(left)
+
+    async def _observed(self, request: CniRequest, work: Work) -> Answer:
+        started = self._clock.monotonic()
+        with bind(verb=request.verb, container_id=request.container_id, ifname=request.ifname):
+            answer = await self._answer(request, work)
+            seconds = self._clock.monotonic() - started
+            level = logging.WARNING if answer.code else logging.INFO
+            facts = {"code": answer.code, "ms": round(seconds * 1000, 3)}
+            _logger.log(level, "call", extra=facts)
+        self._observe(request.verb, answer.code, seconds)
+        return answer
+
+    async def _answer(self, request: CniRequest, work: Work) -> Answer:
+        limit = min(self._deadline, _SHORTER.get(request.verb, self._deadline))
+        deadline = asyncio.timeout(limit)
+        try:
+            async with deadline:
+                return Answer(await work(request))
+        except PlanesError as error:
+            _logger.warning("refused", extra={"reason": str(error)})
+            return refusal(error, request.cni_version)
+        except Exception as error:
+            if isinstance(error, TimeoutError) and deadline.expired():
+                return refusal(_late(request.verb, limit), request.cni_version)
+            _logger.exception("cannot carry out the call")
+            return refusal(_internal(request.verb), request.cni_version)
+
+
+def _late(verb: Verb, limit: float) -> PlanesError:
+    return Unavailable(
+        f"cannot finish {verb} within {limit:g} s; what was begun is undone",
+        remedy="read the log of netplane-cni for what it waited for",
+    )
+
+
+def _internal(verb: Verb) -> PlanesError:
+    return Internal(
+        f"cannot carry out {verb}: internal error",
+        remedy="read the log of netplane-cni, and report it",
+    )
