@@ -43,10 +43,11 @@ class Listing:
 
 
 class AddressFiles:
-    """The directory of one plane; every method but `lock` expects the lock to be held."""
+    """The directory of one plane; but for `lock` and `holders`, methods expect the lock held."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, lock_seconds: float = LOCK_SECONDS) -> None:
         self._directory = directory
+        self._lock_seconds = lock_seconds
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -77,7 +78,7 @@ class AddressFiles:
             os.close(handle)
 
     def _wait_for(self, handle: int) -> None:
-        deadline = time.monotonic() + LOCK_SECONDS
+        deadline = time.monotonic() + self._lock_seconds
         pause = 0.0002
         while True:
             try:
@@ -86,7 +87,7 @@ class AddressFiles:
                 if time.monotonic() > deadline:
                     raise Unavailable(
                         f"cannot lock the address directory {self._directory}: another process "
-                        f"has kept it for {LOCK_SECONDS:.0f} s",
+                        f"has kept it for {self._lock_seconds:.0f} s",
                         remedy=f"find it with `fuser {self._directory}/.lock`",
                     ) from None
                 time.sleep(pause)
