@@ -8,22 +8,20 @@ cannot be torn down now stays in the journal for recovery.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from ipaddress import ip_interface
 
 from cni.attachment import PlannedAttachment, waves
 from cni.chain import Chains
 from cni.completion import complete
-from cni.detach import Detacher
 from cni.entry import Entry, Stage
 from cni.journal import Journal
+from cni.leave import Leaver
 from cni.probe import Probe
 from cni.undo import Undo
 from planes.model.errors import CniCode, Conflict
 from planes.model.result import Result
-
-_log = logging.getLogger(__name__)
 
 Report = Callable[[Entry], Awaitable[None]]
 
@@ -31,19 +29,18 @@ Report = Callable[[Entry], Awaitable[None]]
 class Attacher:
     """Turns a planned entry into an attached one, or into nothing."""
 
-    def __init__(self, chains: Chains, detacher: Detacher, journal: Journal, probe: Probe) -> None:
+    def __init__(self, chains: Chains, leaver: Leaver, journal: Journal, probe: Probe) -> None:
         self._chains = chains
-        self._detacher = detacher
+        self._leaver = leaver
         self._journal = journal
         self._probe = probe
 
-    async def attach(self, entry: Entry, report: Report, withdraw: Report) -> Entry:
+    async def attach(self, entry: Entry, report: Report) -> Entry:
         """Carry out a plan; the entry with its results.
 
         Args:
             entry: the plan, with a namespace that exists.
             report: publishes the outcome; its failure undoes everything.
-            withdraw: takes a report back.
 
         Raises:
             PlanesError: the first failure; nothing is left of the call, or recovery has it.
@@ -65,7 +62,6 @@ class Attacher:
                     replace(one, result=results[one.ifname]) for one in entry.attachments
                 ),
             )
-            undo.push("report", lambda: withdraw(entry))
             await self._commit(done, report)
         except BaseException:
             self._probe.reached("undo")
@@ -97,22 +93,8 @@ class Attacher:
         results[attachment.ifname] = result
 
     async def _tear_down(self, entry: Entry, begun: list[PlannedAttachment]) -> None:
-        failures = await self._detacher.detach(
-            replace(entry, attachments=tuple(begun)), entry.netns
-        )
+        await self._leaver.leave(replace(entry, attachments=tuple(begun)), entry.netns)
         self._probe.reached("undone")
-        if not failures:
-            await self._journal.forget(entry.key)
-            return
-        for failure in failures:
-            _log.error(
-                "cannot undo an attachment, will try again",
-                extra={"network": failure.attachment.network, "error": str(failure.error)},
-            )
-        left = tuple(failure.attachment for failure in failures)
-        await self._journal.update(
-            replace(entry, stage=Stage.LEAVING, attachments=left, attempts=1)
-        )
 
 
 def _verify(attachment: PlannedAttachment, result: Result) -> None:
@@ -120,14 +102,15 @@ def _verify(attachment: PlannedAttachment, result: Result) -> None:
 
     Outside planes a plugin may ignore `ips`, as under Multus.
     """
-    if not attachment.plane:
+    if not attachment.plane or not attachment.ips:
         return
-    given = {ip.address.partition("/")[0] for ip in result.ips}
-    missing = [ip for ip in attachment.ips if ip.partition("/")[0] not in given]
+    given = {ip_interface(ip.address).ip for ip in result.ips}
+    missing = [ip for ip in attachment.ips if ip_interface(ip).ip not in given]
     if missing:
+        got = ", ".join(ip.address for ip in result.ips)
         raise Conflict(
             f"cannot attach {attachment.ifname} to {attachment.network}: its plugin gave "
-            f"{', '.join(sorted(given)) or 'no address'} instead of {', '.join(missing)}",
+            f"{got or 'no address'} instead of {', '.join(missing)}",
             remedy="use an IPAM that honours requested addresses, e.g. ipam.mode Plane",
             code=CniCode.CONFLICT,
         )

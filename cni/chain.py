@@ -41,15 +41,12 @@ class Plugins:
 
     Args:
         native: the types we carry out.
-        refused: types that an administrator wants to be executed all the same.
         system: finds and runs binaries.
         deadline: seconds a binary may take.
     """
 
-    def __init__(
-        self, native: NativePlugins, refused: frozenset[str], system: Exec, deadline: float
-    ) -> None:
-        self._native = {name: it for name, it in native.items() if name not in refused}
+    def __init__(self, native: NativePlugins, system: Exec, deadline: float) -> None:
+        self._native = native
         self._system = system
         self._deadline = deadline
 
@@ -58,14 +55,17 @@ class Plugins:
         plugin = self._native.get(conf.type)
         return plugin if plugin is not None and not plugin.unsupported(conf) else None
 
-    def binary(self, conf: NetConf, cni_path: tuple[str, ...]) -> ExecPlugin:
-        """Give the binary of a netconf's type.
+    def binary(self, conf: NetConf) -> ExecPlugin:
+        """Give the binary of a netconf's type; it is looked up when it is called."""
+        return ExecPlugin(self._system, conf.type, self._deadline)
+
+    def require(self, kind: str, cni_path: tuple[str, ...]) -> str:
+        """Give the path of a binary.
 
         Raises:
             NotFound: there is none.
         """
-        path = require(self._system, conf.type, cni_path)
-        return ExecPlugin(self._system, conf.type, path, self._deadline)
+        return require(self._system, kind, cni_path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Chains:
     async def _add(self, call: Call, link: Link) -> Result:
         if link.native is not None:
             return await link.native.add(call, link.conf)
-        binary = self._plugins.binary(link.conf, call.cni_path)
+        binary = self._plugins.binary(link.conf)
         if link.conf.ipam_type != PLANE_IPAM:
             return await binary.add(call, link.conf)
         given = await self._ipam.add(call, link.conf)
@@ -133,7 +133,7 @@ class Chains:
             if link.native is not None:
                 await link.native.check(call, link.conf)
             else:
-                binary = self._plugins.binary(link.conf, call.cni_path)
+                binary = self._plugins.binary(link.conf)
                 await binary.check(call, self.executable(link.conf, attachment.result))
 
     async def status(self, call: Call, attachment: PlannedAttachment) -> None:
@@ -143,13 +143,15 @@ class Chains:
             PlanesError: the first plugin that is missing or not ready.
         """
         for link in self.links(attachment):
-            plugin = link.native or self._plugins.binary(link.conf, call.cni_path)
+            if link.native is None:
+                self._plugins.require(link.conf.type, call.cni_path)
+            plugin = link.native or self._plugins.binary(link.conf)
             if at_least(attachment.conflist.cni_version, "1.1.0"):
                 await plugin.status(call, link.conf)
 
     async def delete(self, call: Call, link: Link, result: Result | None) -> None:
         """Run DEL of one executed plugin, and give a plane's addresses back after it."""
-        binary = self._plugins.binary(link.conf, call.cni_path)
+        binary = self._plugins.binary(link.conf)
         await binary.delete(call, self.executable(link.conf, result))
         if link.conf.ipam_type == PLANE_IPAM:
             await self._ipam.release(call, link.conf)
@@ -174,7 +176,7 @@ class Chains:
             )
             try:
                 if self._plugins.native(netconf(attachment, position, None)) is None:
-                    await self._plugins.binary(conf, call.cni_path).collect(call, conf)
+                    await self._plugins.binary(conf).collect(call, conf)
             except PlanesError as error:
                 errors.append(error)
         return errors

@@ -28,15 +28,13 @@ class ExecPlugin:
 
     Args:
         system: how programs are run.
-        kind: the plugin's type.
-        path: the binary.
+        kind: the plugin's type: its binary is looked up at every call, in the call's path.
         deadline: seconds a call may take.
     """
 
-    def __init__(self, system: Exec, kind: str, path: str, deadline: float) -> None:
+    def __init__(self, system: Exec, kind: str, deadline: float) -> None:
         self._system = system
         self._kind = kind
-        self._path = path
         self._deadline = deadline
 
     async def add(self, call: Call, conf: NetConf) -> Result:
@@ -71,9 +69,8 @@ class ExecPlugin:
             await self._invoke(Verb.GC, call, conf)
 
     async def _invoke(self, verb: Verb, call: Call, conf: NetConf) -> bytes:
-        done = await self._system.run(
-            self._path, environment(verb, call), conf.encode(), self._deadline
-        )
+        path = require(self._system, self._kind, call.cni_path)
+        done = await self._system.run(path, environment(verb, call), conf.encode(), self._deadline)
         if done.code == 0:
             if done.stderr:
                 _log.info("plugin said", extra={"type": self._kind, "text": _text(done.stderr)})
@@ -108,34 +105,6 @@ class ExecPlugin:
             return ""
         name = f' name="{conf.name}"' if conf.name else ""
         return f'plugin type="{self._kind}"{name} failed ({_WRAPPED[verb]}): '
-
-
-class ExecIpam:
-    """IPAM types we do not do, by exec: the whole netconf goes to the IPAM binary (spec §4)."""
-
-    def __init__(self, system: Exec, deadline: float) -> None:
-        self._system = system
-        self._deadline = deadline
-
-    def has(self, kind: str, cni_path: Sequence[str]) -> bool:
-        """Tell whether there is such a binary."""
-        return self._system.find(kind, cni_path) is not None
-
-    async def add(self, call: Call, conf: NetConf) -> Result:
-        """Ask for addresses."""
-        return await self._plugin(call, conf).add(call, conf)
-
-    async def release(self, call: Call, conf: NetConf) -> None:
-        """Give addresses back."""
-        await self._plugin(call, conf).delete(call, conf)
-
-    async def check(self, call: Call, conf: NetConf) -> None:
-        """Ask whether the addresses are still held."""
-        await self._plugin(call, conf).check(call, conf)
-
-    def _plugin(self, call: Call, conf: NetConf) -> ExecPlugin:
-        path = require(self._system, conf.ipam_type, call.cni_path)
-        return ExecPlugin(self._system, conf.ipam_type, path, self._deadline)
 
 
 def require(system: Exec, kind: str, directories: Sequence[str]) -> str:

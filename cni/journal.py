@@ -85,9 +85,9 @@ class Journal:
         """Give all whole entries, oldest first; damaged ones are put aside."""
         return await _in_thread(self._entries)
 
-    def holds_pod(self, namespace: str, pod: str) -> bool:
-        """Tell whether any remembered call belongs to the pod."""
-        return (namespace, pod) in self._pods.values()
+    def holds_pod(self, namespace: str, pod: str, *, but: Key) -> bool:
+        """Tell whether a remembered call other than `but` belongs to the pod."""
+        return any(owner == (namespace, pod) and key != but for key, owner in self._pods.items())
 
     def keys(self) -> Iterable[Key]:
         """Give the identities of all remembered calls."""

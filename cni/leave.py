@@ -1,0 +1,137 @@
+"""A call's way out: DEL, GC, recovery and retries, with the journal kept true.
+
+Invariant: what could not be torn down stays in the journal, and nothing else does; so DEL may
+tell the runtime "done" as soon as our own retries are as good as its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from cni.detach import Detacher, Failure
+from cni.entry import Entry, Stage
+from cni.journal import Journal
+from cni.net.errors import MissingNetns
+from cni.plan import Sandboxes
+from cni.report import Reporter
+from planes.model.errors import PlanesError, Unavailable
+
+_log = logging.getLogger(__name__)
+
+# A runtime that retries DEL keeps the sandbox alive meanwhile, which only helps plugins that need
+# it; after that its pod would hang in Terminating for ever (Multus #669, #677).
+TRIES_OF_RUNTIME: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a way out came to.
+
+    Attributes:
+        failures: what is left.
+        has_sandbox: the namespace still exists.
+        attempts: how often it was tried, this time included.
+    """
+
+    failures: tuple[Failure, ...]
+    has_sandbox: bool
+    attempts: int
+
+    def raise_for_runtime(self) -> None:
+        """Raise where it helps that the runtime tries again.
+
+        That is: a binary or the kernel failed in a sandbox that still exists, and it was not
+        tried `TRIES_OF_RUNTIME` times. Otherwise our own retries from the journal do as well.
+
+        Raises:
+            Unavailable: code 11, so that the runtime tries again.
+        """
+        in_sandbox = [failure for failure in self.failures if failure.needs_sandbox]
+        if not in_sandbox or not self.has_sandbox or self.attempts >= TRIES_OF_RUNTIME:
+            return
+        told = " | ".join(f"{one.attachment.network}: {one.error}" for one in in_sandbox)
+        raise Unavailable(f"cannot detach all networks: {told}", remedy="try again")
+
+
+class Leaver:
+    """Takes calls out of the world."""
+
+    def __init__(
+        self, detacher: Detacher, journal: Journal, sandboxes: Sandboxes, reporter: Reporter
+    ) -> None:
+        self._detacher = detacher
+        self._journal = journal
+        self._sandboxes = sandboxes
+        self._reporter = reporter
+
+    async def leave(self, entry: Entry, netns: str = "") -> Outcome:
+        """Tear down a journaled call.
+
+        Args:
+            entry: as journaled.
+            netns: as the runtime says; "" means the recorded one, if it is still the same.
+
+        Raises:
+            Internal: the journal could not be written; the call must be repeated.
+        """
+        netns = netns or await self._recorded(entry)
+        failures = await self._detacher.detach(entry, netns)
+        has_sandbox = bool(failures) and await self.is_alive(netns)
+        if failures and netns and not has_sandbox:
+            # Some plugins refuse a path that is gone but accept that there is none, others the
+            # other way round: what matters is that they got their chance at both.
+            failures = await self._detacher.detach(_only(entry, failures), "")
+        await self._record(entry, failures)
+        return Outcome(failures, has_sandbox, entry.attempts + 1)
+
+    async def is_alive(self, netns: str, inode: int = 0) -> bool:
+        """Tell whether a path is a namespace, and the one that is meant."""
+        if not netns:
+            return False
+        try:
+            facts = await self._sandboxes.check_netns(netns)
+        except PlanesError:
+            return False
+        return not inode or facts.inode == inode
+
+    async def _recorded(self, entry: Entry) -> str:
+        """Give the recorded namespace; "" where the path leads to somebody else's by now."""
+        if not entry.netns:
+            return ""
+        try:
+            facts = await self._sandboxes.check_netns(entry.netns)
+        except MissingNetns:
+            return entry.netns
+        except PlanesError:
+            return ""
+        return entry.netns if facts.inode == entry.netns_inode else ""
+
+    async def _record(self, entry: Entry, failures: Sequence[Failure]) -> None:
+        if not failures:
+            await self._journal.forget(entry.key)
+        else:
+            for failure in failures:
+                _log.error(
+                    "cannot detach, will try again",
+                    extra={
+                        "container_id": entry.container_id,
+                        "ifname": failure.attachment.ifname,
+                        "network": failure.attachment.network,
+                        "error": str(failure.error),
+                    },
+                )
+            left = replace(_only(entry, failures), stage=Stage.LEAVING)
+            await self._journal.update(replace(left, attempts=entry.attempts + 1))
+        if entry.stage is not Stage.LEAVING and not self._is_followed(entry):
+            await self._reporter.withdraw(entry)
+
+    def _is_followed(self, entry: Entry) -> bool:
+        """Tell whether another sandbox of the pod is there (a StatefulSet's next one)."""
+        return self._journal.holds_pod(entry.namespace, entry.pod, but=entry.key)
+
+
+def _only(entry: Entry, failures: Sequence[Failure]) -> Entry:
+    return replace(entry, attachments=tuple(failure.attachment for failure in failures))

@@ -1,0 +1,94 @@
+"""From names to configurations: the default network of a call, and the NAD of a selection.
+
+Invariant: no configuration given out here leads back to us: that would never end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from cni.default_network import ConfDir, is_ours
+from planes.model.decode import Fields
+from planes.model.errors import BadInput, JsonObject, NotFound
+from planes.model.netconf import ConfList, parse_conflist
+from planes.model.objects import NadRef
+from planes.store.protocol import Store
+
+_WHAT: Final = "the network configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A configuration and the name it goes by in status and events."""
+
+    name: str
+    conflist: ConfList
+
+
+class Networks:
+    """Looks networks up.
+
+    Args:
+        store: where NADs come from.
+        conf_dir: where the default network comes from.
+        is_standalone: the netconf's `delegate` may be the default network.
+    """
+
+    def __init__(self, store: Store, conf_dir: ConfDir, *, is_standalone: bool) -> None:
+        self._store = store
+        self._conf_dir = conf_dir
+        self._is_standalone = is_standalone
+
+    async def default(self, conf: JsonObject, named: NadRef | None = None) -> Network | None:
+        """Give the default network; None where the netconf says there is none.
+
+        A netconf that follows another plugin in a chain (it has a prevResult) brings none of its
+        own.
+
+        Args:
+            conf: the netconf of the call.
+            named: the NAD that a pod wants instead (`v1.multus-cni.io/default-network`).
+
+        Raises:
+            Unavailable: there is none (code 50).
+            PlanesError: what is named instead cannot be used.
+        """
+        if named is not None:
+            return Network(str(named), await self.nad(named))
+        fields = Fields(conf, _WHAT)
+        delegate = fields.object("delegate") if self._is_standalone else None
+        if delegate:
+            what = f"{_WHAT}: delegate"
+            found = _sound(parse_conflist(delegate, default_name=fields.string("name"), what=what))
+        elif delegate is not None or fields.has("prevResult"):
+            return None
+        else:
+            found = _sound(await self._conf_dir.default())
+        return Network(found.name, found)
+
+    async def nad(self, ref: NadRef) -> ConfList:
+        """Give the configuration of a NAD.
+
+        Raises:
+            NotFound: there is no such NAD, or no file of its name where it has no configuration.
+            BadInput: its configuration cannot be used.
+        """
+        nad = self._store.catalog.nads.get(ref)
+        if nad is None:
+            raise NotFound(
+                f"cannot find the NAD {ref}", remedy="create it, or correct the pod's annotation"
+            )
+        if not nad.config.strip():
+            return _sound(await self._conf_dir.named(nad.name))
+        return _sound(parse_conflist(nad.config, default_name=nad.name, what=f"the NAD {ref}"))
+
+
+def _sound(conflist: ConfList) -> ConfList:
+    for plugin in conflist.plugins:
+        if is_ours(plugin.type):
+            raise BadInput(
+                f'cannot use network "{conflist.name}": its type {plugin.type} would call us again',
+                remedy="name the cluster network itself",
+            )
+    return conflist

@@ -1,0 +1,200 @@
+"""The verbs: one checked call in, stdout out.
+
+Invariant: ADD leaves either everything it answered for or nothing; DEL needs only the journal;
+no verb but GC keeps other sandboxes waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from cni.answer import answer
+from cni.attach import Attacher
+from cni.check import Checker
+from cni.detach import Links
+from cni.entry import Damaged, Entry, Stage
+from cni.gate import Gate
+from cni.gc import Collector
+from cni.journal import Journal
+from cni.leave import Leaver
+from cni.plan import Planner, Wish
+from cni.pods import Caller, Pods, Subject
+from cni.probe import Probe
+from cni.report import Reporter
+from cni.request import CniRequest
+from cni.verdict import denied, missing_nads, refusal, repaired, verdict
+from planes.model.cniversion import Verb
+from planes.model.errors import BadInput, CniCode, Conflict
+from planes.model.netconf import NetConf
+from planes.model.result import encode_result
+from planes.run.logs import bind
+from planes.store.protocol import Store
+
+
+class Runtime:
+    """Carries out calls.
+
+    Args:
+        cni_path: where plugins are looked up after the directories the call names.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        gate: Gate,
+        pods: Pods,
+        planner: Planner,
+        attacher: Attacher,
+        leaver: Leaver,
+        journal: Journal,
+        checker: Checker,
+        collector: Collector,
+        kernel: Links,
+        reporter: Reporter,
+        cni_path: tuple[str, ...],
+        probe: Probe,
+    ) -> None:
+        self._store = store
+        self._gate = gate
+        self._pods = pods
+        self._planner = planner
+        self._attacher = attacher
+        self._leaver = leaver
+        self._journal = journal
+        self._checker = checker
+        self._collector = collector
+        self._kernel = kernel
+        self._reporter = reporter
+        self._cni_path = cni_path
+        self._probe = probe
+        self._verbs: Final[Mapping[Verb, Callable[[CniRequest], Awaitable[bytes]]]] = {
+            Verb.ADD: self._add,
+            Verb.DEL: self._delete,
+            Verb.CHECK: self._check,
+            Verb.GC: self._collect,
+            Verb.STATUS: self._status,
+        }
+
+    async def handle(self, request: CniRequest) -> bytes:
+        """Carry out a call; stdout of the plugin.
+
+        Raises:
+            PlanesError: what the caller is told.
+        """
+        with bind(verb=request.verb.value, container_id=request.container_id):
+            return await self._verbs[request.verb](request)
+
+    async def _add(self, request: CniRequest) -> bytes:
+        async with self._gate.call(request.container_id):
+            await self._make_room(request)
+            caller = _caller(request)
+            subject = await self._pods.find(caller, request.conf)
+            catalog = self._store.catalog
+            decision = verdict(subject, catalog)
+            error = refusal(subject, decision)
+            if error is not None:
+                self._reporter.tell([denied(subject, error), *missing_nads(subject, catalog)])
+                raise error
+            entry = await self._planner.plan(self._wish(request), subject, decision)
+            self._probe.reached("planned")
+            stdout, done = await self._attach(request, subject, entry)
+        self._reporter.added(done)
+        self._reporter.tell([repaired(subject, decision)])
+        return stdout
+
+    async def _attach(
+        self, request: CniRequest, subject: Subject, entry: Entry
+    ) -> tuple[bytes, Entry]:
+        """Attach; the answer is made inside, so that one that cannot be made undoes everything."""
+        before = NetConf(request.conf).prev_result()
+        stdout = b""
+
+        async def report(done: Entry) -> None:
+            nonlocal stdout
+            stdout = encode_result(answer(done, before), request.cni_version)
+            await self._reporter.publish(subject.pod, done)
+
+        done = await self._attacher.attach(entry, report)
+        return stdout, done
+
+    async def _make_room(self, request: CniRequest) -> None:
+        """Tear down what an earlier ADD of the same interface left.
+
+        Raises:
+            Conflict: it is attached already (spec: no second ADD without DEL).
+        """
+        found = await self._journal.read((request.container_id, request.ifname))
+        if not isinstance(found, Entry):
+            return
+        is_same = await self._leaver.is_alive(request.netns, found.netns_inode)
+        if found.stage is Stage.ATTACHED and is_same:
+            raise Conflict(
+                f"cannot attach {request.ifname} of {request.container_id}: it is attached already",
+                remedy="DEL it first",
+            )
+        outcome = await self._leaver.leave(found)
+        if outcome.failures:
+            raise outcome.failures[0].error
+
+    async def _delete(self, request: CniRequest) -> bytes:
+        async with self._gate.call(request.container_id):
+            found = await self._journal.read((request.container_id, request.ifname))
+            if isinstance(found, Damaged):
+                await self._kernel.remove_links(request.netns, found.ifnames)
+            elif found is not None:
+                found = replace(found, cni_path=_merged(request.cni_path, found.cni_path))
+                outcome = await self._leaver.leave(found, request.netns)
+                outcome.raise_for_runtime()
+        return b""
+
+    async def _check(self, request: CniRequest) -> bytes:
+        async with self._gate.call(request.container_id):
+            found = await self._journal.read((request.container_id, request.ifname))
+            await self._checker.check(found, request.container_id, request.netns)
+        return b""
+
+    async def _status(self, request: CniRequest) -> bytes:
+        await self._checker.status(request.conf, self._path(request))
+        return b""
+
+    async def _collect(self, request: CniRequest) -> bytes:
+        async with self._gate.collection():
+            await self._collector.collect(request.conf, self._path(request))
+        return b""
+
+    def _path(self, request: CniRequest) -> tuple[str, ...]:
+        return _merged(request.cni_path, self._cni_path)
+
+    def _wish(self, request: CniRequest) -> Wish:
+        try:
+            request.netns.encode()
+        except UnicodeEncodeError as error:
+            raise BadInput(
+                "cannot use CNI_NETNS: the path is not UTF-8", code=CniCode.BAD_ENVIRONMENT
+            ) from error
+        return Wish(
+            container_id=request.container_id,
+            netns=request.netns,
+            ifname=request.ifname,
+            cni_args=request.cni_args,
+            cni_path=self._path(request),
+            conf=request.conf,
+            network=request.network,
+        )
+
+
+def _caller(request: CniRequest) -> Caller:
+    args = dict(request.cni_args)
+    return Caller(
+        container_id=request.container_id,
+        namespace=args.get("K8S_POD_NAMESPACE", ""),
+        pod=args.get("K8S_POD_NAME", ""),
+        uid=args.get("K8S_POD_UID", ""),
+    )
+
+
+def _merged(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
