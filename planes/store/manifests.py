@@ -98,7 +98,7 @@ def read_manifests(data: bytes, name: str) -> FileContent:
     manifests: list[Manifest] = []
     faults: list[Fault] = []
     for obj, line in _objects(data, name):
-        found = _read(obj, f"{name}:{line}")
+        found = read_object(obj, f"{name}:{line}")
         if isinstance(found, Manifest):
             manifests.append(found)
         elif found is not None:
@@ -149,7 +149,8 @@ def _flatten(obj: Any, line_of: Callable[[object], int]) -> Iterator[tuple[Any, 
         yield item, line_of(item)
 
 
-def _read(obj: Any, where: str) -> Manifest | Fault | None:
+def read_object(obj: Any, where: str) -> Manifest | Fault | None:
+    """Read one object; None for a kind that means nothing to us."""
     if not isinstance(obj, dict):
         return Fault(Problem(where, "it is no object with apiVersion and kind"))
     api_version, kind = obj.get("apiVersion"), obj.get("kind")

@@ -1,0 +1,111 @@
+"""What a subcommand is: its words, options and positionals, and the function that does it.
+
+Invariant: a command gets all it touches as its `Context`; it gives an exit status and raises
+`PlanesError` for everything a user should read.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from planes.cli.screen import Screen
+from planes.model.errors import BadInput
+from planes.run.settings import Option
+
+
+class UsageError(BadInput):
+    """The command line does not say enough, or what cannot be meant: exit status 2."""
+
+
+def _output(text: str) -> str:
+    if text not in {"text", "json"}:
+        raise ValueError(f"{text!r} is neither text nor json")
+    return text
+
+
+MANIFESTS: Final = Option(
+    "--manifests", None, "the directory of manifests that webhook and daemon watch"
+)
+WEBHOOK: Final = Option("--webhook", "https://127.0.0.1:9443", "URL of netplane-webhook")
+CA: Final = Option("--ca", None, "the ca.crt that the webhook wrote to its --cert-dir")
+SOCKET: Final = Option("--socket", "/run/netplane/cni.sock", "socket of netplane-cni")
+STATE_DIR: Final = Option("--state-dir", "/var/lib/netplane", "state directory of netplane-cni")
+NODE: Final = Option("--node", None, "name of the node the pod runs on (default: the host name)")
+SHIM: Final = Option(
+    "--shim",
+    None,
+    "the shim (default: build/netplane of this checkout, else the one in /opt/cni/bin)",
+)
+OUTPUT: Final = Option("--output", "text", "text or json", _output)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a command works with.
+
+    Attributes:
+        settings: values of the command's options, by `Option.key`.
+        given: the parsed command line, for positionals.
+        env: the environment.
+        screen: where to say things.
+    """
+
+    settings: Mapping[str, Any]
+    given: argparse.Namespace
+    env: Mapping[str, str]
+    screen: Screen
+
+    def required(self, option: Option) -> str:
+        """Give an option's value.
+
+        Raises:
+            UsageError: it was not given anywhere.
+        """
+        value = self.settings[option.key]
+        if not value:
+            raise UsageError(
+                f"cannot go on without {option.flag}: it was not given",
+                remedy=f"{option.help}; also as {option.variable}",
+            )
+        return str(value)
+
+    def manifests_dir(self) -> Path:
+        """Give the manifest directory.
+
+        Raises:
+            BadInput: it is no directory, or (a UsageError) was not given.
+        """
+        directory = Path(self.required(MANIFESTS))
+        if not directory.is_dir():
+            raise BadInput(
+                f"cannot use the manifest directory {directory}: there is no such directory",
+                remedy="give the directory that webhook and daemon watch as --manifests",
+            )
+        return directory
+
+
+def _no_arguments(_: argparse.ArgumentParser) -> None:
+    """Add nothing: the command has options only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One entry of the command table.
+
+    Attributes:
+        words: what the user types, e.g. `("pod", "add")`.
+        help: one line.
+        run: does it; gives the exit status.
+        options: its settings; `--output` is always there.
+        add_arguments: adds positionals and plain flags such as `-f`.
+    """
+
+    words: tuple[str, ...]
+    help: str
+    run: Callable[[Context], int]
+    options: tuple[Option, ...] = ()
+    add_arguments: Callable[[argparse.ArgumentParser], None] = _no_arguments

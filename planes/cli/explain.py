@@ -1,0 +1,74 @@
+"""`netplane explain`: what the webhook would decide about pods, in words, without any server."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from planes.cli.command import MANIFESTS, Command, Context
+from planes.cli.inputs import add_file_arguments, read_inputs
+from planes.cli.state import read_state
+from planes.model.decision import Decision, decide
+from planes.model.errors import Finding, JsonObject
+from planes.model.explain import explain
+from planes.model.objects import Namespace, Pod
+
+
+def run_explain(context: Context) -> int:
+    """Explain the decision on every pod of the given manifests; 1 where one is refused."""
+    inputs = read_inputs(context.given.files, context.given.namespace)
+    # Planes and namespaces in the file count too: "what if I applied this?"
+    state, problems = read_state(context.manifests_dir(), extra=inputs.others)
+    for problem in problems:
+        context.screen.warn(f"{problem.where}: {problem.reason}")
+    shown = []
+    is_refused = False
+    for number, obj in enumerate(inputs.pods):
+        pod = Pod.from_object(obj)
+        known = state.namespaces.get(pod.namespace)
+        namespace = known or Namespace(pod.namespace)
+        decision = decide(pod, namespace, state.catalog)
+        is_refused = is_refused or bool(decision.errors)
+        if number:
+            context.screen.say("")
+        if known is None:
+            context.screen.say(f"namespace {pod.namespace} has no manifest: it joins by no label")
+        context.screen.say(explain(pod, namespace, state.catalog, decision).rstrip("\n"))
+        shown.append(_as_json(obj, pod, decision))
+    context.screen.give(shown)
+    return 1 if is_refused else 0
+
+
+def _as_json(obj: JsonObject, pod: Pod, decision: Decision) -> dict[str, Any]:
+    return {
+        "namespace": pod.namespace,
+        "name": pod.name,
+        "allowed": not decision.errors,
+        "attachments": [
+            {
+                "interface": attachment.interface,
+                "network": str(attachment.network),
+                "plane": attachment.plane,
+                "ips": list(attachment.ips),
+                "candidates": [str(address) for address in attachment.candidates],
+                "mac": attachment.mac,
+                "injected": attachment.injected,
+            }
+            for attachment in decision.attachments
+        ],
+        "annotations": dict(decision.annotations),
+        "errors": [_finding(finding) for finding in decision.errors],
+        "warnings": [_finding(finding) for finding in decision.warnings],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, str]:
+    return {"path": finding.path, "message": finding.message, "remedy": finding.remedy}
+
+
+EXPLAIN: Final = Command(
+    words=("explain",),
+    help="say which planes pods get and why, without creating them",
+    run=run_explain,
+    options=(MANIFESTS,),
+    add_arguments=add_file_arguments,
+)

@@ -1,0 +1,93 @@
+"""The manifests a user hands to a command with `-f`: files or standard input, into objects."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from planes.model.errors import BadInput, JsonObject, PlanesError
+from planes.model.workload import pods_of
+from planes.store.manifests import DEFAULT_NAMESPACE, BrokenFileError, objects_of
+from planes.store.scan import read_file
+
+# What the API server appends to generateName: no vowels, so no words.
+_SUFFIX_LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
+_SUFFIX_LENGTH: Final = 5
+
+
+@dataclass(slots=True)
+class Inputs:
+    """Pods to make, and the objects that are no workload."""
+
+    pods: list[JsonObject] = field(default_factory=list)
+    others: list[JsonObject] = field(default_factory=list)
+
+
+def add_file_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add `-f FILE` (repeatable) and `-n NAMESPACE`."""
+    parser.add_argument(
+        *("-f", "--filename"),
+        dest="files",
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="manifests of pods or workloads (YAML or JSON); - is standard input",
+    )
+    parser.add_argument(
+        *("-n", "--namespace"),
+        default=DEFAULT_NAMESPACE,
+        metavar="NAMESPACE",
+        help="for objects that name none (default: %(default)s)",
+    )
+
+
+def read_inputs(files: Sequence[str], namespace: str) -> Inputs:
+    """Read manifests; workloads become the pods that they would create.
+
+    Raises:
+        BadInput: a file cannot be read, or an object in it is malformed.
+    """
+    inputs = Inputs()
+    for name in files:
+        for obj, where in _objects(name):
+            try:
+                pods = pods_of(obj)
+            except PlanesError as error:
+                raise BadInput(
+                    f"cannot use {where}: {error.message}", remedy=error.remedy
+                ) from error
+            if pods:
+                inputs.pods += [_completed(pod, namespace) for pod in pods]
+            else:
+                inputs.others.append(obj)
+    if not inputs.pods:
+        raise BadInput(
+            f"cannot find a pod in {', '.join(files)}",
+            remedy="give Pods, Deployments, StatefulSets, ReplicaSets, DaemonSets or Jobs",
+        )
+    return inputs
+
+
+def _objects(name: str) -> Iterator[tuple[JsonObject, str]]:
+    try:
+        if name == "-":
+            yield from objects_of(sys.stdin.buffer.read(), "standard input")
+        else:
+            yield from objects_of(read_file(name), name)
+    except BrokenFileError as error:
+        problem = error.problem
+        raise BadInput(f"cannot read {problem.where}: {problem.reason}") from error
+
+
+def _completed(pod: JsonObject, namespace: str) -> JsonObject:
+    """Fill in what the API server fills in before admission: namespace and name."""
+    meta = dict(pod.get("metadata") or {})
+    meta["namespace"] = meta.get("namespace") or namespace
+    if not meta.get("name"):
+        suffix = "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(_SUFFIX_LENGTH))
+        meta["name"] = f"{meta.get('generateName') or 'pod-'}{suffix}"
+    return {**pod, "metadata": meta}

@@ -1,0 +1,113 @@
+"""What the user sees: results on stdout, progress and errors on stderr.
+
+Invariant: escape sequences only go to a terminal (and never where NO_COLOR is set); with
+`--output json` stdout holds exactly one JSON document.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any, Final, TextIO
+
+import orjson
+
+from planes.model.errors import PlanesError
+
+_COLOURS: Final[Mapping[str, str]] = MappingProxyType(
+    {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
+)
+_FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_FRAME_SECONDS: Final = 0.1
+
+
+class Screen:
+    """Writes for people, or JSON for programs.
+
+    Args:
+        stdout: takes results.
+        stderr: takes progress, warnings and errors.
+        env: NO_COLOR and TERM are looked at.
+        is_json: results as JSON.
+    """
+
+    def __init__(
+        self, stdout: TextIO, stderr: TextIO, env: Mapping[str, str], *, is_json: bool = False
+    ) -> None:
+        self._stdout = stdout
+        self._stderr = stderr
+        self.is_json = is_json
+        is_plain = bool(env.get("NO_COLOR")) or env.get("TERM") == "dumb"
+        self._is_live = stderr.isatty() and env.get("TERM") != "dumb"
+        self._has_colour = {
+            id(stdout): stdout.isatty() and not is_plain and not is_json,
+            id(stderr): stderr.isatty() and not is_plain,
+        }
+
+    def say(self, text: str, colour: str = "") -> None:
+        """Print a line of the result; nothing where the result is JSON."""
+        if not self.is_json:
+            print(self._paint(text, colour, self._stdout), file=self._stdout, flush=True)
+
+    def give(self, value: Any) -> None:
+        """Print the result as JSON, where that was asked for."""
+        if self.is_json:
+            data = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+            print(data.decode(), file=self._stdout, flush=True)
+
+    def note(self, text: str, colour: str = "") -> None:
+        """Print a line beside the result."""
+        print(self._paint(text, colour, self._stderr), file=self._stderr, flush=True)
+
+    def warn(self, text: str) -> None:
+        """Print a warning beside the result."""
+        self.note(f"warning: {text}", "yellow")
+
+    def fail(self, error: PlanesError) -> None:
+        """Print what went wrong and what to do, each on its line."""
+        self.note(error.message, "red")
+        if error.remedy:
+            self.note(f"  {error.remedy}")
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print columns as wide as their longest cell."""
+        lines = [tuple(header), *map(tuple, rows)]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+        for number, line in enumerate(lines):
+            cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            self.say("  ".join(cells).rstrip(), "bold" if number == 0 else "")
+
+    @contextmanager
+    def step(self, text: str) -> Iterator[None]:
+        """Show that work is going on: redrawn on a terminal, else one plain line."""
+        if not self._is_live:
+            self.note(f"{text} …")
+            yield
+            return
+        stop = threading.Event()
+        ticker = threading.Thread(target=self._tick, args=(text, stop), daemon=True)
+        ticker.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            ticker.join()
+            print("\r\x1b[2K", end="", file=self._stderr, flush=True)
+
+    def _tick(self, text: str, stop: threading.Event) -> None:
+        count = 0
+        while True:
+            seconds = count * _FRAME_SECONDS
+            passed = f" {seconds:.0f} s" if seconds >= 1 else ""
+            line = f"{_FRAMES[count % len(_FRAMES)]} {text}{passed}"
+            print(f"\r\x1b[2K{line}", end="", file=self._stderr, flush=True)
+            count += 1
+            if stop.wait(_FRAME_SECONDS):
+                return
+
+    def _paint(self, text: str, colour: str, stream: TextIO) -> str:
+        if not colour or not self._has_colour[id(stream)]:
+            return text
+        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
