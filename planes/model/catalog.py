@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from planes.model.claims import ClaimIndex
 from planes.model.errors import Finding
 from planes.model.nad_facts import NadFacts, nad_facts
+from planes.model.nad_lint import lint_nad
 from planes.model.names import PLANE_LABEL_PREFIX, shown
 from planes.model.objects import Nad, NadRef, Namespace
 from planes.model.plane_spec import JOINED, REQUIRED, Plane
@@ -28,6 +29,7 @@ class Catalog:
     Attributes:
         nads: hand-written NADs and those rendered from planes.
         facts: what each NAD's configuration says.
+        lint: warnings about hand-written NADs.
         namespace_isolation: Multus' option: a NAD serves its own namespace only.
         global_namespaces: namespaces whose NADs serve everybody under isolation.
     """
@@ -35,6 +37,7 @@ class Catalog:
     planes: tuple[Plane, ...] = ()
     nads: Mapping[NadRef, Nad] = field(default_factory=dict)
     facts: Mapping[NadRef, NadFacts] = field(default_factory=dict)
+    lint: Mapping[NadRef, tuple[Finding, ...]] = field(default_factory=dict)
     claims: ClaimIndex = field(default_factory=ClaimIndex)
     namespace_isolation: bool = False
     global_namespaces: frozenset[str] = frozenset({"default"})
@@ -69,10 +72,13 @@ class Catalog:
         for ref in sorted(by_nad):
             names[ref.name] = (*names.get(ref.name, ()), ref)
         by_label = [(i, p) for i, p in enumerate(ordered) if _joins_by_label_only(p)]
+        facts = {ref: _facts(nad, previous) for ref, nad in by_nad.items()}
+        lint = {ref: lint_nad(nad, facts[ref]) for ref, nad in by_nad.items()}
         return cls(
             planes=ordered,
             nads=by_nad,
-            facts={ref: _facts(nad, previous) for ref, nad in by_nad.items()},
+            facts=facts,
+            lint={ref: found for ref, found in lint.items() if found},
             claims=claims or ClaimIndex(),
             namespace_isolation=namespace_isolation,
             global_namespaces=frozenset(global_namespaces),
@@ -124,26 +130,28 @@ class Catalog:
         found += [planes[name] for name in close_names(ref.name, planes)]
         return tuple(dict.fromkeys(found))
 
-    def label_faults(self, namespace: Namespace) -> tuple[Finding, ...]:
-        """List plane labels of a namespace that join nothing; status 403 where one is required."""
-        return tuple(
-            finding
-            for key, value in namespace.labels.items()
-            if key.startswith(PLANE_LABEL_PREFIX)
-            and (finding := self._label_fault(key, value)) is not None
-        )
-
-    def _label_fault(self, key: str, value: str) -> Finding | None:
-        path = f"namespace.metadata.labels[{key}]"
-        name = key.removeprefix(PLANE_LABEL_PREFIX)
-        if value not in {JOINED, REQUIRED}:
-            message = f"{shown(value)} is neither {JOINED} nor {REQUIRED}: it joins nothing"
-            return Finding(path, message, f"set it to {JOINED} or {REQUIRED}, or remove it", 422)
-        if name in self._by_name:
-            return None
-        close = close_names(name, self._by_name)
-        remedy = f"did you mean {close[0]}?" if close else "create the plane or remove the label"
-        return Finding(path, f"there is no plane {shown(name)}", remedy, 403)
+    def label_faults(self, namespace: Namespace) -> tuple[list[Finding], list[Finding]]:
+        """List plane labels that join nothing: errors where a plane is required, else warnings."""
+        errors: list[Finding] = []
+        warnings: list[Finding] = []
+        for key, value in namespace.labels.items():
+            if not key.startswith(PLANE_LABEL_PREFIX):
+                continue
+            path = f"namespace.metadata.labels[{key}]"
+            name = key.removeprefix(PLANE_LABEL_PREFIX)
+            if value not in {JOINED, REQUIRED}:
+                message = f"{shown(value)} is neither {JOINED} nor {REQUIRED}: it joins nothing"
+                remedy = f"set it to {JOINED} or {REQUIRED}, or remove it"
+                warnings.append(Finding(path, message, remedy))
+            elif name not in self._by_name:
+                close = close_names(name, self._by_name)
+                remedy = f"did you mean {close[0]}?" if close else "create the plane, or remove it"
+                if value == REQUIRED:
+                    message = f"cannot attach the required plane {shown(name)}: there is none"
+                    errors.append(Finding(path, message, remedy))
+                else:
+                    warnings.append(Finding(path, f"there is no plane {shown(name)}", remedy))
+        return errors, warnings
 
 
 def _joins_by_label_only(plane: Plane) -> bool:

@@ -1,0 +1,176 @@
+"""Check the addresses that an attachment asks for, against its plane or its NAD's own IPAM.
+
+The claims answer early and name the holder; the address book has the last word on the node.
+"""
+
+from __future__ import annotations
+
+from planes.model.address_policy import refusal
+from planes.model.addresses import AddressRange, IPAddress, IPInterface, parse_interface, range_of
+from planes.model.catalog import Catalog
+from planes.model.claims import bare_address
+from planes.model.drafts import Draft
+from planes.model.errors import Finding
+from planes.model.findings import Findings
+from planes.model.nad_facts import DEAF_IPAMS, STATIC_IPAMS, NadFacts
+from planes.model.objects import Pod
+from planes.model.plane_spec import IpamMode, Plane
+
+
+def check_addresses(draft: Draft, pod: Pod, catalog: Catalog, findings: Findings) -> None:
+    """Check every requested address of one attachment."""
+    if not draft.ips:
+        return
+    if draft.selection.ref not in catalog.nads:
+        return
+    plane = draft.plane
+    _check_together(draft, plane, findings)
+    facts = catalog.facts_of(draft.selection.ref)
+    for index, text in enumerate(draft.ips):
+        path = f"{draft.path}.ips[{index}]"
+        address = bare_address(text)
+        if address is None:
+            continue
+        if plane is not None and (plane.subnets or plane.ipam_mode is IpamMode.NONE):
+            fault = _plane_fault(plane, pod, address, text, path)
+        else:
+            policy = refusal(plane, pod, address) if plane is not None else None
+            fault = (
+                Finding(path, f"cannot give the pod {address}: {policy.cause}", policy.remedy, 403)
+                if policy
+                else _nad_fault(facts, address, text, path, findings)
+            )
+        fault = fault or _rival(draft, pod, address, path, catalog)
+        if fault is not None:
+            findings.enforce(plane, [fault])
+    if plane is None or plane.ipam_mode is IpamMode.NAD:
+        _warn_unheard(draft, facts, findings)
+
+
+def _check_together(draft: Draft, plane: Plane | None, findings: Findings) -> None:
+    addresses = [address for text in draft.ips if (address := bare_address(text)) is not None]
+    path = f"{draft.path}.ips"
+    if len(set(addresses)) < len(addresses):
+        findings.refuse(path, "cannot give an interface one address twice", "remove one of them")
+    if plane is None or plane.ipam_mode is not IpamMode.PLANE:
+        return
+    for version in (4, 6):
+        count = sum(address.version == version for address in addresses)
+        if count > 1:
+            findings.refuse(
+                path,
+                f"cannot give an interface {count} IPv{version} addresses: plane {plane.name} "
+                "gives one of each family",
+                "ask for one",
+            )
+
+
+def _plane_fault(
+    plane: Plane, pod: Pod, address: IPAddress, text: str, path: str
+) -> Finding | None:
+    refused = refusal(plane, pod, address)
+    if refused is not None:
+        message = f"cannot give the pod {address}: {refused.cause}"
+        return Finding(path, message, refused.remedy, refused.status)
+    subnet = plane.subnet_of(address)
+    written = _written_prefix(text)
+    if subnet is None or written in {None, subnet.cidr.prefixlen}:
+        return None
+    return Finding(
+        path,
+        f"cannot use prefix length /{written}: {address} is in {subnet.cidr} of plane {plane.name}",
+        f"write {address}/{subnet.cidr.prefixlen}",
+    )
+
+
+def _written_prefix(text: str) -> int | None:
+    return parse_interface(text).network.prefixlen if "/" in text else None
+
+
+def _nad_fault(
+    facts: NadFacts, address: IPAddress, text: str, path: str, findings: Findings
+) -> Finding | None:
+    if facts.ipam_type == "static" and "/" not in text:
+        return Finding(
+            path,
+            f"cannot give the pod {address}: the NAD's static IPAM needs a prefix length",
+            f"write {address}/{24 if address.version == 4 else 64} or the subnet's own length",
+        )
+    found = facts.range_of(address)
+    if facts.ipam_type == "host-local" and facts.ranges:
+        spans = ", ".join(str(each.span) for each in facts.ranges)
+        if found is None or address not in found.span or address == found.gateway:
+            what = "the gateway" if found and address == found.gateway else "outside its ranges"
+            return Finding(
+                path,
+                f"cannot give the pod {address}: for the NAD's host-local IPAM it is {what}",
+                f"ask for one of {spans}",
+            )
+    if found is not None and _written_prefix(text) not in {None, found.subnet.prefixlen}:
+        findings.warn(
+            path,
+            f"prefix length /{_written_prefix(text)} is not that of the NAD's subnet",
+            f"write {address}/{found.subnet.prefixlen}",
+        )
+    return _end_of_subnet(parse_interface(text), path) if "/" in text else None
+
+
+def _end_of_subnet(written: IPInterface, path: str) -> Finding | None:
+    network = written.network
+    if network.version == 6 or network.prefixlen > 30:
+        return None
+    if written.ip not in {network.network_address, network.broadcast_address}:
+        return None
+    role = "network" if written.ip == network.network_address else "broadcast"
+    return Finding(
+        path,
+        f"cannot give the pod {written.ip}: it is the {role} address of {network}",
+        "ask for a host's address",
+    )
+
+
+def _rival(
+    draft: Draft, pod: Pod, address: IPAddress, path: str, catalog: Catalog
+) -> Finding | None:
+    ref = draft.selection.ref
+    rival = catalog.claims.rival(ref, address, pod.key)
+    if rival is None:
+        return None
+    spans = _suggestable(draft, address, catalog)
+    free = catalog.claims.free(ref, spans, address) if spans else ()
+    remedy = f"free now: {', '.join(map(str, free))}" if free else "ask for another address"
+    verb = "has it" if rival.is_attached else "asks for it already"
+    return Finding(path, f"cannot give the pod {address}: pod {rival.pod} {verb}", remedy, 409)
+
+
+def _suggestable(draft: Draft, address: IPAddress, catalog: Catalog) -> tuple[AddressRange, ...]:
+    if draft.plane is not None and draft.plane.subnets:
+        subnet = draft.plane.subnet_of(address)
+        return subnet.askable if subnet is not None else ()
+    found = catalog.facts_of(draft.selection.ref).range_of(address)
+    if found is None:
+        return ()
+    if found.span.size > 1:
+        return (found.span,)
+    whole = range_of(found.subnet)
+    return (AddressRange(whole.nth(1), whole.nth(whole.size - 2)),) if whole.size > 3 else ()
+
+
+def _warn_unheard(draft: Draft, facts: NadFacts, findings: Findings) -> None:
+    if not facts.is_known or facts.fault:
+        return
+    path = f"{draft.path}.ips"
+    ref = draft.selection.ref
+    if facts.ipam_type in DEAF_IPAMS or not facts.ipam_type:
+        ipam = f"the {facts.ipam_type} IPAM" if facts.ipam_type else "no IPAM"
+        findings.warn(
+            path,
+            f"NAD {ref} has {ipam}, which ignores requested addresses",
+            f"use IPAM {', '.join(sorted(STATIC_IPAMS - {'plane'}))} or a plane",
+        )
+    elif "ips" not in facts.capabilities:
+        findings.warn(
+            path,
+            f"NAD {ref} declares no ips capability: the address goes to its plugin as CNI_ARGS IP=",
+            'add "capabilities": {"ips": true} to the NAD',
+        )

@@ -1,0 +1,42 @@
+"""The annotation `v1.multus-cni.io/default-network`: a NAD in place of the default network."""
+
+from __future__ import annotations
+
+from planes.model.access import reach
+from planes.model.catalog import Catalog
+from planes.model.findings import Findings
+from planes.model.names import DEFAULT_NETWORK_ANNOTATION
+from planes.model.objects import Namespace, Pod
+from planes.model.selection import Selection, read_selections
+
+MULTUS_NAMESPACE = "kube-system"
+"""Where Multus looks for a NAD named without namespace (its option `multusNamespace`)."""
+
+
+def read_default_network(
+    pod: Pod, namespace: Namespace, catalog: Catalog, findings: Findings
+) -> Selection | None:
+    """Read and check the annotation: exactly one element, of a NAD that the pod may use.
+
+    Multus does not apply its namespace isolation here; we do, except for its own namespace.
+    """
+    text = pod.annotations.get(DEFAULT_NETWORK_ANNOTATION, "")
+    if not text.strip():
+        return None
+    path = f"metadata.annotations[{DEFAULT_NETWORK_ANNOTATION}]"
+    reading = read_selections(text, MULTUS_NAMESPACE, path)
+    findings.errors += reading.errors
+    findings.warnings += reading.warnings
+    if reading.errors:
+        return None
+    if len(reading.selections) != 1:
+        count = len(reading.selections)
+        findings.refuse(path, f"cannot use {count} default networks", "name exactly one NAD")
+        return None
+    selection = reading.selections[0]
+    shared = frozenset({MULTUS_NAMESPACE})
+    fault = reach(selection.ref, path, pod, namespace, catalog, shared=shared)
+    if fault is not None:
+        findings.errors.append(fault)
+        return None
+    return selection
