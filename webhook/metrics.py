@@ -1,0 +1,36 @@
+"""What an operator watches of admission: reviews by path and verdict, time, refusals, load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from planes.run.metrics import Metrics
+
+VERDICTS = ("allowed", "patched", "denied", "errored", "unreadable")
+
+
+class ReviewMetrics:
+    """Counts of the hot path; label sets are resolved once, here."""
+
+    def __init__(self, metrics: Metrics, paths: Iterable[str]) -> None:
+        reviews = metrics.counter("reviews", "Reviews answered", ["path", "verdict"])
+        seconds = metrics.seconds("review", "Time to answer a review, body at hand", ["path"])
+        refusals = metrics.counter("refusals", "Requests and connections turned away", ["reason"])
+        self.connections = metrics.gauge("connections", "Open connections")
+        self.unfinished = metrics.gauge("unfinished_bodies", "Bodies on their way")
+        self.ready = metrics.gauge("ready", "1 while this replica may be asked")
+        self.count = {
+            (path, verdict): reviews.labels(path, verdict).inc
+            for path in paths
+            for verdict in VERDICTS
+        }
+        self.observe: dict[str, Callable[[float], None]] = {
+            path: seconds.labels(path).observe for path in {path for path, _ in self.count}
+        }
+        self._refusals = refusals
+        for reason in ("body", "connections", "overload", "silent"):
+            refusals.labels(reason)
+
+    def refused(self, reason: str) -> None:
+        """Record that a request or connection was turned away."""
+        self._refusals.labels(reason).inc()

@@ -1,0 +1,265 @@
+"""AdmissionReview (admission.k8s.io/v1): bytes in, bytes out; no HTTP, no decision.
+
+A body that holds no review to answer is a `BadInput`, which the edge turns into HTTP 400. Every
+review gets one of exactly four answers: `Allowed`, `Patched`, `Denied` (the pod is at fault; all
+findings at once) or `Errored` (we are, for now).
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from planes.model.decode import kind_of, loads_object
+from planes.model.errors import BadInput, Finding, JsonObject, PlanesError
+
+API_VERSION = "admission.k8s.io/v1"
+KIND = "AdmissionReview"
+
+# What the API server keeps (warnings; a longer one is cut, past the total they are dropped) and
+# what fits into an Event (message: 1 kB is shown, a client sees all of it).
+_WARNING_CHARACTERS = 256
+_WARNINGS_CHARACTERS = 4096
+_MESSAGE_CHARACTERS = 8192
+_CAUSES = 64
+
+_REASONS = {
+    400: "BadRequest",
+    403: "Forbidden",
+    409: "Conflict",
+    422: "Invalid",
+    503: "ServiceUnavailable",
+}
+_CAUSE_REASONS = {403: "FieldValueForbidden", 409: "FieldValueDuplicate"}
+_STATUS_ORDER = (403, 422, 409)  # as `Decision.status` has it
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who asks, as the API server has authenticated them."""
+
+    name: str = ""
+    groups: tuple[str, ...] = ()
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """The request part of an AdmissionReview.
+
+    Attributes:
+        resource: `pods`, with the group in front where it is not core: `apps/deployments`.
+        old: the object before an UPDATE or DELETE.
+    """
+
+    uid: str
+    operation: str
+    resource: str
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+    user: User = field(default_factory=User)
+    obj: JsonObject | None = None
+    old: JsonObject | None = None
+    is_dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Admit as it is."""
+
+    warnings: Sequence[str] = ()
+    audit: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Patched:
+    """Admit with these JSON Patch operations."""
+
+    patch: Sequence[JsonObject]
+    warnings: Sequence[str] = ()
+    audit: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Refuse, for at least one finding."""
+
+    findings: Sequence[Finding]
+    warnings: Sequence[str] = ()
+    audit: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Errored:
+    """Refuse because we cannot tell; the error's status says whether to try again."""
+
+    error: PlanesError
+    warnings: Sequence[str] = ()
+    audit: Mapping[str, str] = field(default_factory=dict)
+
+
+Answer = Allowed | Patched | Denied | Errored
+
+
+def parse(body: bytes) -> Review:
+    """Read an AdmissionReview.
+
+    Raises:
+        BadInput: there is no review in it that could be answered.
+    """
+    review = loads_object(body, "the AdmissionReview")
+    if review.get("kind") != KIND or review.get("apiVersion") != API_VERSION:
+        raise BadInput(
+            f"cannot read the AdmissionReview: it is not of kind {KIND} in {API_VERSION}",
+            remedy=f"register this webhook with admissionReviewVersions: [{API_VERSION[-2:]}]",
+        )
+    request = _member(review, "request", "request")
+    uid = _text(request, "uid", "request.uid")
+    if not uid:
+        raise BadInput("cannot read the AdmissionReview: request.uid is missing")
+    resource = _member(request, "resource", "request.resource")
+    group = _text(resource, "group", "request.resource.group")
+    plural = _text(resource, "resource", "request.resource.resource")
+    return Review(
+        uid=uid,
+        operation=_text(request, "operation", "request.operation"),
+        resource=f"{group}/{plural}" if group else plural,
+        subresource=_text(request, "subResource", "request.subResource"),
+        namespace=_text(request, "namespace", "request.namespace"),
+        name=_text(request, "name", "request.name"),
+        user=_user(request),
+        obj=_optional(request, "object"),
+        old=_optional(request, "oldObject"),
+        is_dry_run=request.get("dryRun") is True,
+    )
+
+
+def encode(review: Review, answer: Answer) -> bytes:
+    """Give the AdmissionReview that answers a review."""
+    response: JsonObject = {"uid": review.uid}
+    match answer:
+        case Allowed():
+            response["allowed"] = True
+        case Patched():
+            response["allowed"] = True
+            response["patchType"] = "JSONPatch"
+            response["patch"] = b64encode(orjson.dumps(answer.patch)).decode()
+        case Denied():
+            response["allowed"] = False
+            response["status"] = _refusal(review, answer.findings)
+        case Errored():
+            response["allowed"] = False
+            response["status"] = _status(str(answer.error), answer.error.status)
+    if answer.warnings:
+        response["warnings"] = limited(answer.warnings)
+    if answer.audit:
+        response["auditAnnotations"] = dict(answer.audit)
+    return orjson.dumps({"apiVersion": API_VERSION, "kind": KIND, "response": response})
+
+
+def limited(warnings: Sequence[str]) -> list[str]:
+    """Cut warnings to what the API server passes on; each becomes one printable line."""
+    kept: list[str] = []
+    left = _WARNINGS_CHARACTERS
+    for position, warning in enumerate(warnings):
+        text = _cut(" ".join(warning.split()), _WARNING_CHARACTERS)
+        text = "".join(character if character.isprintable() else "?" for character in text)
+        rest = f"and {len(warnings) - position} more warnings"
+        is_last = position == len(warnings) - 1
+        if len(text) > left - (0 if is_last else len(rest)):
+            kept.append(rest)
+            break
+        kept.append(text)
+        left -= len(text)
+    return kept
+
+
+def _refusal(review: Review, findings: Sequence[Finding]) -> JsonObject:
+    statuses = {finding.status for finding in findings}
+    code = next((each for each in _STATUS_ORDER if each in statuses), 422)
+    if len(findings) == 1:
+        message = str(findings[0])
+    else:
+        numbered = (f"({n}) {finding}" for n, finding in enumerate(findings, 1))
+        message = f"{len(findings)} errors: {' '.join(numbered)}"
+    status = _status(message, code)
+    status["details"] = {
+        "name": _name(review),
+        "kind": "Pod" if review.resource == "pods" else review.resource,
+        "causes": [
+            {
+                "reason": _CAUSE_REASONS.get(finding.status, "FieldValueInvalid"),
+                "message": f"{finding.message}; {finding.remedy}"
+                if finding.remedy
+                else finding.message,
+                "field": finding.path,
+            }
+            for finding in findings[:_CAUSES]
+        ],
+    }
+    return status
+
+
+def _status(message: str, code: int) -> JsonObject:
+    return {
+        "status": "Failure",
+        "message": _cut(message, _MESSAGE_CHARACTERS),
+        "reason": _REASONS.get(code, "InternalError"),
+        "code": code,
+    }
+
+
+def _name(review: Review) -> str:
+    # The name of a generateName pod is made after admission.
+    meta = (review.obj or review.old or {}).get("metadata")
+    prefix = meta.get("generateName") if isinstance(meta, dict) else None
+    return review.name or (f"{prefix}*" if isinstance(prefix, str) else "")
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _user(request: JsonObject) -> User:
+    info = _member(request, "userInfo", "request.userInfo")
+    groups = info.get("groups")
+    extra = info.get("extra")
+    node = extra.get("authentication.kubernetes.io/node-name") if isinstance(extra, dict) else None
+    return User(
+        name=_text(info, "username", "request.userInfo.username"),
+        groups=tuple(str(group) for group in groups) if isinstance(groups, list) else (),
+        node=str(node[0]) if isinstance(node, list) and len(node) == 1 else "",
+    )
+
+
+def _member(parent: JsonObject, key: str, path: str) -> JsonObject:
+    value = parent.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _wrong(path, "an object", value)
+    return value
+
+
+def _optional(request: JsonObject, key: str) -> JsonObject | None:
+    return _member(request, key, f"request.{key}") or None
+
+
+def _text(parent: JsonObject, key: str, path: str) -> str:
+    value = parent.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise _wrong(path, "a string", value)
+    return value
+
+
+def _wrong(path: str, expected: str, value: Any) -> BadInput:
+    return BadInput(
+        f"cannot read the AdmissionReview: {path} must be {expected}, not {kind_of(value)}"
+    )

@@ -1,0 +1,119 @@
+"""The webhook's settings, read once: flag, NETPLANE_… variable, file, default."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from planes.model.errors import BadInput
+from planes.model.names import is_dns_subdomain
+from planes.run import logs
+from planes.run.settings import CONFIG, Option, endpoint, load
+
+PROGRAM = "netplane-webhook"
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        if not _is_address(name) and not is_dns_subdomain(name):
+            raise ValueError(f"{name!r} is neither a DNS name nor an address")
+    return names
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 3600:
+        raise ValueError(f"{text!r} is not between 0 and 3600 seconds")
+    return value
+
+
+def _level(text: str) -> str:
+    if text.lower() not in logs.LEVELS:
+        raise ValueError(f"{text!r} is none of {', '.join(logs.LEVELS)}")
+    return text.lower()
+
+
+OPTIONS = (
+    Option("--standalone", None, "directory of manifests to work from, without Kubernetes"),
+    Option("--listen", "127.0.0.1:9443", "where to serve admission over TLS", endpoint),
+    Option("--cert-dir", None, "directory of ca.crt, tls.crt and tls.key; made there if empty"),
+    Option("--cert-names", "", "more DNS names and addresses for the certificate, a,b,c", _names),
+    Option("--state-dir", "/var/lib/netplane", "directory of status files and addresses"),
+    Option("--metrics", None, "where to serve /metrics over plain HTTP", endpoint),
+    Option("--drain-grace", "0", "seconds to go on taking requests after SIGTERM", _seconds),
+    Option("--log-level", "info", "debug, info, warning or error", _level),
+    CONFIG,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the webhook was told.
+
+    Attributes:
+        names: what the certificate is for: where we listen, this host, and what was added.
+        drain_grace: seconds between unreadiness and the end of listening.
+    """
+
+    manifests: Path
+    listen: tuple[str, int]
+    cert_dir: Path
+    names: tuple[str, ...]
+    state_dir: Path
+    metrics: tuple[str, int] | None
+    drain_grace: float
+    log_level: str
+
+
+def read(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
+    """Read the settings.
+
+    Raises:
+        BadInput: a directory is missing, or what only a cluster could offer is asked for.
+        SystemExit: 2 after one line where a flag, variable or file is wrong.
+    """
+    values = load(
+        PROGRAM, OPTIONS, argv, env, description="Admission of pods to network planes, over TLS."
+    )
+    return Settings(
+        manifests=_directory(values, "standalone", "a directory of manifests: planes, namespaces"),
+        listen=values["listen"],
+        cert_dir=_directory(values, "cert_dir", "an empty directory, or one with a certificate"),
+        names=_all_names(values["listen"][0], values["cert_names"]),
+        state_dir=Path(values["state_dir"]),
+        metrics=values["metrics"],
+        drain_grace=values["drain_grace"],
+        log_level=values["log_level"],
+    )
+
+
+def _directory(values: Mapping[str, Any], key: str, wanted: str) -> Path:
+    flag = f"--{key.replace('_', '-')}"
+    if not values[key]:
+        raise BadInput(f"cannot start without {flag} DIR", remedy=f"name {wanted}")
+    path = Path(values[key])
+    if not path.is_dir():
+        reason = "it is no directory" if path.exists() else "it does not exist"
+        raise BadInput(f"cannot use {flag} {path}: {reason}", remedy=f"name {wanted}")
+    return path
+
+
+def _all_names(host: str, more: tuple[str, ...]) -> tuple[str, ...]:
+    own = socket.gethostname().lower()
+    listened = [host] if _is_address(host) and not ip_address(host).is_unspecified else []
+    listened += [host] if host and not _is_address(host) else []
+    local = ["localhost", "127.0.0.1", "::1", *([own] if is_dns_subdomain(own) else [])]
+    return tuple(dict.fromkeys((*more, *listened, *local)))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

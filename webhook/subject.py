@@ -1,0 +1,108 @@
+"""What a review is about: the pod, its namespace and the catalog, or why nothing is to be judged.
+
+Exempt are the namespaces that a cluster needs to come up (ours and kube-system), and the mirror
+pods a kubelet makes of its static ones. Exemption by annotation holds only when a node asks:
+anybody else could write it. Pods on the host's network are judged where that is possible and
+never kept waiting. No answer here needs any I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from planes.model.catalog import Catalog
+from planes.model.decision import Decision
+from planes.model.errors import BadInput, Unavailable
+from planes.model.names import NETPLANE_NAMESPACE
+from planes.model.objects import Namespace, Pod
+from planes.store.protocol import Store
+from webhook.review import Allowed, Answer, Errored, Review, User
+
+EXEMPT_NAMESPACES = frozenset({"kube-system", NETPLANE_NAMESPACE})
+
+_NODE_USER = "system:node:"
+_NODES = "system:nodes"
+_AUDIT_CHARACTERS = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A pod to be judged, and everything it is judged by."""
+
+    pod: Pod
+    namespace: Namespace
+    catalog: Catalog
+
+
+def pod_of(review: Review) -> Pod | Answer:
+    """Find the pod under review, or the answer that needs no judgement.
+
+    A pod whose manifest cannot be read is nobody's to judge but the API server's own.
+    """
+    if review.resource != "pods":
+        return Errored(
+            BadInput(
+                f"cannot review {review.resource or 'an object without resource'}: "
+                "this path is for pods",
+                remedy="correct the rules of the webhook configuration",
+            )
+        )
+    if review.obj is None:
+        return Allowed(audit={"decision": "exempt: there is no object"})
+    try:
+        pod = Pod.from_object(review.obj, review.namespace)
+    except BadInput as error:
+        return Errored(error)
+    reason = _exemption(pod, review)
+    return Allowed(audit={"decision": f"exempt: {reason}"}) if reason else pod
+
+
+def subject_of(pod: Pod, store: Store) -> Subject | Answer:
+    """Give what a pod is judged by, from watched state."""
+    namespace = store.namespace(pod.namespace)
+    if store.is_synced and namespace is not None:
+        return Subject(pod, namespace, store.catalog)
+    if pod.host_network:  # gets no plane whatever its namespace is, and may be what others wait for
+        return Allowed(audit={"decision": "exempt: host network"})
+    if not store.is_synced:
+        cause, remedy = "planes and namespaces have not been read yet", "try again in a moment"
+    else:
+        cause = f"the namespace {pod.namespace or '(none)'} is not known"
+        remedy = "create the namespace, or try again in a moment if it is new"
+    return Errored(Unavailable(f"cannot judge the pod: {cause}", remedy=remedy))
+
+
+def audit_of(decision: Decision) -> dict[str, str]:
+    """Give the audit annotations of a decision: the planes, and breaches that are only recorded."""
+    audit = {}
+    planes = dict.fromkeys(each.plane for each in decision.attachments if each.plane)
+    if planes:
+        audit["planes"] = ",".join(planes)
+    if decision.audits:
+        audit["breaches"] = " | ".join(map(str, decision.audits))[:_AUDIT_CHARACTERS]
+    return audit
+
+
+def is_node(user: User) -> bool:
+    """Tell whether a kubelet asks."""
+    return user.name.startswith(_NODE_USER) and _NODES in user.groups
+
+
+def node_of(user: User) -> str:
+    """Name the node that a request comes from; "" where it comes from none.
+
+    A kubelet is known by its user name, our daemon by the node its token is bound to.
+    """
+    if is_node(user):
+        return user.name.removeprefix(_NODE_USER)
+    if user.name.startswith(f"system:serviceaccount:{NETPLANE_NAMESPACE}:"):
+        return user.node
+    return ""
+
+
+def _exemption(pod: Pod, review: Review) -> str:
+    if pod.namespace in EXEMPT_NAMESPACES:
+        return f"namespace {pod.namespace}"
+    if pod.is_static and is_node(review.user):
+        return "static pod"
+    return ""
