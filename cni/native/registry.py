@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from cni.ipam.ipams import Ipams, PluginLookup
+from cni.native.bridge import Bridge
+from cni.native.flannel import Flannel
 from cni.native.macvlan import Macvlan
+from cni.native.masquerade import Masquerade
 from cni.net.kernel import Kernel
 from cni.plugin import NativePlugin, NativePlugins
 
@@ -22,6 +25,10 @@ def native_plugins(
         disabled: types to leave to their binaries.
     """
     types: dict[str, NativePlugin] = {
+        "bridge": Bridge(kernel, ipams, Masquerade(kernel)),
         "macvlan": Macvlan(kernel, ipams),
     }
-    return {name: one for name, one in types.items() if name not in disabled}
+    native = {name: one for name, one in types.items() if name not in disabled}
+    if "flannel" not in disabled:
+        native["flannel"] = Flannel(dict(native), lookup)
+    return native

@@ -1,0 +1,77 @@
+"""Masquerading of an attachment's traffic to the world, by whichever backend.
+
+Taking away needs neither the link nor its addresses, and looks into both backends: the attachment
+may have been made under another configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from cni.native import iptables, nftables
+from cni.net.kernel import Kernel
+from planes.model.addresses import IPInterface
+from planes.model.errors import BadInput, NotFound
+
+BACKENDS = ("iptables", "nftables")
+
+
+@dataclass(frozen=True, slots=True)
+class Masqueraded:
+    """Whose traffic: one attachment and its addresses, none where they are not known."""
+
+    network: str
+    ifname: str
+    container_id: str
+    addresses: Sequence[IPInterface] = ()
+
+
+class Masquerade:
+    """The rules on the host of one kernel."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    async def add(self, who: Masqueraded, backend: str) -> None:
+        """Add the rules; those that are there already stay.
+
+        Args:
+            who: whose traffic.
+            backend: "iptables", "nftables", or "" for the first that works here.
+
+        Raises:
+            BadInput: there is no such backend.
+            PlanesError: the tool fails.
+        """
+        if backend and backend not in BACKENDS:
+            raise BadInput(
+                f"cannot masquerade: there is no backend {backend!r}",
+                remedy=f"set ipMasqBackend to one of {', '.join(BACKENDS)}",
+            )
+        await self._kernel.run(
+            lambda _worker: _add(who, backend), undo=lambda _worker, _done: _remove(who)
+        )
+
+    async def remove(self, who: Masqueraded) -> None:
+        """Remove the rules; none there is fine.
+
+        Raises:
+            PlanesError: the tool fails.
+        """
+        await self._kernel.run(lambda _worker: _remove(who))
+
+
+def _add(who: Masqueraded, backend: str) -> None:
+    chosen = backend or ("iptables" if iptables.is_usable() else "nftables")
+    if chosen == "iptables":
+        iptables.add_rules(who.network, who.container_id, who.addresses)
+    else:
+        nftables.add_rules(who.network, who.ifname, who.container_id, who.addresses)
+
+
+def _remove(who: Masqueraded) -> None:
+    iptables.remove_rules(who.network, who.container_id, who.addresses)
+    with suppress(NotFound):  # a node without nft has no rules of it
+        nftables.remove_rules(who.network, who.ifname, who.container_id)
