@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.shim import SANITIZED, STRICT, Shim, compile_shim, compiler
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A place whose sockets have short paths, whatever the name of the test."""
+    made = Path(tempfile.mkdtemp(prefix="np-"))
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture(scope="session")
+def static_binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cc = compiler()
+    if cc is None:
+        pytest.skip("no C compiler: install gcc")
+    target = tmp_path_factory.mktemp("shim") / "netplane"
+    return compile_shim(target, *STRICT, "-static", cc=cc)
+
+
+@pytest.fixture(scope="session")
+def sanitized_binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cc = shutil.which("gcc")
+    if cc is None:
+        pytest.skip("no gcc: its sanitizers are needed")
+    return compile_shim(tmp_path_factory.mktemp("shim") / "sanitized", *SANITIZED, cc=cc)
+
+
+@pytest.fixture
+def shim(static_binary: Path, directory: Path) -> Shim:
+    return Shim(static_binary, directory)
+
+
+@pytest.fixture
+def sanitized(sanitized_binary: Path, directory: Path) -> Shim:
+    """The shim with address and undefined behaviour checks: a finding is a non-zero exit."""
+    return Shim(sanitized_binary, directory)

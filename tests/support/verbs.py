@@ -1,0 +1,53 @@
+"""Verbs that do what a test says, and remember what they were asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from cni.multus_protocol import InterfaceAttributes
+from cni.request import CniRequest
+
+Behaviour = Callable[[CniRequest], Awaitable[bytes]]
+
+
+class FakeVerbs:
+    """Implements `cni.protocol.Verbs` and `cni.multus_protocol.Delegates`.
+
+    Attributes:
+        requests: every call, in the order they came.
+        ended: verbs and sandboxes of the calls that ended, in that order.
+        cancelled: the same of those that were cancelled, after their undo.
+        behaviour: what to do; set it to an exception to raise it.
+    """
+
+    def __init__(self, behaviour: Behaviour | Exception | bytes = b"{}") -> None:
+        self.requests: list[CniRequest] = []
+        self.attributes: list[InterfaceAttributes] = []
+        self.ended: list[tuple[str, str]] = []
+        self.cancelled: list[tuple[str, str]] = []
+        self.behaviour = behaviour
+        self.begun = asyncio.Event()
+
+    async def handle(self, request: CniRequest) -> bytes:
+        """Do what the behaviour says."""
+        self.requests.append(request)
+        self.begun.set()
+        key = (str(request.verb), request.container_id)
+        try:
+            if isinstance(self.behaviour, bytes):
+                return self.behaviour
+            if isinstance(self.behaviour, Exception):
+                raise self.behaviour
+            return await self.behaviour(request)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.01)  # an undo takes its time
+            self.cancelled.append(key)
+            raise
+        finally:
+            self.ended.append(key)
+
+    async def delegate(self, request: CniRequest, attributes: InterfaceAttributes) -> bytes:
+        """Do the same for Multus' /delegate."""
+        self.attributes.append(attributes)
+        return await self.handle(request)
