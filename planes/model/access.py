@@ -63,7 +63,12 @@ def reach(
 
 def _unknown(ref: NadRef, path: str, pod: Pod, catalog: Catalog) -> Finding:
     elsewhere = [other for other in catalog.same_named(ref.name) if other != ref]
-    close = [other for other in catalog.close_to(ref) if other not in elsewhere]
+    # with the exact name elsewhere, only planes are worth guessing at
+    close = [
+        other
+        for other in catalog.close_to(ref)
+        if other not in elsewhere and (not elsewhere or catalog.plane_of(other))
+    ]
     hints = []
     if elsewhere:
         hints.append(
