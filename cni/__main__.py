@@ -1,0 +1,84 @@
+"""The daemon's command line."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+from cni.daemon import Daemon, World, hold_state
+from cni.net.kernel import Kernel
+from cni.probe import Probe, Silent
+from cni.settings import PROG, Settings, read_settings
+from cni.system import SystemExec
+from planes.model.errors import Denied, PlanesError
+from planes.run.clock import SystemClock
+from planes.run.logs import configure
+from planes.store.directory import DirStore
+
+
+def run() -> None:
+    """Run the daemon of this process's command line."""
+    sys.exit(main(sys.argv[1:], os.environ, sys.stderr))
+
+
+def main(
+    argv: Sequence[str], env: Mapping[str, str], stderr: TextIO, probe: Probe | None = None
+) -> int:
+    """Run the daemon; the exit status.
+
+    Args:
+        argv: without the program's name.
+        env: the environment, for settings and for plugin binaries.
+        stderr: for logs, and the one line about what is wrong.
+        probe: told how far calls have come.
+    """
+    try:
+        settings = read_settings(argv, env)
+        _require_root()
+        configure(settings.log_level, stderr)
+        held = hold_state(settings.state_dir)
+        try:
+            return asyncio.run(_run(settings, env, probe or Silent()))
+        finally:
+            os.close(held)
+    except PlanesError as error:
+        print(f"{PROG}: {error}", file=stderr)
+        return 1
+
+
+def _require_root() -> None:
+    if os.geteuid() != 0:
+        raise Denied(
+            "cannot attach sandboxes to networks as an ordinary user",
+            remedy="run it as root",
+        )
+
+
+async def _run(settings: Settings, env: Mapping[str, str], probe: Probe) -> int:
+    clock = SystemClock()
+    kernel = Kernel()
+    try:
+        store = DirStore(
+            settings.standalone,
+            settings.state_dir,
+            clock=clock,
+            node=settings.node,
+            addresses_dir=settings.address_dir,
+            namespace_isolation=settings.namespace_isolation,
+            global_namespaces=settings.global_namespaces,
+        )
+        world = World(store, kernel, SystemExec(env, clock), clock, probe)
+        daemon = Daemon(settings, world)
+        # What lives as long as the process need not be looked at by every collection.
+        gc.freeze()
+        return await daemon.run()
+    finally:
+        await asyncio.to_thread(kernel.close)
+
+
+if __name__ == "__main__":
+    run()
