@@ -28,12 +28,12 @@ def dumps(value: Any, what: str) -> bytes:
     """Write a value compactly, keys sorted; integers of any size are kept.
 
     Raises:
-        BadInput: code 6; the value is nested too deep.
+        BadInput: code 6; the value is nested too deep or holds text that is not UTF-8.
     """
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:
-        # beyond orjson's 64 bits or 254 levels
+        # beyond orjson's 64 bits or 254 levels, or a lone surrogate from the environment
         return _slow(value, what, indent=None)
 
 
@@ -41,7 +41,7 @@ def pretty(value: Any, what: str, *, sort_keys: bool = False) -> bytes:
     """Write a value with four spaces of indent and Go's escapes, without final newline.
 
     Raises:
-        BadInput: code 6; the value is nested too deep.
+        BadInput: code 6; the value is nested too deep or holds text that is not UTF-8.
     """
     option = orjson.OPT_INDENT_2 | (orjson.OPT_SORT_KEYS if sort_keys else 0)
     try:
@@ -72,3 +72,5 @@ def _slow(value: Any, what: str, *, indent: int | None, sort_keys: bool = True) 
         ).encode()
     except RecursionError as error:
         raise BadInput(f"cannot write {what}: nested too deep", code=CniCode.DECODE) from error
+    except UnicodeEncodeError as error:
+        raise BadInput(f"cannot write {what}: text is not UTF-8", code=CniCode.DECODE) from error

@@ -98,3 +98,8 @@ def test_of_duplicate_keys_the_last_wins() -> None:
 def test_an_object_is_asked_for_and_something_else_named(data: bytes, kind: str) -> None:
     with pytest.raises(BadInput, match=f"it must be an object, not {kind}$"):
         loads_object(data, "the netconf")
+
+
+def test_text_with_a_lone_surrogate_is_refused() -> None:
+    refusal('"\udc80"')
+    refusal(b'"\\ud800"')

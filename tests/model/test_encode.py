@@ -61,3 +61,10 @@ def test_a_value_nested_too_deep_is_code_6() -> None:
         with pytest.raises(BadInput, match="cannot write the netconf: nested too deep") as error:
             write(nested(20_000), "the netconf")
         assert error.value.cni_code == 6
+
+
+def test_text_that_has_no_utf_8_form_is_code_6() -> None:
+    for write in (dumps, pretty):
+        with pytest.raises(BadInput, match="cannot write the result: text is not UTF-8") as error:
+            write({"sandbox": "/run/\udc80"}, "the result")
+        assert error.value.cni_code == 6
