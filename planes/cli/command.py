@@ -38,7 +38,7 @@ NODE: Final = Option("--node", None, "name of the node the pod runs on (default:
 SHIM: Final = Option(
     "--shim",
     None,
-    "the shim (default: build/netplane of this checkout, else the one in /opt/cni/bin)",
+    "the shim (default: this checkout's build/netplane, else /opt/cni/bin's)",
 )
 OUTPUT: Final = Option("--output", "text", "text or json", _output)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from planes.cli.command import MANIFESTS, Command, Context
 from planes.cli.inputs import add_file_arguments, read_inputs
 from planes.cli.state import read_state
 from planes.model.decision import Decision, decide
-from planes.model.errors import Finding, JsonObject
+from planes.model.errors import Finding
 from planes.model.explain import explain
 from planes.model.objects import Namespace, Pod
 
@@ -20,29 +21,34 @@ def run_explain(context: Context) -> int:
     state, problems = read_state(context.manifests_dir(), extra=inputs.others)
     for problem in problems:
         context.screen.warn(f"{problem.where}: {problem.reason}")
+    catalog = state.catalog
     shown = []
     is_refused = False
     for number, obj in enumerate(inputs.pods):
         pod = Pod.from_object(obj)
         known = state.namespaces.get(pod.namespace)
         namespace = known or Namespace(pod.namespace)
-        decision = decide(pod, namespace, state.catalog)
-        is_refused = is_refused or bool(decision.errors)
+        decision = decide(pod, namespace, catalog, creating=True)
+        is_refused = is_refused or decision.denied
         if number:
             context.screen.say("")
         if known is None:
-            context.screen.say(f"namespace {pod.namespace} has no manifest: it joins by no label")
-        context.screen.say(explain(pod, namespace, state.catalog, decision).rstrip("\n"))
-        shown.append(_as_json(obj, pod, decision))
+            context.screen.warn(f"namespace {pod.namespace} has no manifest: it joins by no label")
+        context.screen.say(explain(pod, namespace, catalog, decision).rstrip("\n"))
+        shown.append(_as_json(pod, decision))
+        if not decision.denied:  # the next one meets it: replicas compete for addresses
+            annotations = {**pod.annotations, **decision.annotations}
+            created = replace(pod, annotations=annotations)
+            catalog = catalog.with_claims(catalog.claims.with_pod(created))
     context.screen.give(shown)
     return 1 if is_refused else 0
 
 
-def _as_json(obj: JsonObject, pod: Pod, decision: Decision) -> dict[str, Any]:
+def _as_json(pod: Pod, decision: Decision) -> dict[str, Any]:
     return {
         "namespace": pod.namespace,
         "name": pod.name,
-        "allowed": not decision.errors,
+        "allowed": not decision.denied,
         "attachments": [
             {
                 "interface": attachment.interface,
