@@ -58,10 +58,19 @@ class Calls:
         return await asyncio.shield(task)
 
     async def drain(self, seconds: float) -> None:
-        """Let the calls in flight end; after the time given, cancel them and await their undo."""
+        """Let the calls in flight end; after the time given, cancel them and await their undo.
+
+        A cancellation of the drain itself means: at once.
+        """
         if self._tasks:
             _logger.info("waiting for calls in flight", extra={"calls": len(self._tasks)})
-            await asyncio.wait(set(self._tasks), timeout=seconds)
+        try:
+            if self._tasks:
+                await asyncio.wait(set(self._tasks), timeout=seconds)
+        finally:
+            await self._cancel()
+
+    async def _cancel(self) -> None:
         left = set(self._tasks)
         for task in left:
             task.cancel()

@@ -93,15 +93,17 @@ class Server:
                 started.set()
             await asyncio.Event().wait()
         finally:
-            await asyncio.shield(self._stop(listener, runner))
+            await self._stop(listener, runner)
 
     async def _stop(self, listener: Listener, runner: web.AppRunner) -> None:
         self._is_draining = True
-        await asyncio.to_thread(listener.withdraw)
-        await asyncio.sleep(_BACKLOG_SECONDS)
-        await self._calls.drain(self._drain)
-        await runner.cleanup()
-        listener.socket.close()
+        try:
+            await asyncio.to_thread(listener.withdraw)
+            await asyncio.sleep(_BACKLOG_SECONDS)
+            await self._calls.drain(self._drain)
+        finally:
+            await runner.cleanup()
+            listener.socket.close()
 
     def _application(self) -> web.Application:
         app = web.Application(middlewares=[_check_peer], client_max_size=BODY_LIMIT)
