@@ -1,6 +1,6 @@
 """JSON values become bytes here: the same value always gives the same bytes.
 
-`dumps` is compact with sorted keys, as Go writes a map. `pretty` keeps the order of members and
+`dumps` is compact with sorted keys, as Go writes a map, unless told to keep their order. `pretty` keeps the order of members and
 is laid out as Go's MarshalIndent with four spaces, HTML characters escaped, which is what CNI
 plugins and network-status print and what people and their tools compare with.
 """
@@ -24,17 +24,17 @@ _GO_ESCAPES = (
 _DONE = b"\x01"  # stands for a newline whose line is indented already; JSON text never holds it
 
 
-def dumps(value: Any, what: str) -> bytes:
+def dumps(value: Any, what: str, *, sort_keys: bool = True) -> bytes:
     """Write a value compactly, keys sorted; integers of any size are kept.
 
     Raises:
         BadInput: code 6; the value is nested too deep or holds text that is not UTF-8.
     """
     try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None)
     except TypeError:
         # beyond orjson's 64 bits or 254 levels, or a lone surrogate from the environment
-        return _slow(value, what, indent=None)
+        return _slow(value, what, indent=None, sort_keys=sort_keys)
 
 
 def pretty(value: Any, what: str, *, sort_keys: bool = False) -> bytes:
@@ -64,7 +64,7 @@ def _widen(text: bytes) -> bytes:
     return text.replace(_DONE, b"\n")
 
 
-def _slow(value: Any, what: str, *, indent: int | None, sort_keys: bool = True) -> bytes:
+def _slow(value: Any, what: str, *, indent: int | None, sort_keys: bool) -> bytes:
     separators = (",", ":") if indent is None else (",", ": ")
     try:
         return json.dumps(

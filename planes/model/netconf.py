@@ -168,9 +168,14 @@ class ConfList:
         """Give the list with more plugins at its end (those of its folder, libcni 1.3).
 
         Raises:
-            BadInput: one of them is no plugin configuration.
+            BadInput: code 7; one of them is no plugin configuration, or there is no plugin at all.
         """
         more = list(confs)
+        if not (self.plugins or more):
+            raise BadInput(
+                f"cannot use network {self.name}: no plugin configs found",
+                remedy='fill "plugins", or the folder that is named like the network',
+            )
         added = tuple(_plugin(conf, f"folder plugin {index}") for index, conf in enumerate(more))
         raw = {**self.raw, "plugins": [*(p.raw for p in self.plugins), *more]}
         return ConfList(

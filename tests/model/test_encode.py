@@ -25,6 +25,11 @@ def test_compact_text_has_sorted_keys() -> None:
     )
 
 
+@pytest.mark.parametrize("number", [1, 2**64])
+def test_compact_text_keeps_the_order_of_members_where_asked(number: int) -> None:
+    assert dumps({"b": number, "a": 2}, "x", sort_keys=False) == b'{"b":%d,"a":2}' % number
+
+
 @pytest.mark.parametrize("number", [2**64, -(2**64), 10**30])
 def test_integers_beyond_64_bits_are_written_whole(number: int) -> None:
     assert dumps({"b": 1, "a": number}, "x") == b'{"a":%d,"b":1}' % number

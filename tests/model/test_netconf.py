@@ -179,3 +179,10 @@ def test_a_list_that_forbids_its_folder_or_is_empty_is_code_7(data: str) -> None
 def test_a_folder_plugin_without_type_is_code_7() -> None:
     with pytest.raises(BadInput, match='folder plugin 0: missing "type"'):
         conflist().with_plugins([{}])
+
+
+def test_a_list_that_stays_without_any_plugin_is_code_7() -> None:
+    network = parse_conflist('{"name":"n"}', allow_empty=True)
+    with pytest.raises(BadInput, match="cannot use network n: no plugin configs found") as error:
+        network.with_plugins([])
+    assert error.value.cni_code == 7
