@@ -30,17 +30,26 @@ def _output(text: str) -> str:
 MANIFESTS: Final = Option(
     "--manifests", None, "the directory of manifests that webhook and daemon watch"
 )
-WEBHOOK: Final = Option("--webhook", "https://127.0.0.1:9443", "URL of netplane-webhook")
-CA: Final = Option("--ca", None, "the ca.crt that the webhook wrote to its --cert-dir")
-SOCKET: Final = Option("--socket", "/run/netplane/cni.sock", "socket of netplane-cni")
+WEBHOOK: Final = Option(
+    "--webhook", "https://127.0.0.1:9443", "URL of netplane-webhook", metavar="URL"
+)
+CA: Final = Option(
+    "--ca", None, "the ca.crt that the webhook wrote to its --cert-dir", metavar="FILE"
+)
+SOCKET: Final = Option(
+    "--socket", "/run/netplane/cni.sock", "socket of netplane-cni", metavar="PATH"
+)
 STATE_DIR: Final = Option("--state-dir", "/var/lib/netplane", "state directory of netplane-cni")
-NODE: Final = Option("--node", None, "name of the node the pod runs on (default: the host name)")
+NODE: Final = Option(
+    "--node", None, "name of the node the pod runs on (default: the host name)", metavar="NAME"
+)
 SHIM: Final = Option(
     "--shim",
     None,
     "the shim (default: this checkout's build/netplane, else /opt/cni/bin's)",
+    metavar="PATH",
 )
-OUTPUT: Final = Option("--output", "text", "text or json", _output)
+OUTPUT: Final = Option("--output", "text", "text or json", _output, metavar="text|json")
 
 
 @dataclass(frozen=True, slots=True)

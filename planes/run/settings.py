@@ -48,6 +48,7 @@ class Option:
         parse: text to value; raises ValueError or BadInput. Lists and mappings of a file arrive
             as JSON text.
         is_switch: the flag takes no value and means "true".
+        metavar: what `--help` calls the value; "" = told from the option's name and type.
     """
 
     flag: str
@@ -55,6 +56,7 @@ class Option:
     help: str
     parse: Callable[[str], Any] = str
     is_switch: bool = False
+    metavar: str = ""
 
     @property
     def key(self) -> str:
@@ -116,7 +118,9 @@ def add_arguments(parser: argparse.ArgumentParser, options: Iterable[Option]) ->
                 option.flag, dest=option.key, action="store_const", const="true", help=text
             )
         else:
-            parser.add_argument(option.flag, dest=option.key, metavar=_metavar(option), help=text)
+            parser.add_argument(
+                option.flag, dest=option.key, metavar=option.metavar or _metavar(option), help=text
+            )
 
 
 def _metavar(option: Option) -> str:
