@@ -28,7 +28,10 @@ _SHARED: Final = frozenset(
     {
         *("STANDALONE", "NODE", "SOCKET", "STATE_DIR", "ADDRESS_DIR", "ADDRESSES", "METRICS"),
         *("CNI_CONF_DIR", "CNI_BIN_DIR", "CONFIG", "LOG_LEVEL", "LISTEN", "CERT_DIR", "NATIVE"),
-        *("MANIFESTS", "WEBHOOK", "CA", "SHIM", "OUTPUT"),
+        *("CERT_NAMES", "DRAIN_GRACE", "MAX_IN_FLIGHT", "CALL_DEADLINE", "PLUGIN_DEADLINE"),
+        *("NAMESPACE_ISOLATION", "GLOBAL_NAMESPACES"),
+        *("MANIFESTS", "WEBHOOK", "CA", "SHIM"),
+        "OUTPUT",
     }
 )
 
