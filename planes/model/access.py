@@ -16,7 +16,7 @@ def check_access(
     """Check one attachment; what is injected has been matched already."""
     if draft.is_new:
         return
-    ref = draft.selection.ref
+    ref = draft.ref
     found = reach(ref, f"{draft.path}.name", pod, namespace, catalog)
     if found is not None:
         findings.errors.append(found)

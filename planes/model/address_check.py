@@ -5,10 +5,11 @@ The claims answer early and name the holder; the address book has the last word 
 
 from __future__ import annotations
 
+from ipaddress import IPv4Interface, IPv6Address
+
 from planes.model.address_policy import refusal
-from planes.model.addresses import AddressRange, IPAddress, IPInterface, parse_interface, range_of
+from planes.model.addresses import AddressRange, IPAddress, range_of
 from planes.model.catalog import Catalog
-from planes.model.claims import bare_address
 from planes.model.drafts import Draft
 from planes.model.errors import Finding
 from planes.model.findings import Findings
@@ -16,30 +17,22 @@ from planes.model.nad_facts import DEAF_IPAMS, STATIC_IPAMS, NadFacts
 from planes.model.objects import Pod
 from planes.model.plane_spec import IpamMode, Plane
 
+_LAST_WITH_BROADCAST = 30
+"""The longest IPv4 prefix with network and broadcast address (RFC 3021 spares /31)."""
+
 
 def check_addresses(draft: Draft, pod: Pod, catalog: Catalog, findings: Findings) -> None:
     """Check every requested address of one attachment."""
-    if not draft.ips:
-        return
-    if draft.selection.ref not in catalog.nads:
+    if not draft.asked or draft.ref not in catalog.nads:
         return
     plane = draft.plane
+    facts = catalog.facts_of(draft.ref)
     _check_together(draft, plane, findings)
-    facts = catalog.facts_of(draft.selection.ref)
-    for index, text in enumerate(draft.ips):
+    for index, (address, prefix) in enumerate(draft.asked):
         path = f"{draft.path}.ips[{index}]"
-        address = bare_address(text)
-        if address is None:
-            continue
-        if plane is not None and (plane.subnets or plane.ipam_mode is IpamMode.NONE):
-            fault = _plane_fault(plane, pod, address, text, path)
-        else:
-            policy = refusal(plane, pod, address) if plane is not None else None
-            fault = (
-                Finding(path, f"cannot give the pod {address}: {policy.cause}", policy.remedy, 403)
-                if policy
-                else _nad_fault(facts, address, text, path, findings)
-            )
+        fault = None if plane is None else _plane_fault(plane, pod, address, prefix, path)
+        if fault is None and (plane is None or not plane.subnets):
+            fault = _nad_fault(facts, address, prefix, path, findings)
         fault = fault or _rival(draft, pod, address, path, catalog)
         if fault is not None:
             findings.enforce(plane, [fault])
@@ -48,7 +41,7 @@ def check_addresses(draft: Draft, pod: Pod, catalog: Catalog, findings: Findings
 
 
 def _check_together(draft: Draft, plane: Plane | None, findings: Findings) -> None:
-    addresses = [address for text in draft.ips if (address := bare_address(text)) is not None]
+    addresses = [address for address, _ in draft.asked]
     path = f"{draft.path}.ips"
     if len(set(addresses)) < len(addresses):
         findings.refuse(path, "cannot give an interface one address twice", "remove one of them")
@@ -66,31 +59,26 @@ def _check_together(draft: Draft, plane: Plane | None, findings: Findings) -> No
 
 
 def _plane_fault(
-    plane: Plane, pod: Pod, address: IPAddress, text: str, path: str
+    plane: Plane, pod: Pod, address: IPAddress, prefix: int | None, path: str
 ) -> Finding | None:
     refused = refusal(plane, pod, address)
     if refused is not None:
         message = f"cannot give the pod {address}: {refused.cause}"
         return Finding(path, message, refused.remedy, refused.status)
     subnet = plane.subnet_of(address)
-    written = _written_prefix(text)
-    if subnet is None or written in {None, subnet.cidr.prefixlen}:
+    if subnet is None or prefix in {None, subnet.cidr.prefixlen}:
         return None
     return Finding(
         path,
-        f"cannot use prefix length /{written}: {address} is in {subnet.cidr} of plane {plane.name}",
+        f"cannot use prefix length /{prefix}: {address} is in {subnet.cidr} of plane {plane.name}",
         f"write {address}/{subnet.cidr.prefixlen}",
     )
 
 
-def _written_prefix(text: str) -> int | None:
-    return parse_interface(text).network.prefixlen if "/" in text else None
-
-
 def _nad_fault(
-    facts: NadFacts, address: IPAddress, text: str, path: str, findings: Findings
+    facts: NadFacts, address: IPAddress, prefix: int | None, path: str, findings: Findings
 ) -> Finding | None:
-    if facts.ipam_type == "static" and "/" not in text:
+    if facts.ipam_type == "static" and prefix is None:
         return Finding(
             path,
             f"cannot give the pod {address}: the NAD's static IPAM needs a prefix length",
@@ -106,25 +94,25 @@ def _nad_fault(
                 f"cannot give the pod {address}: for the NAD's host-local IPAM it is {what}",
                 f"ask for one of {spans}",
             )
-    if found is not None and _written_prefix(text) not in {None, found.subnet.prefixlen}:
+    if found is not None and prefix not in {None, found.subnet.prefixlen}:
         findings.warn(
             path,
-            f"prefix length /{_written_prefix(text)} is not that of the NAD's subnet",
+            f"prefix length /{prefix} is not that of the NAD's subnet",
             f"write {address}/{found.subnet.prefixlen}",
         )
-    return _end_of_subnet(parse_interface(text), path) if "/" in text else None
+    return None if prefix is None else _end_of_subnet(address, prefix, path)
 
 
-def _end_of_subnet(written: IPInterface, path: str) -> Finding | None:
-    network = written.network
-    if network.version == 6 or network.prefixlen > 30:
+def _end_of_subnet(address: IPAddress, prefix: int, path: str) -> Finding | None:
+    if isinstance(address, IPv6Address) or prefix > _LAST_WITH_BROADCAST:
         return None
-    if written.ip not in {network.network_address, network.broadcast_address}:
+    network = IPv4Interface((address, prefix)).network
+    if address not in {network.network_address, network.broadcast_address}:
         return None
-    role = "network" if written.ip == network.network_address else "broadcast"
+    role = "network" if address == network.network_address else "broadcast"
     return Finding(
         path,
-        f"cannot give the pod {written.ip}: it is the {role} address of {network}",
+        f"cannot give the pod {address}: it is the {role} address of {network}",
         "ask for a host's address",
     )
 
@@ -132,7 +120,7 @@ def _end_of_subnet(written: IPInterface, path: str) -> Finding | None:
 def _rival(
     draft: Draft, pod: Pod, address: IPAddress, path: str, catalog: Catalog
 ) -> Finding | None:
-    ref = draft.selection.ref
+    ref = draft.ref
     rival = catalog.claims.rival(ref, address, pod.key)
     if rival is None:
         return None
@@ -147,7 +135,7 @@ def _suggestable(draft: Draft, address: IPAddress, catalog: Catalog) -> tuple[Ad
     if draft.plane is not None and draft.plane.subnets:
         subnet = draft.plane.subnet_of(address)
         return subnet.askable if subnet is not None else ()
-    found = catalog.facts_of(draft.selection.ref).range_of(address)
+    found = catalog.facts_of(draft.ref).range_of(address)
     if found is None:
         return ()
     if found.span.size > 1:
@@ -160,7 +148,7 @@ def _warn_unheard(draft: Draft, facts: NadFacts, findings: Findings) -> None:
     if not facts.is_known or facts.fault:
         return
     path = f"{draft.path}.ips"
-    ref = draft.selection.ref
+    ref = draft.ref
     if facts.ipam_type in DEAF_IPAMS or not facts.ipam_type:
         ipam = f"the {facts.ipam_type} IPAM" if facts.ipam_type else "no IPAM"
         findings.warn(

@@ -15,9 +15,6 @@ from ipaddress import (
     IPv6Address,
     IPv6Interface,
     IPv6Network,
-    ip_address,
-    ip_interface,
-    ip_network,
 )
 
 from planes.model.errors import BadInput
@@ -27,6 +24,8 @@ IPAddress = IPv4Address | IPv6Address
 IPInterface = IPv4Interface | IPv6Interface
 IPNetwork = IPv4Network | IPv6Network
 
+_MAPPED_BITS = 96
+
 
 def parse_address(text: str) -> IPAddress:
     """Read one bare address.
@@ -34,19 +33,49 @@ def parse_address(text: str) -> IPAddress:
     Raises:
         BadInput: it is not an address, or has a zone or a prefix length.
     """
-    if "%" in text:
-        raise BadInput(
-            f"cannot read {shown(text)} as an IP address: it has a zone",
-            remedy="write the address without %zone",
-        )
     try:
-        address = ip_address(text)
+        address = IPv6Address(text) if ":" in text else IPv4Address(text)
     except ValueError as error:
         raise BadInput(
             f"cannot read {shown(text)} as an IP address",
             remedy="write an address such as 192.168.10.5 or fd00::5, without leading zeros",
         ) from error
+    if "%" in text:
+        raise BadInput(
+            f"cannot read {shown(text)} as an IP address: it has a zone",
+            remedy="write the address without %zone",
+        )
     return _unmapped(address)
+
+
+def parse_request(text: str) -> tuple[IPAddress, int | None]:
+    """Read an address that somebody asks for, `a` or `a/b`: the address and the prefix length.
+
+    Raises:
+        BadInput: it is neither.
+    """
+    head, slash, tail = text.partition("/")
+    if not slash:
+        return parse_address(text), None
+    try:
+        address = parse_address(head)
+    except BadInput:
+        address = None
+    if address is None or not _is_prefix_length(tail):
+        raise _no_interface(text)
+    length = int(tail)
+    if address.version == 4 and ":" in head:
+        length -= _MAPPED_BITS
+    if not 0 <= length <= address.max_prefixlen:
+        raise _no_interface(text)
+    return address, length
+
+
+def _no_interface(text: str) -> BadInput:
+    return BadInput(
+        f"cannot read {shown(text)} as an address with prefix length",
+        remedy="write address/length such as 192.168.10.5/24, without leading zeros",
+    )
 
 
 def _unmapped(address: IPAddress) -> IPAddress:
@@ -61,43 +90,16 @@ def parse_interface(text: str) -> IPInterface:
     Raises:
         BadInput: it is not of that form.
     """
-    head, slash, tail = text.partition("/")
-    if not slash or not _is_prefix_length(tail):
-        raise BadInput(
-            f"cannot read {shown(text)} as an address with prefix length",
-            remedy="write address/length such as 192.168.10.5/24",
-        )
-    written = ip_interface_or_none(text)
-    if written is None or "%" in head:
-        raise BadInput(
-            f"cannot read {shown(text)} as an address with prefix length",
-            remedy="write address/length such as 192.168.10.5/24, without leading zeros",
-        )
-    if isinstance(written, IPv6Interface) and written.ip.ipv4_mapped is not None:
-        return _unmapped_interface(written, text)
-    return written
+    address, length = parse_request(text)
+    if length is None:
+        raise _no_interface(text)
+    if isinstance(address, IPv4Address):
+        return IPv4Interface((address, length))
+    return IPv6Interface((address, length))
 
 
 def _is_prefix_length(text: str) -> bool:
-    return text.isascii() and text.isdigit() and (text == "0" or not text.startswith("0"))
-
-
-def ip_interface_or_none(text: str) -> IPInterface | None:
-    """Give the interface address, or None where the text is none."""
-    try:
-        return ip_interface(text)
-    except ValueError:
-        return None
-
-
-def _unmapped_interface(written: IPv6Interface, text: str) -> IPv4Interface:
-    mapped_length = written.network.prefixlen - 96
-    if written.ip.ipv4_mapped is None or mapped_length < 0:
-        raise BadInput(
-            f"cannot read {shown(text)}: the prefix of an IPv4-mapped address is shorter than 96",
-            remedy="write the IPv4 address and its own prefix length",
-        )
-    return IPv4Interface((written.ip.ipv4_mapped, mapped_length))
+    return len(text) <= 3 and text.isascii() and text.isdigit() and (text == "0" or text[0] != "0")
 
 
 def parse_network(text: str) -> IPNetwork:
@@ -106,22 +108,18 @@ def parse_network(text: str) -> IPNetwork:
     Raises:
         BadInput: it is none; where host bits are set the remedy names the network meant.
     """
-    if "/" not in text or not _is_prefix_length(text.partition("/")[2]):
+    try:
+        written = parse_interface(text)
+    except BadInput as error:
         raise BadInput(
             f"cannot read {shown(text)} as a CIDR", remedy="write one such as 192.168.0.0/16"
-        )
-    try:
-        return ip_network(text)
-    except ValueError as error:
-        written = ip_interface_or_none(text)
-        if written is None:
-            raise BadInput(
-                f"cannot read {shown(text)} as a CIDR", remedy="write one such as 192.168.0.0/16"
-            ) from error
+        ) from error
+    if written.ip != written.network.network_address:
         raise BadInput(
             f"cannot read {shown(text)} as a CIDR: it has host bits",
             remedy=f"write {written.network} for the network, or {written.ip} for one address",
-        ) from error
+        )
+    return written.network
 
 
 @dataclass(frozen=True, slots=True)

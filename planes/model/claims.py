@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from planes.model.addresses import AddressRange, IPAddress, parse_address, parse_interface
+from planes.model.addresses import AddressRange, IPAddress, parse_request
 from planes.model.errors import BadInput
 from planes.model.layered import Layered
 from planes.model.names import NETWORKS_ANNOTATION, STATUS_ANNOTATION
@@ -101,7 +101,7 @@ def sorted_keys(keys: Iterable[Key]) -> list[Key]:
 def bare_address(text: str) -> IPAddress | None:
     """Give the address of `a` or `a/b`, None where the text is none."""
     try:
-        return parse_interface(text).ip if "/" in text else parse_address(text)
+        return parse_request(text)[0]
     except BadInput:
         return None
 

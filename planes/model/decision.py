@@ -196,7 +196,7 @@ def _mark_injected(drafts: Sequence[Draft], record: Record | None) -> None:
 
 def _attachment(draft: Draft) -> Attachment:
     return Attachment(
-        network=draft.selection.ref,
+        network=draft.ref,
         plane=None if draft.plane is None else draft.plane.name,
         selection=draft.selection,
         interface=draft.interface,

@@ -8,12 +8,13 @@ others add later cannot renumber it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from planes.model.addresses import IPAddress
+from planes.model.addresses import IPAddress, parse_request
 from planes.model.catalog import Catalog
 from planes.model.errors import Finding
 from planes.model.findings import Findings
+from planes.model.objects import NadRef
 from planes.model.plane_check import TAKEN_INTERFACES
 from planes.model.plane_spec import Attach, Plane
 from planes.model.selection import NETWORKS_PATH, Selection
@@ -28,6 +29,8 @@ class Draft:
         is_new: True where it is not in the annotation yet.
         is_completed: True where addresses have to be put into the user's element.
         injected: True where a plane put it there, now or in an earlier review.
+        ref: the NAD.
+        asked: `ips` as addresses with the prefix length that was written.
     """
 
     index: int
@@ -39,6 +42,17 @@ class Draft:
     injected: bool = False
     ips: tuple[str, ...] = ()
     candidates: tuple[IPAddress, ...] = ()
+    ref: NadRef = field(init=False)
+    asked: tuple[tuple[IPAddress, int | None], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ref = self.selection.ref
+        self.ask(self.ips)
+
+    def ask(self, ips: tuple[str, ...]) -> None:
+        """Set the addresses to ask for, known to be readable."""
+        self.ips = ips
+        self.asked = tuple([parse_request(text) for text in ips])
 
     @property
     def path(self) -> str:
@@ -60,7 +74,7 @@ def draft_attachments(
         )
         for index, selection in enumerate(selections)
     ]
-    present = {draft.selection.ref for draft in drafts}
+    present = {draft.ref for draft in drafts}
     taken = {draft.interface for draft in drafts} | TAKEN_INTERFACES
     for plane in joined:
         if plane.attachment is not Attach.ALWAYS or plane.ref in present:

@@ -77,7 +77,7 @@ def _check_mac(draft: Draft, catalog: Catalog, findings: Findings) -> None:
     if plane is not None and not plane.allow_mac:
         message = f"cannot choose the MAC: plane {plane.name} does not allow it"
         findings.enforce(plane, [Finding(path, message, "remove mac from the element", 403)])
-    facts = catalog.facts_of(draft.selection.ref)
+    facts = catalog.facts_of(draft.ref)
     if facts.type == "ipvlan":
         findings.warn(path, "ipvlan interfaces share their master's MAC: this one is ignored")
     elif len(address) != ETHERNET_BYTES:
@@ -86,14 +86,14 @@ def _check_mac(draft: Draft, catalog: Catalog, findings: Findings) -> None:
 
 def _dropped(draft: Draft, catalog: Catalog) -> Iterator[Finding]:
     """Yield a warning for each request that the NAD's plugins never get to see."""
-    facts = catalog.facts_of(draft.selection.ref)
-    if not facts.is_known or facts.fault or draft.selection.ref not in catalog.nads:
+    facts = catalog.facts_of(draft.ref)
+    if not facts.is_known or facts.fault or draft.ref not in catalog.nads:
         return
     for key, capability, value in _requests(draft.selection):
         if value and capability not in facts.capabilities:
             yield Finding(
                 f"{draft.path}.{key}",
-                f"NAD {draft.selection.ref} declares no {capability} capability: this is ignored",
+                f"NAD {draft.ref} declares no {capability} capability: this is ignored",
                 f'add "capabilities": {{"{capability}": true}} to the plugin that can do it',
             )
 

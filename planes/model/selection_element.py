@@ -6,12 +6,12 @@ warned about, because a typo would otherwise vanish silently (Multus #589).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from planes.model.addresses import parse_address, parse_interface
+from planes.model.addresses import parse_address, parse_request
 from planes.model.decode import kind_of
 from planes.model.errors import BadInput, Finding, JsonObject
 from planes.model.mac import parse_mac
@@ -49,26 +49,6 @@ class Selection:
         return NadRef(self.namespace, self.name)
 
 
-_KEYS = (
-    "name",
-    "namespace",
-    "interface",
-    "interfaceRequest",
-    "ips",
-    "mac",
-    "infiniband-guid",
-    "portMappings",
-    "bandwidth",
-    "deviceID",
-    "cni-args",
-    "default-route",
-    "ipam-claim-reference",
-)
-_FOLDED = frozenset(key.lower() for key in _KEYS)
-_PORTS = ("hostPort", "containerPort")
-_RATES = ("ingressRate", "ingressBurst", "egressRate", "egressBurst")
-
-
 def check_reference(ref: NadRef, path: str, errors: list[Finding]) -> None:
     """Add what is wrong with a NAD's name."""
     if not is_dns_subdomain(ref.name):
@@ -96,140 +76,142 @@ def read_element(
         errors.append(Finding(path, message, 'write {"name": …}'))
         return None
     before = len(errors)
-    reader = _Element(obj, path, errors)
-    selection = reader.selection(pod_namespace)
-    _warn_unknown(obj, path, warnings)
-    return selection if len(errors) == before else None
-
-
-def _warn_unknown(obj: JsonObject, path: str, warnings: list[Finding]) -> None:
-    for key in obj:
-        if key.lower() not in _FOLDED:
-            close = get_close_matches(key[:32], _KEYS, 1)
-            remedy = f"did you mean {close[0]}?" if close else "remove it"
-            warnings.append(
-                Finding(f"{path}.{key[:32]}", "nobody knows this field and it is ignored", remedy)
-            )
-
-
-class _Element:
-    """Typed access to one element's members; what is wrong goes to `errors`."""
-
-    def __init__(self, obj: JsonObject, path: str, errors: list[Finding]) -> None:
-        self._obj = obj
-        self._members = {key.lower(): value for key, value in obj.items() if value is not None}
-        self._path = path
-        self._errors = errors
-
-    def selection(self, pod_namespace: str) -> Selection:
-        name = self._string("name")
-        namespace = self._string("namespace") or pod_namespace
-        if "name" not in self._members:
-            self._report("name", "cannot tell the NAD: the name is missing", 'give "name"')
-        elif name is not None:
-            check_reference(NadRef(namespace, name), f"{self._path}.name", self._errors)
-        interface = self._string("interface") or self._string("interfaceRequest") or ""
-        if interface:
-            check_interface(interface, f"{self._path}.interface", self._errors)
-        default_route = self._checked("default-route", parse_address)
-        return Selection(
-            name=name or "",
-            namespace=namespace,
-            interface=interface,
-            ips=self._checked("ips", _check_ip),
-            mac=self._hardware_address("mac"),
-            infiniband_guid=self._hardware_address("infiniband-guid"),
-            port_mappings=self._port_mappings(),
-            bandwidth=self._bandwidth(),
-            device_id=self._string("deviceID") or "",
-            cni_args=self._object("cni-args"),
-            default_route=default_route if "default-route" in self._members else None,
-            ipam_claim_reference=self._string("ipam-claim-reference") or "",
-            raw=self._obj,
-        )
-
-    def _report(self, key: str, message: str, remedy: str = "") -> None:
-        self._errors.append(Finding(f"{self._path}.{key}", message, remedy))
-
-    def _wrong(self, key: str, words: str, value: object, remedy: str = "") -> None:
-        self._report(key, f"cannot read it: it must be {words}, not {kind_of(value)}", remedy)
-
-    def _string(self, key: str) -> str | None:
-        value = self._members.get(key.lower())
-        if value is None or isinstance(value, str):
-            return value
-        self._wrong(key, "a string", value)
+    found: dict[str, Any] = {}
+    for key, value in obj.items():
+        if value is None:
+            continue
+        reader = _READERS.get(key) or _FOLDED.get(key.lower())
+        if reader is None:
+            warnings.append(_unknown(key, path))
+        else:
+            attribute, wire, read = reader
+            found[attribute] = read(value, f"{path}.{wire}", errors)
+    ref = NadRef(found.get("namespace") or pod_namespace, found.get("name", ""))
+    if "name" not in found:
+        message = "cannot tell the NAD: the name is missing"
+        errors.append(Finding(f"{path}.name", message, 'give "name"'))
+    elif len(errors) == before:
+        check_reference(ref, f"{path}.name", errors)
+    legacy = found.pop("interface_request", "")
+    interface = found.get("interface") or legacy
+    if interface:
+        check_interface(interface, f"{path}.interface", errors)
+    if len(errors) > before:
         return None
+    found.update(name=ref.name, namespace=ref.namespace, interface=interface, raw=obj)
+    return Selection(**found)
 
-    def _object(self, key: str) -> JsonObject | None:
-        value = self._members.get(key.lower())
-        if value is None or isinstance(value, dict):
-            return value
-        self._wrong(key, "an object", value)
-        return None
 
-    def _list(self, key: str, words: str, remedy: str) -> list[Any]:
-        value = self._members.get(key.lower())
-        if isinstance(value, list):
-            return value
-        if value is not None:
-            self._wrong(key, words, value, remedy)
-        return []
+def _unknown(key: str, path: str) -> Finding:
+    close = get_close_matches(key[:32], list(_READERS), 1)
+    remedy = f"did you mean {close[0]}?" if close else "remove it"
+    return Finding(f"{path}.{key[:32]}", "nobody knows this field and it is ignored", remedy)
 
-    def _checked(self, key: str, check: Callable[[str], object]) -> tuple[str, ...]:
-        found = []
-        texts = self._list(key, "a list of addresses", f'write "{key}": ["192.168.10.5"]')
-        for index, text in enumerate(texts):
-            if not isinstance(text, str):
-                self._wrong(f"{key}[{index}]", "a string", text)
-                continue
-            try:
-                check(text)
-            except BadInput as error:
-                self._report(f"{key}[{index}]", error.message, error.remedy)
-            found.append(text)
-        return tuple(found)
 
-    def _hardware_address(self, key: str) -> str:
-        text = self._string(key)
-        if not text:
-            return ""
+def _wrong(path: str, words: str, value: object, remedy: str = "") -> Finding:
+    return Finding(path, f"cannot read it: it must be {words}, not {kind_of(value)}", remedy)
+
+
+def _string(value: Any, path: str, errors: list[Finding]) -> str:
+    if isinstance(value, str):
+        return value
+    errors.append(_wrong(path, "a string", value))
+    return ""
+
+
+def _object(value: Any, path: str, errors: list[Finding]) -> JsonObject | None:
+    if isinstance(value, dict):
+        return value
+    errors.append(_wrong(path, "an object", value))
+    return None
+
+
+def _checked(
+    value: Any, path: str, errors: list[Finding], check: Callable[[str], object]
+) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        remedy = f'write "{path.rpartition(".")[2]}": ["192.168.10.5"]'
+        errors.append(_wrong(path, "a list of addresses", value, remedy))
+        return ()
+    for index, text in enumerate(value):
+        if not isinstance(text, str):
+            errors.append(_wrong(f"{path}[{index}]", "a string", text))
+            continue
         try:
-            parse_mac(text)
+            check(text)
         except BadInput as error:
-            self._report(key, error.message, error.remedy)
-        return text
+            errors.append(Finding(f"{path}[{index}]", error.message, error.remedy))
+    return tuple(value)
 
-    def _port_mappings(self) -> tuple[JsonObject, ...]:
-        found = []
-        entries = self._list("portMappings", "a list of objects", "")
-        for index, entry in enumerate(entries):
-            key = f"portMappings[{index}]"
-            if not isinstance(entry, dict):
-                self._wrong(key, "an object", entry)
-                continue
-            for port in _PORTS:
-                number = entry.get(port, 0)
-                if not _is_integer(number) or not 0 <= number <= 65535:
-                    self._report(f"{key}.{port}", "cannot use it as a port", "give 1 to 65535")
-            found.append(entry)
-        return tuple(found)
 
-    def _bandwidth(self) -> JsonObject | None:
-        limits = self._object("bandwidth")
-        for rate in _RATES if limits else ():
-            number = limits.get(rate) if limits else None
-            if number is not None and (not _is_integer(number) or number < 0):
-                self._report(f"bandwidth.{rate}", "cannot use it as a rate", "give bits as integer")
-        return limits
+def _ips(value: Any, path: str, errors: list[Finding]) -> tuple[str, ...]:
+    return _checked(value, path, errors, parse_request)
+
+
+def _gateways(value: Any, path: str, errors: list[Finding]) -> tuple[str, ...]:
+    return _checked(value, path, errors, parse_address)
+
+
+def _hardware_address(value: Any, path: str, errors: list[Finding]) -> str:
+    text = _string(value, path, errors)
+    try:
+        if text:
+            parse_mac(text)
+    except BadInput as error:
+        errors.append(Finding(path, error.message, error.remedy))
+    return text
+
+
+def _port_mappings(value: Any, path: str, errors: list[Finding]) -> tuple[JsonObject, ...]:
+    if not isinstance(value, list):
+        errors.append(_wrong(path, "a list of objects", value))
+        return ()
+    for index, entry in enumerate(value):
+        if not isinstance(entry, dict):
+            errors.append(_wrong(f"{path}[{index}]", "an object", entry))
+            continue
+        for port in ("hostPort", "containerPort"):
+            number = entry.get(port, 0)
+            if not _is_integer(number) or not 0 <= number <= 65535:
+                place = f"{path}[{index}].{port}"
+                errors.append(Finding(place, "cannot use it as a port", "give 1 to 65535"))
+    return tuple(value)
+
+
+def _bandwidth(value: Any, path: str, errors: list[Finding]) -> JsonObject | None:
+    limits = _object(value, path, errors)
+    for rate in ("ingressRate", "ingressBurst", "egressRate", "egressBurst"):
+        number = None if limits is None else limits.get(rate)
+        if number is not None and (not _is_integer(number) or number < 0):
+            remedy = "give bits as an integer"
+            errors.append(Finding(f"{path}.{rate}", "cannot use it as a rate", remedy))
+    return limits
 
 
 def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _check_ip(text: str) -> object:
-    return parse_interface(text) if "/" in text else parse_address(text)
+_Reader = tuple[str, str, Callable[[Any, str, list[Finding]], Any]]
+_READERS: Mapping[str, _Reader] = {
+    wire: (attribute, wire, read)
+    for wire, attribute, read in (
+        ("name", "name", _string),
+        ("namespace", "namespace", _string),
+        ("interface", "interface", _string),
+        ("interfaceRequest", "interface_request", _string),
+        ("ips", "ips", _ips),
+        ("mac", "mac", _hardware_address),
+        ("infiniband-guid", "infiniband_guid", _hardware_address),
+        ("portMappings", "port_mappings", _port_mappings),
+        ("bandwidth", "bandwidth", _bandwidth),
+        ("deviceID", "device_id", _string),
+        ("cni-args", "cni_args", _object),
+        ("default-route", "default_route", _gateways),
+        ("ipam-claim-reference", "ipam_claim_reference", _string),
+    )
+}
+_FOLDED: Mapping[str, _Reader] = {wire.lower(): reader for wire, reader in _READERS.items()}
 
 
 def to_element(selection: Selection) -> JsonObject:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from planes.model.addresses import AddressRange, IPAddress
 from planes.model.catalog import Catalog
-from planes.model.claims import bare_address
 from planes.model.drafts import Draft
 from planes.model.errors import Finding
 from planes.model.findings import Findings
@@ -72,13 +71,13 @@ def _assign(
         return
     # An earlier review put the addresses there, or the user wrote them twice: both must agree,
     # and a replica must keep to its own place in the list.
-    asked = {bare_address(text) for draft in written for text in draft.ips}
+    asked = {address for draft in written for address, _ in draft.asked}
     if not all(_agrees(draft, addresses) for draft in written) or not set(found.ips) <= asked:
         findings.enforce(plane, [_differs(plane, found.ips or found.candidates)])
 
 
 def _agrees(draft: Draft, addresses: AddressList) -> bool:
-    return all(bare_address(text) in addresses for text in draft.ips)
+    return all(address in addresses for address, _ in draft.asked)
 
 
 def _differs(plane: Plane, ips: Sequence[IPAddress]) -> Finding:
@@ -94,7 +93,7 @@ def _give(draft: Draft, plane: Plane, ips: Sequence[IPAddress]) -> None:
     if not ips:
         return
     texts = tuple(_with_prefix(plane, address) for address in ips)
-    draft.ips = texts
+    draft.ask(texts)
     draft.selection = replace(draft.selection, ips=texts)
     draft.is_completed = not draft.is_new
 

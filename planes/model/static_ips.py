@@ -115,8 +115,10 @@ def assign(pod: Pod, plane: Plane, addresses: AddressList, claims: ClaimIndex) -
     ips: list[IPAddress] = []
     candidates: list[IPAddress] = []
     errors: list[Finding] = []
+    # one kind of answer for all families: exact addresses, or candidates
+    is_choice = ordinal is None and any(addresses.size(v) > 1 for v in addresses.versions)
     for version in addresses.versions:
-        if ordinal is None and addresses.size(version) > 1:
+        if is_choice:
             free = _free(pod, plane, addresses, version, claims)
             if not free:
                 errors.append(_none_free(pod, addresses, version, path))
