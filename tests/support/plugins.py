@@ -1,0 +1,137 @@
+"""One face for both sides of a comparison: the reference plugins' binaries, and ours.
+
+Both are given the same call and netconf, on a node of a test's own, and give the result as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from cni.ipam.ipams import Ipams
+from cni.native.registry import native_plugins
+from cni.net.kernel import Kernel
+from cni.plugin import Call, NativePlugin, Plugin
+from planes.model.catalog import Catalog
+from planes.model.decode import loads_object
+from planes.model.netconf import NetConf
+from planes.model.result import encode_result
+from planes.store.protocol import AddressBook
+from tests.support.netns import CNI_BIN_DIR, Namespace
+
+JsonObject = dict[str, Any]
+
+
+class PluginFailed(Exception):
+    """A plugin's refusal: its code and message."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Side(Protocol):
+    """Somebody who can carry out CNI verbs."""
+
+    async def add(self, call: Call, conf: JsonObject) -> bytes: ...
+
+    async def check(self, call: Call, conf: JsonObject) -> None: ...
+
+    async def delete(self, call: Call, conf: JsonObject) -> None: ...
+
+
+class Reference:
+    """The binaries of the reference plugins, run in the host namespace."""
+
+    def __init__(self, host: Namespace, bin_dir: str = CNI_BIN_DIR) -> None:
+        self._host = host
+        self._bin_dir = bin_dir
+
+    async def add(self, call: Call, conf: JsonObject) -> bytes:
+        return self._run("ADD", call, conf)
+
+    async def check(self, call: Call, conf: JsonObject) -> None:
+        self._run("CHECK", call, conf)
+
+    async def delete(self, call: Call, conf: JsonObject) -> None:
+        self._run("DEL", call, conf)
+
+    def _run(self, verb: str, call: Call, conf: JsonObject) -> bytes:
+        env = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "CNI_COMMAND": verb,
+            "CNI_CONTAINERID": call.container_id,
+            "CNI_NETNS": call.netns,
+            "CNI_IFNAME": call.ifname,
+            "CNI_PATH": self._bin_dir,
+            "CNI_ARGS": ";".join(f"{key}={value}" for key, value in call.cni_args),
+        }
+        done = subprocess.run(
+            ["ip", "netns", "exec", self._host.name, f"{self._bin_dir}/{conf['type']}"],
+            input=json.dumps(conf).encode(),
+            env=env,
+            capture_output=True,
+            check=False,
+            timeout=30,
+        )
+        if done.returncode != 0:
+            error = loads_object(done.stdout or b"{}", "the plugin's error")
+            raise PluginFailed(error.get("code", 0), f"{error.get('msg')} {done.stderr.decode()}")
+        return done.stdout
+
+
+class Ours:
+    """The native plugins, with the host namespace passed in."""
+
+    def __init__(self, plugins: Mapping[str, NativePlugin]) -> None:
+        self._plugins = plugins
+
+    async def add(self, call: Call, conf: JsonObject) -> bytes:
+        result = await self._of(conf).add(call, NetConf(conf))
+        return encode_result(result, conf["cniVersion"])
+
+    async def check(self, call: Call, conf: JsonObject) -> None:
+        await self._of(conf).check(call, NetConf(conf))
+
+    async def delete(self, call: Call, conf: JsonObject) -> None:
+        await self._of(conf).delete(call, NetConf(conf))
+
+    def _of(self, conf: JsonObject) -> NativePlugin:
+        plugin = self._plugins[conf["type"]]
+        assert plugin.unsupported(NetConf(conf)) == ""
+        return plugin
+
+
+class NoPlugin:
+    """A plugin lookup that finds nothing."""
+
+    def __call__(self, plugin_type: str) -> Plugin:
+        raise AssertionError(f"unexpected delegation to {plugin_type}")
+
+
+class NoAddresses:
+    """An address book for tests without planes."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"unexpected use of the address book: {name}")
+
+
+def ipams(
+    addresses: AddressBook | None = None,
+    catalog: Callable[[], Catalog] | None = None,
+    lookup: Callable[[str], Plugin] | None = None,
+) -> Ipams:
+    """Give the IPAM types, with what a test needs of their collaborators."""
+
+    def no_catalog() -> Catalog:
+        raise AssertionError("unexpected use of the catalog")
+
+    book: Any = addresses or NoAddresses()
+    return Ipams(book, catalog or no_catalog, lookup or NoPlugin())
+
+
+def ours(kernel: Kernel, given: Ipams | None = None) -> Ours:
+    """Give our side on a kernel."""
+    return Ours(native_plugins(kernel, given or ipams(), NoPlugin()))
