@@ -18,6 +18,7 @@ from planes.model.cniversion import CURRENT
 from planes.model.decode import Fields, loads_object
 from planes.model.errors import CniCode, JsonObject, NotFound, PlanesError, Unavailable
 from planes.model.netconf import ConfList, parse_conflist
+from planes.run.clock import Clock
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ _SUFFIXES: Final = (".conf", ".conflist", ".json")
 _OURS: Final = "netplane"
 _PEER: Final = "multus"
 _MAX_BYTES: Final = 4 << 20
+LOOK_SECONDS: Final = 0.25
 
 _Stamp = tuple[tuple[str, int, int, int], ...]
 
@@ -38,11 +40,18 @@ class _Seen:
 
 
 class ConfDir:
-    """The CNI conf dir as it is now."""
+    """The CNI conf dir, as it was a moment (`LOOK_SECONDS`) ago at most.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        directory: looked at when somebody asks.
+        clock: says when to look again: a burst of calls costs one look.
+    """
+
+    def __init__(self, directory: Path, clock: Clock) -> None:
         self._directory = directory
+        self._clock = clock
         self._seen = _Seen((), None, {}, ())
+        self._look_after = 0.0
 
     async def default(self) -> ConfList:
         """Give the default network.
@@ -75,11 +84,14 @@ class ConfDir:
         return seen.by_name[name]
 
     async def _look(self) -> _Seen:
+        if self._seen.default is not None and self._clock.monotonic() < self._look_after:
+            return self._seen
         loop = asyncio.get_running_loop()
         seen = await complete(loop.run_in_executor(None, look, self._directory, self._seen))
         if seen is not self._seen:
             self._tell(seen)
             self._seen = seen
+        self._look_after = self._clock.monotonic() + LOOK_SECONDS
         return seen
 
     def _tell(self, seen: _Seen) -> None:
@@ -145,7 +157,7 @@ def _read(path: Path) -> ConfList | None:
     if path.suffix != ".conflist" or conflist.load_only_inlined_plugins:
         return conflist
     more = [_folder_plugin(one) for one in sorted((path.parent / conflist.name).glob("*.conf"))]
-    return conflist.with_plugins(more) if more else conflist
+    return conflist.with_plugins(more)
 
 
 def _folder_plugin(path: Path) -> JsonObject:

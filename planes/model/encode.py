@@ -1,7 +1,7 @@
 """JSON values become bytes here: the same value always gives the same bytes.
 
-`dumps` is compact with sorted keys, as Go writes a map, unless told to keep their order. `pretty` keeps the order of members and
-is laid out as Go's MarshalIndent with four spaces, HTML characters escaped, which is what CNI
+`dumps` is compact, keys sorted as Go writes a map unless told to keep their order. `pretty` keeps
+the order and is laid out as Go's MarshalIndent with four spaces, HTML characters escaped: what CNI
 plugins and network-status print and what people and their tools compare with.
 """
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import orjson
-
+from planes.model.encode import dumps
 from planes.model.errors import JsonObject
 from planes.model.names import NETPLANE_NAMESPACE, RESOURCE_NAME_ANNOTATION
 from planes.model.objects import Nad
@@ -28,7 +27,7 @@ def plane_nad(plane: Plane) -> Nad | None:
     }
     resource = plane.network.resource_name
     annotations = {RESOURCE_NAME_ANNOTATION: resource} if resource else {}
-    config = orjson.dumps(conflist).decode()
+    config = dumps(conflist, f"plane {plane.name}", sort_keys=False).decode()
     return Nad(NETPLANE_NAMESPACE, plane.name, config, annotations, plane=plane.name)
 
 

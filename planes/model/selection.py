@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import orjson
-
 from planes.model.decode import kind_of, loads
+from planes.model.encode import dumps
 from planes.model.errors import BadInput, Finding
 from planes.model.names import NETWORKS_ANNOTATION, shown
 from planes.model.objects import NadRef
@@ -143,4 +142,5 @@ def shorthand(selection: Selection) -> str | None:
 
 def format_selections(selections: Iterable[Selection]) -> str:
     """Write elements as a JSON list, compactly and always the same."""
-    return orjson.dumps([to_element(selection) for selection in selections]).decode()
+    elements = [to_element(selection) for selection in selections]
+    return dumps(elements, NETWORKS_ANNOTATION, sort_keys=False).decode()
