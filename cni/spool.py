@@ -1,4 +1,4 @@
-"""DELs that came while the daemon was away: carried out later, in order, each exactly where it is.
+"""DELs that came while the daemon was away: carried out later, those of one sandbox in order.
 
 The shim writes one request a file, complete before it has its name. A file is unlinked only after
 its DEL succeeded; one that failed stays and is tried again, later each time; one that is no DEL
@@ -80,45 +80,57 @@ class Spool:
             await self.replay()
             await self._clock.sleep(self._interval)
 
-    async def pending(self) -> int:
-        """Count the files that wait."""
-        return len(await asyncio.to_thread(self._names))
-
     async def replay(self) -> Replay:
-        """Carry out every file whose turn has come, oldest first; never raises."""
+        """Carry out every file whose turn has come; never raises.
+
+        Sandboxes go side by side, the files of one sandbox one after the other, oldest first.
+        """
         try:
-            names = await asyncio.to_thread(self._names)
+            sandboxes = await self._look()
         except OSError as error:
             _logger.warning("cannot read the spool", extra={"reason": str(error)})
             return Replay()
-        self._failures = {n: self._failures[n] for n in names if n in self._failures}
         now = self._clock.monotonic()
-        due = [n for n in names if n not in self._failures or self._failures[n].not_before <= now]
+        due: dict[str, list[str]] = {}
+        for name, sandbox in sandboxes.items():
+            if name not in self._failures or self._failures[name].not_before <= now:
+                due.setdefault(sandbox, []).append(name)
         limit = asyncio.Semaphore(_AT_ONCE)
 
-        async def one(name: str) -> str:
+        async def in_order(names: list[str]) -> list[str]:
             async with limit:
-                return await self._settle(name)
+                return [await self._settle(name) for name in names]
 
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(name)) for name in due]
-        outcomes = [task.result() for task in tasks]
+            tasks = [group.create_task(in_order(names)) for names in due.values()]
+        outcomes = [outcome for task in tasks for outcome in task.result()]
         return Replay(*(outcomes.count(kind) for kind in ("done", "failed", "quarantined")))
 
     async def settle(self, container_id: str) -> None:
         """Carry out what is spooled for a sandbox, before an ADD of it begins.
 
         Raises:
-            Unavailable: one of its DELs fails.
+            Unavailable: one of its DELs fails, or the spool cannot be read.
         """
-        known = dict(self._sandboxes)
-        self._sandboxes = await asyncio.to_thread(self._index, known)
-        for name, sandbox in self._sandboxes.items():
+        try:
+            sandboxes = await self._look()
+        except OSError as error:
+            raise Unavailable(
+                f"cannot read the spool {self._directory}: {error.strerror or error}",
+                remedy="make it a directory that the daemon may read",
+            ) from error
+        for name, sandbox in sandboxes.items():
             if sandbox == container_id and await self._settle(name) == "failed":
                 raise Unavailable(
                     f"cannot attach sandbox {container_id}: an earlier DEL of it still fails",
                     remedy="read the log of netplane-cni for why",
                 )
+
+    async def _look(self) -> dict[str, str]:
+        sandboxes = await asyncio.to_thread(self._index, dict(self._sandboxes))
+        self._sandboxes = sandboxes
+        self._failures = {n: self._failures[n] for n in sandboxes if n in self._failures}
+        return sandboxes
 
     async def _settle(self, name: str) -> str:
         async with self._locks.hold(name):
@@ -185,13 +197,13 @@ class Spool:
             pass
 
     def _index(self, known: dict[str, str]) -> dict[str, str]:
-        """Sandbox by name of file; a file that cannot be read has none."""
+        """Sandbox by name of file, oldest first; what cannot be read is a sandbox of its own."""
         index: dict[str, str] = {}
         for name in self._names():
             try:
                 index[name] = known.get(name) or self._read(name).container_id
             except (OSError, BadInput):
-                continue
+                index[name] = f"/{name}"  # no container ID has a slash
         return index
 
     def _read(self, name: str) -> CniRequest:
