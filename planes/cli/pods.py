@@ -156,11 +156,13 @@ def _short(obj: JsonObject) -> str:
 
 def _kubelet(context: Context) -> Kubelet:
     directory = context.manifests_dir()
-    state_dir = context.required(STATE_DIR)
+    # Kept in the pods, and read again from wherever the next command is typed.
+    state_dir = str(Path(context.required(STATE_DIR)).absolute())
+    socket_path = str(Path(context.required(SOCKET)).absolute())
     return Kubelet(
         pods=PodFiles(directory),
         statuses=StatusFiles(Path(state_dir)),
-        shim=Shim(_shim_path(context), context.required(SOCKET), state_dir),
+        shim=Shim(_shim_path(context), socket_path, state_dir),
         node=str(context.settings[NODE.key] or socket.gethostname()),
         screen=context.screen,
     )
@@ -180,7 +182,7 @@ def _shim_path(context: Context) -> str:
             f"cannot find the shim {found}",
             remedy="build it with `make setup`, or give --shim PATH",
         )
-    return str(found)
+    return str(found.absolute())
 
 
 def _split(name: str) -> tuple[str, str]:

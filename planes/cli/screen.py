@@ -68,8 +68,8 @@ class Screen:
     def fail(self, error: PlanesError) -> None:
         """Print what went wrong and what to do, each on its line."""
         self.note(error.message, "red")
-        if error.remedy:
-            self.note(f"  {error.remedy}")
+        for line in error.remedy.splitlines():
+            self.note(f"  {line}")
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print columns as wide as their longest cell."""

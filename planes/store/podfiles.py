@@ -7,17 +7,19 @@ Invariant: the name follows from namespace and name, so a pod is found without a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from planes.model.errors import BadInput, JsonObject, Unavailable
 from planes.store.files import file_name, remove, replace
 
+PODS: Final = "pods"
+
 
 def pod_path(directory: Path, namespace: str, name: str) -> Path:
     """Give the file of a pod; DNS names have no underscore, so no two pods share one."""
-    return directory / "pods" / f"{file_name(namespace)}_{file_name(name)}.json"
+    return directory / PODS / f"{file_name(namespace)}_{file_name(name)}.json"
 
 
 class PodFiles:
@@ -68,7 +70,7 @@ class PodFiles:
         Raises:
             BadInput: a file is no pod, or cannot be read.
         """
-        paths = sorted((self._directory / "pods").glob("*_*.json"))
+        paths = sorted((self._directory / PODS).glob("*_*.json"))
         pods = (self._read(path) for path in paths if not path.name.startswith("."))
         return [pod for pod in pods if pod is not None]
 

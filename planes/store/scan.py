@@ -21,6 +21,7 @@ from planes.store.manifests import (
     Manifest,
     read_manifests,
 )
+from planes.store.podfiles import PODS
 from planes.store.protocol import Problem
 
 # etcd takes objects of 1.5 MiB; a List of a thousand pods has about 4 MiB.
@@ -64,6 +65,8 @@ class ManifestDirectory:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        # Written by command, always whole: the next admission must know of the pod before it.
+        self._pods = f"{directory / PODS}{os.sep}"
         self._files: dict[str, _File] = {}
         self._walk_problems: tuple[Problem, ...] = ()
         self._problems: tuple[Problem, ...] = ()
@@ -87,14 +90,15 @@ class ManifestDirectory:
         for path, signature in walk.files.items():
             file = self._files.setdefault(path, _File())
             is_settled = file.seen == signature or look is Look.ALL_AT_ONCE
-            is_taken = is_settled or (look is Look.NEW_AT_ONCE and file.read_at is None)
+            is_taken = is_settled or path.startswith(self._pods)
+            is_taken = is_taken or (look is Look.NEW_AT_ONCE and file.read_at is None)
             file.seen = signature
             if file.read_at != signature and is_taken:
                 self._read(path, file, signature)
                 has_changed = True
         for path in [path for path in self._files if path not in walk.files]:
             file = self._files[path]
-            if file.seen is None or look is Look.ALL_AT_ONCE:
+            if file.seen is None or look is Look.ALL_AT_ONCE or path.startswith(self._pods):
                 del self._files[path]
                 has_changed = True
             file.seen = None

@@ -175,3 +175,16 @@ def test_a_directory_that_vanishes_leaves_its_last_state(tmp_path: Path) -> None
         directory.refresh()
     assert names(directory) == ["a"]
     assert [problem.where for problem in directory.problems()] == [str(home)]
+
+
+def test_pods_created_by_command_count_at_the_next_look(tmp_path: Path) -> None:
+    """Their files are whole always; two pods in a row must not get one address."""
+    directory = looked(tmp_path)
+    (tmp_path / "pods").mkdir()
+    file = tmp_path / "pods" / "shop_a.json"
+    file.write_text(namespace("a"))
+    directory.refresh()
+    assert names(directory) == ["a"]
+    file.unlink()
+    directory.refresh()
+    assert names(directory) == []
