@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from planes.model.errors import BadInput
-from planes.model.result import Address, Dns, Interface, Result, Route
+from planes.model.result import Address, Dns, Interface, Result, Route, parse_result
 from planes.model.status import NetworkStatus, encode_status, parse_status, statuses_of
 
 DATA = Path(__file__).parents[1] / "data" / "multus"
@@ -67,6 +67,21 @@ def test_the_status_of_a_node_under_multus_is_given_back_byte_for_byte() -> None
         pytest.skip("the shared examples are not beside the project")
     text = source.read_text()
     assert encode_status(parse_status(text)) == text
+
+
+def test_results_cached_under_multus_give_its_status_with_the_gateway_in_force() -> None:
+    source = SHARED / "network-status.txt"
+    if not source.exists():
+        pytest.skip("the shared examples are not beside the project")
+    written: list[NetworkStatus] = []
+    for cached in sorted(SHARED.glob("var-lib-cni/multus/results/*")):
+        record = json.loads(cached.read_text())
+        is_default = record["ifName"] == "eth0"
+        name = record["networkName"] if is_default else f"bench/{record['networkName']}"
+        result = parse_result(record["result"], default_version="1.0.0")
+        written += statuses_of(name, result, is_default=is_default, ifname=record["ifName"])
+    text = encode_status(sorted(written, key=lambda status: status.interface))
+    assert text == source.read_text().replace(r"\u003cnil\u003e", "10.244.1.1")
 
 
 def test_the_nil_gateway_multus_writes_is_read_and_never_written_by_us() -> None:
