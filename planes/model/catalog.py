@@ -43,8 +43,8 @@ class Catalog:
     global_namespaces: frozenset[str] = frozenset({"default"})
     _by_name: Mapping[str, Plane] = field(default_factory=dict)
     _by_ref: Mapping[NadRef, Plane] = field(default_factory=dict)
-    _by_label: Mapping[str, int] = field(default_factory=dict)
-    _by_selector: tuple[int, ...] = ()
+    _by_label: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    _anywhere: tuple[int, ...] = ()
     _nad_names: Mapping[str, tuple[NadRef, ...]] = field(default_factory=dict)
 
     @classmethod
@@ -71,7 +71,10 @@ class Catalog:
         names: dict[str, tuple[NadRef, ...]] = {}
         for ref in sorted(by_nad):
             names[ref.name] = (*names.get(ref.name, ()), ref)
-        by_label = [(i, p) for i, p in enumerate(ordered) if _joins_by_label_only(p)]
+        by_label: dict[str | None, tuple[int, ...]] = {}
+        for index, plane in enumerate(ordered):
+            for key in _label_keys(plane):
+                by_label[key] = (*by_label.get(key, ()), index)
         facts = {ref: _facts(nad, previous) for ref, nad in by_nad.items()}
         lint = {ref: lint_nad(nad, facts[ref]) for ref, nad in by_nad.items()}
         return cls(
@@ -84,10 +87,8 @@ class Catalog:
             global_namespaces=frozenset(global_namespaces),
             _by_name={plane.name: plane for plane in ordered},
             _by_ref=by_ref,
-            _by_label={plane.label: index for index, plane in by_label},
-            _by_selector=tuple(
-                index for index, plane in enumerate(ordered) if not _joins_by_label_only(plane)
-            ),
+            _by_label={key: found for key, found in by_label.items() if key is not None},
+            _anywhere=by_label.get(None, ()),
             _nad_names=names,
         )
 
@@ -105,14 +106,11 @@ class Catalog:
 
     def planes_for(self, namespace: Namespace) -> tuple[Plane, ...]:
         """Give the planes a namespace joins, in order; no pod is looked at."""
-        found = [i for key in namespace.labels if (i := self._by_label.get(key)) is not None]
-        found = [
-            index
-            for index in (*found, *self._by_selector)
-            if self.planes[index].joined_by(namespace)
-        ]
-        found.sort()
-        return tuple([self.planes[index] for index in found])
+        found = set(self._anywhere)
+        for key in namespace.labels:
+            found.update(self._by_label.get(key, ()))
+        planes = [self.planes[index] for index in sorted(found)]
+        return tuple([plane for plane in planes if plane.joined_by(namespace)])
 
     def facts_of(self, ref: NadRef) -> NadFacts:
         """Give what a NAD's configuration says."""
@@ -154,8 +152,13 @@ class Catalog:
         return errors, warnings
 
 
-def _joins_by_label_only(plane: Plane) -> bool:
-    return plane.namespace_selector is None and not plane.all_namespaces
+def _label_keys(plane: Plane) -> tuple[str | None, ...]:
+    """Give labels of which a namespace must have one to join, None where it needs none."""
+    if plane.all_namespaces:
+        return (None,)
+    key = plane.selector.key
+    # exempt namespaces join by the plane's own label whatever the selector says
+    return (key,) if key in {None, plane.label} else (key, plane.label)
 
 
 def _facts(nad: Nad, previous: Catalog | None) -> NadFacts:
