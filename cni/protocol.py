@@ -62,8 +62,10 @@ def refusal(error: PlanesError, cni_version: str = "") -> Answer:
         error: what happened.
         cni_version: the configuration's; ours where it could not be read.
     """
-    stdout = pretty(error.to_cni(cni_version or CURRENT), "the error")
-    return Answer(stdout, int(error.cni_code))
+    told = error.to_cni(cni_version or CURRENT)
+    # a path in a message need not be UTF-8, JSON must be
+    told = {k: _utf8(v) if isinstance(v, str) else v for k, v in told.items()}
+    return Answer(pretty(told, "the error"), int(error.cni_code))
 
 
 def versions() -> Answer:
@@ -91,6 +93,10 @@ def split_request(data: bytes) -> tuple[Mapping[str, str], bytes]:
     if headers.get("content-length") != str(len(body)):
         raise _unreadable("its body is not as long as it says")
     return headers, body
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def _text(value: bytes) -> str:

@@ -27,6 +27,7 @@ _SUFFIX: Final = ".request"
 _AT_ONCE: Final = 8  # DELs share kernel locks; more would only queue there
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 300.0
+_STAMP_SECONDS: Final = 1.0  # far coarser than any file system's time stamps
 _STALE_SECONDS: Final = 3600.0  # a shim writes its file in milliseconds
 
 
@@ -62,7 +63,7 @@ class Spool:
         verbs: Verbs,
         clock: Clock,
         *,
-        deadline: float = 120.0,
+        deadline: float = 55.0,
         interval: float = 2.0,
     ) -> None:
         self._directory = directory
@@ -73,6 +74,7 @@ class Spool:
         self._locks = KeyedLocks()
         self._failures: dict[str, _Failure] = {}
         self._sandboxes: dict[str, str] = {}
+        self._listed: float | None = None
 
     async def run(self) -> None:
         """Look and replay until cancelled."""
@@ -113,7 +115,7 @@ class Spool:
             Unavailable: one of its DELs fails, or the spool cannot be read.
         """
         try:
-            sandboxes = await self._look()
+            sandboxes = self._sandboxes if self._is_as_listed() else await self._look()
         except OSError as error:
             raise Unavailable(
                 f"cannot read the spool {self._directory}: {error.strerror or error}",
@@ -126,9 +128,17 @@ class Spool:
                     remedy="read the log of netplane-cni for why",
                 )
 
+    def _is_as_listed(self) -> bool:
+        # On the path of every ADD: one cached inode, where a hop to a thread costs far more.
+        return self._listed is not None and self._listed == _changed_at(self._directory)
+
     async def _look(self) -> dict[str, str]:
+        changed = await asyncio.to_thread(_changed_at, self._directory)
         sandboxes = await asyncio.to_thread(self._index, dict(self._sandboxes))
         self._sandboxes = sandboxes
+        # A change right after the listing may bear the same time stamp: then list once more.
+        is_settled = abs(self._clock.now() - changed) > _STAMP_SECONDS
+        self._listed = changed if is_settled else None
         self._failures = {n: self._failures[n] for n in sandboxes if n in self._failures}
         return sandboxes
 
@@ -217,6 +227,14 @@ class Spool:
         aside.mkdir(mode=0o700, exist_ok=True)
         (aside / f"{name}.reason").write_text(f"{reason}\n", encoding="utf-8")
         (self._directory / name).rename(aside / name)
+
+
+def _changed_at(directory: Path) -> float:
+    """When a name was last added or removed; 0 for no directory."""
+    try:
+        return os.stat(directory).st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 class SpoolFirst:

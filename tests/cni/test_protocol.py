@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,12 @@ def test_an_error_is_laid_out_as_the_reference_plugins_do() -> None:
         '{\n    "cniVersion": "0.4.0",\n    "code": 11,\n    "msg": "cannot \\"x\\": '
         '\\u003cy\\u003e",\n    "details": "wait"\n}'
     )
+
+
+def test_an_error_about_a_path_that_is_no_utf_8_is_json_all_the_same() -> None:
+    error = BadInput("cannot open /run/\udcff", remedy="not \udc80")
+    answer = json.loads(refusal(error).stdout)
+    assert (answer["msg"], answer["details"]) == ("cannot open /run/?", "not ?")
 
 
 def test_an_error_before_the_config_was_read_carries_our_version() -> None:

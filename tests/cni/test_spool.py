@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,22 @@ async def test_an_add_waits_for_the_spooled_dels_of_its_sandbox_only(place: Plac
     seen = [(str(r.verb), r.container_id) for r in place.verbs.requests]
     assert seen == [("DEL", "c0ffee"), ("ADD", "c0ffee")]
     assert place.names() == ["2.request"]
+
+
+async def test_an_add_sees_a_del_spooled_a_moment_ago(place: Place) -> None:
+    """Also where the directory was listed before, and where it did not exist."""
+    verbs = SpoolFirst(place.verbs, place.spool)
+    place.clock.set_wall(time.time())
+    for number in range(20):
+        await verbs.handle(add())
+        place.put(f"{number}.request", request())
+        await verbs.handle(add())
+        assert place.names() == []
+    place.clock.advance(60)
+    await verbs.handle(add())
+    place.put("late.request", request())
+    await verbs.handle(add())
+    assert place.names() == []
 
 
 async def test_an_add_is_refused_while_an_earlier_del_of_its_sandbox_fails(place: Place) -> None:

@@ -1,3 +1,5 @@
+"""The shim, compiled once for all tests, and a place for each test's sockets."""
+
 from __future__ import annotations
 
 import shutil
