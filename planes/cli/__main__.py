@@ -15,13 +15,14 @@ from types import FrameType
 from typing import Any, Final, NoReturn, TextIO
 
 from planes.cli.command import OUTPUT, Command, Context, UsageError
+from planes.cli.demo.command import DEMO
 from planes.cli.explain import EXPLAIN
 from planes.cli.pods import POD_ADD, POD_LIST, POD_RM
 from planes.cli.screen import Screen
 from planes.model.errors import BadInput, PlanesError
 from planes.run.settings import Parser, add_arguments, resolve
 
-COMMANDS: Final[tuple[Command, ...]] = (POD_ADD, POD_RM, POD_LIST, EXPLAIN)
+COMMANDS: Final[tuple[Command, ...]] = (POD_ADD, POD_RM, POD_LIST, EXPLAIN, DEMO)
 
 _GROUPS: Final = {"pod": "pods of standalone mode"}
 

@@ -7,6 +7,7 @@ Invariant: a command gets all it touches as its `Context`; it gives an exit stat
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,7 @@ class Context:
             BadInput: it is no directory, or (a UsageError) was not given.
         """
         directory = Path(self.required(MANIFESTS))
-        if not directory.is_dir():
+        if not os.path.isdir(directory):  # Path.is_dir raises without permission
             raise BadInput(
                 f"cannot use the manifest directory {directory}: there is no such directory",
                 remedy="give the directory that webhook and daemon watch as --manifests",

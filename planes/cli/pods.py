@@ -162,13 +162,18 @@ def _kubelet(context: Context) -> Kubelet:
     return Kubelet(
         pods=PodFiles(directory),
         statuses=StatusFiles(Path(state_dir)),
-        shim=Shim(_shim_path(context), socket_path, state_dir),
+        shim=Shim(shim_path(context), socket_path, state_dir),
         node=str(context.settings[NODE.key] or socket.gethostname()),
         screen=context.screen,
     )
 
 
-def _shim_path(context: Context) -> str:
+def shim_path(context: Context) -> str:
+    """Give the shim to run.
+
+    Raises:
+        BadInput: there is none.
+    """
     given = context.settings[SHIM.key]
     built = Path(__file__).parents[2] / "build" / "netplane"
     # Never PATH: there, this very command has the shim's name.

@@ -227,8 +227,9 @@ def read_yaml(data: bytes) -> Iterator[YamlDocument]:
                 document.feed(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        last = max(1, len(data.splitlines()))  # libyaml's end of file is a line further
         reason = " ".join(str(part) for part in (error.problem, error.context) if part)
-        raise YamlError(mark.line + 1 if mark else 1, reason) from error
+        raise YamlError(min(mark.line + 1, last) if mark else 1, reason) from error
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         raise YamlError(1, f"it is no YAML text: {_first_line(error)}") from error
     except RecursionError as error:  # the Python loader, where libyaml is missing

@@ -104,7 +104,7 @@ def test_a_bad_plane_lists_everything_that_is_wrong_with_it() -> None:
     [
         ("m.json", b'{\n"a": 1\n', "m.json:3"),
         ("m.json", b"{}{}", "m.json:1"),
-        ("m.yaml", b"a: 1\nb: [", "m.yaml:3"),
+        ("m.yaml", b"a: 1\nb: [", "m.yaml:2"),
     ],
 )
 def test_a_file_that_is_no_json_or_yaml_is_broken_as_a_whole(

@@ -59,7 +59,7 @@ def test_a_broken_file_is_named_and_its_last_good_content_stays(tmp_path: Path) 
     directory.refresh(Look.ALL_AT_ONCE)
     assert names(directory) == ["a"]
     (problem,) = directory.problems()
-    assert problem.where == f"{file}:3"
+    assert problem.where == f"{file}:2"
     file.write_text(namespace("c"))
     directory.refresh(Look.ALL_AT_ONCE)
     assert names(directory) == ["c"]

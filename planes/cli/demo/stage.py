@@ -89,6 +89,18 @@ def clear() -> None:
         _ip("netns", "delete", netns)
 
 
+def add_sandbox(netns: str) -> None:
+    """Make a namespace that stands for a container, its loopback up."""
+    _ip("netns", "add", netns)
+    _ip("-n", netns, "link", "set", "lo", "up")
+
+
+def remove_sandbox(netns: str) -> None:
+    """Remove such a namespace; absent is fine."""
+    if (NETNS_FOLDER / netns).exists():
+        _ip("netns", "delete", netns)
+
+
 def leftovers() -> list[str]:
     """The demo's namespaces that exist now."""
     if not NETNS_FOLDER.is_dir():
