@@ -60,7 +60,7 @@ def _require_root() -> None:
 
 async def _run(settings: Settings, env: Mapping[str, str], probe: Probe) -> int:
     clock = SystemClock()
-    kernel = Kernel()
+    kernel = Kernel(threads=32)
     try:
         store = DirStore(
             settings.standalone,

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from cni.attachment import PlannedAttachment
 from cni.chain import Chains
-from cni.entry import Damaged, Entry, Stage
+from cni.entry import Entry, Stage
 from cni.networks import Networks
-from cni.plan import Sandboxes
 from cni.plugin import Call
+from cni.sandbox import Sandboxes
 from planes.model.errors import CniCode, Internal, JsonObject, NotFound, PlanesError, Unavailable
 from planes.store.protocol import Store
 
@@ -27,20 +27,20 @@ class Checker:
         self._sandboxes = sandboxes
         self._store = store
 
-    async def check(self, found: Entry | Damaged | None, container_id: str, netns: str) -> None:
+    async def check(self, found: Entry | None, container_id: str, netns: str) -> None:
         """Check every attachment of a call.
 
         Raises:
             NotFound: the call is not known (code 3).
             Internal: there are differences; all of them are told.
         """
-        if not isinstance(found, Entry) or found.stage is not Stage.ATTACHED:
+        if found is None or found.stage is not Stage.ATTACHED:
             raise NotFound(
                 f"cannot check sandbox {container_id}: nothing is attached to it",
                 remedy="DEL it and ADD it again",
                 code=CniCode.UNKNOWN_CONTAINER,
             )
-        names = await self._sandboxes.link_names(netns)
+        names = (await self._sandboxes.survey(netns)).names
         differences: list[str] = []
         codes: set[int] = set()
         for one in found.attachments:

@@ -34,6 +34,7 @@ from cni.probe import Probe
 from cni.recovery import Recovery
 from cni.report import Reporter
 from cni.runtime import Runtime
+from cni.sandbox import KernelSandboxes
 from cni.server import Server
 from cni.settings import Settings
 from cni.spool import Spool, SpoolFirst
@@ -69,12 +70,15 @@ class Daemon:
         self._journal = Journal(settings.state_dir / "journal")
         self._gate = Gate(settings.max_in_flight)
         self._reporter = Reporter(world.store)
+        self._sandboxes = KernelSandboxes(world.kernel)
         chains, ipams = self._chains()
-        self._networks = Networks(world.store, ConfDir(settings.cni_conf_dir), is_standalone=True)
+        self._networks = Networks(
+            world.store, ConfDir(settings.cni_conf_dir, world.clock), is_standalone=True
+        )
         self._leaver = Leaver(
             Detacher(chains, world.kernel, world.probe),
             self._journal,
-            world.kernel,
+            self._sandboxes,
             self._reporter,
         )
         self.runtime = self._runtime(chains, ipams)
@@ -118,7 +122,9 @@ class Daemon:
 
     def _runtime(self, chains: Chains, ipams: Ipams) -> Runtime:
         world, settings = self._world, self._settings
-        planner = Planner(self._networks, self._plugins, ipams.handles, world.kernel, settings.node)
+        planner = Planner(
+            self._networks, self._plugins, ipams.handles, self._sandboxes, settings.node
+        )
         return Runtime(
             store=world.store,
             gate=self._gate,
@@ -127,7 +133,7 @@ class Daemon:
             attacher=Attacher(chains, self._leaver, self._journal, world.probe),
             leaver=self._leaver,
             journal=self._journal,
-            checker=Checker(chains, self._networks, world.kernel, world.store),
+            checker=Checker(chains, self._networks, self._sandboxes, world.store),
             collector=Collector(self._journal, self._leaver, self._networks, chains),
             kernel=world.kernel,
             reporter=self._reporter,

@@ -50,7 +50,7 @@ class Collector:
         valid = {(one.string("containerID"), one.string("ifname")) for one in fields.children(_KEY)}
         errors: list[PlanesError] = []
         kept: list[Entry] = []
-        for entry in await self._journal.entries():
+        for entry in self._journal.entries():
             if entry.network != fields.string("name"):
                 continue
             if entry.key in valid:

@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -30,7 +30,7 @@ _LONGEST_NAME: Final = 200
 
 
 class Journal:
-    """Entries in a directory of ours; blocking work runs in threads.
+    """Entries in a directory of ours, and in memory since `open`; writes run in threads.
 
     Args:
         directory: made if absent, 0700.
@@ -38,20 +38,21 @@ class Journal:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._aside = directory / "damaged"
-        self._pods: dict[Key, tuple[str, str]] = {}
+        self._entries: dict[Key, Entry] = {}
+        self._damaged: dict[Path, Damaged] = {}
 
     def __len__(self) -> int:
         """Count the calls remembered."""
-        return len(self._pods)
+        return len(self._entries)
 
     async def open(self) -> None:
-        """Make the directory, drop unfinished temporary files and take stock.
+        """Make the directory, drop unfinished temporary files, read what is there.
 
         Raises:
             Internal: the directory cannot be made or read.
         """
-        await _in_thread(self._open)
+        entries, self._damaged = await _in_thread(_open, self._directory)
+        self._entries = {entry.key: entry for entry in entries}
 
     async def begin(self, entry: Entry) -> None:
         """Record a call, durably, before anything is done for it.
@@ -59,7 +60,7 @@ class Journal:
         Raises:
             Internal: it could not be written; nothing may be attached then.
         """
-        await _in_thread(self._write, entry, True)
+        await self._write(entry, is_new=True)
 
     async def update(self, entry: Entry) -> None:
         """Replace the record of a call by its next stage.
@@ -67,7 +68,7 @@ class Journal:
         Raises:
             Internal: it could not be written; the older stage stands.
         """
-        await _in_thread(self._write, entry, False)
+        await self._write(entry, is_new=False)
 
     async def forget(self, key: Key) -> None:
         """Remove a call's record; none there is fine.
@@ -75,23 +76,27 @@ class Journal:
         Raises:
             Internal: it could not be removed.
         """
-        await _in_thread(self._forget, key)
+        await _in_thread(_unlink, self._path(key))
+        self._entries.pop(key, None)
 
-    async def read(self, key: Key) -> Entry | Damaged | None:
-        """Give a call's record; a damaged one is put aside and told once."""
-        return await _in_thread(self._read, self._path(key))
+    def find(self, key: Key) -> Entry | None:
+        """Give a call's record."""
+        return self._entries.get(key)
 
-    async def entries(self) -> tuple[Entry, ...]:
-        """Give all whole entries, oldest first; damaged ones are put aside."""
-        return await _in_thread(self._entries)
+    def take_damaged(self, key: Key) -> Damaged | None:
+        """Give what is known of a call whose record was damaged, once."""
+        return self._damaged.pop(self._path(key), None)
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Give all calls, oldest first."""
+        return tuple(self._entries.values())
 
     def holds_pod(self, namespace: str, pod: str, *, but: Key) -> bool:
         """Tell whether a remembered call other than `but` belongs to the pod."""
-        return any(owner == (namespace, pod) and key != but for key, owner in self._pods.items())
-
-    def keys(self) -> Iterable[Key]:
-        """Give the identities of all remembered calls."""
-        return tuple(self._pods)
+        return any(
+            (entry.namespace, entry.pod) == (namespace, pod) and key != but
+            for key, entry in self._entries.items()
+        )
 
     def _path(self, key: Key) -> Path:
         name = "@".join(key)
@@ -99,73 +104,63 @@ class Journal:
             name = hashlib.sha256(name.encode()).hexdigest()
         return self._directory / (name + _SUFFIX)
 
-    def _open(self) -> None:
-        try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for path in self._directory.glob(f"*{_TEMPORARY}"):
-                path.unlink()
-        except OSError as error:
-            raise _failed("open", self._directory, error) from error
-        self._entries()
+    async def _write(self, entry: Entry, *, is_new: bool) -> None:
+        # What may be on disk is remembered even where the write was cancelled or failed half-way.
+        if is_new:
+            self._entries[entry.key] = entry
+        await _in_thread(_write, self._path(entry.key), entry, is_new)
+        self._entries[entry.key] = entry
 
-    def _write(self, entry: Entry, is_new: bool) -> None:
-        path = self._path(entry.key)
-        temporary = path.with_suffix(_TEMPORARY)
-        data = encode(entry)
-        try:
-            _write_synced(temporary, data)
-            temporary.rename(path)
-            if is_new:
-                _sync_directory(self._directory)
-        except OSError as error:
-            with suppress(OSError):
-                temporary.unlink()
-            raise _failed("write", path, error) from error
-        self._pods[entry.key] = entry.namespace, entry.pod
 
-    def _forget(self, key: Key) -> None:
-        path = self._path(key)
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise _failed("remove", path, error) from error
-        self._pods.pop(key, None)
-
-    def _read(self, path: Path) -> Entry | Damaged | None:
-        try:
+def _open(directory: Path) -> tuple[list[Entry], dict[Path, Damaged]]:
+    entries: list[Entry] = []
+    damaged: dict[Path, Damaged] = {}
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in directory.glob(f"*{_TEMPORARY}"):
+            path.unlink()
+        for path in sorted(directory.glob(f"*{_SUFFIX}"), key=lambda one: one.stat().st_mtime_ns):
             data = path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise _failed("read", path, error) from error
-        try:
-            return decode(data)
-        except PlanesError as error:
-            return self._put_aside(path, data, error)
+            try:
+                entries.append(decode(data))
+            except PlanesError as error:
+                damaged[path] = _put_aside(path, data, error)
+    except OSError as error:
+        raise _failed("open", directory, error) from error
+    return entries, damaged
 
-    def _put_aside(self, path: Path, data: bytes, error: PlanesError) -> Damaged:
-        kept = self._aside / path.name
+
+def _put_aside(path: Path, data: bytes, error: PlanesError) -> Damaged:
+    kept = path.parent / "damaged" / path.name
+    with suppress(OSError):
+        kept.parent.mkdir(mode=0o700, exist_ok=True)
+        path.rename(kept)
+    damaged = Damaged(error.message, salvage(data), str(kept))
+    _log.error(
+        "journal entry is damaged: its addresses may have to be released by hand",
+        extra={"file": damaged.kept, "reason": damaged.reason, "ifnames": damaged.ifnames},
+    )
+    return damaged
+
+
+def _write(path: Path, entry: Entry, is_new: bool) -> None:
+    temporary = path.with_suffix(_TEMPORARY)
+    try:
+        _write_synced(temporary, encode(entry))
+        temporary.rename(path)
+        if is_new:
+            _sync_directory(path.parent)
+    except OSError as error:
         with suppress(OSError):
-            self._aside.mkdir(mode=0o700, exist_ok=True)
-            path.rename(kept)
-        damaged = Damaged(error.message, salvage(data), str(kept))
-        _log.error(
-            "journal entry is damaged: its addresses may have to be released by hand",
-            extra={"file": damaged.kept, "reason": damaged.reason, "ifnames": damaged.ifnames},
-        )
-        return damaged
+            temporary.unlink()
+        raise _failed("write", path, error) from error
 
-    def _entries(self) -> tuple[Entry, ...]:
-        try:
-            paths = sorted(
-                self._directory.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime_ns
-            )
-        except OSError as error:
-            raise _failed("list", self._directory, error) from error
-        found = (self._read(path) for path in paths)
-        entries = tuple(entry for entry in found if isinstance(entry, Entry))
-        self._pods = {entry.key: (entry.namespace, entry.pod) for entry in entries}
-        return entries
+
+def _unlink(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise _failed("remove", path, error) from error
 
 
 async def _in_thread(work: Callable[..., T], *args: Any) -> T:

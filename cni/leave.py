@@ -15,8 +15,8 @@ from cni.detach import Detacher, Failure
 from cni.entry import Entry, Stage
 from cni.journal import Journal
 from cni.net.errors import MissingNetns
-from cni.plan import Sandboxes
 from cni.report import Reporter
+from cni.sandbox import Sandboxes
 from planes.model.errors import PlanesError, Unavailable
 
 _log = logging.getLogger(__name__)
@@ -92,22 +92,22 @@ class Leaver:
         if not netns:
             return False
         try:
-            facts = await self._sandboxes.check_netns(netns)
+            survey = await self._sandboxes.survey(netns)
         except PlanesError:
             return False
-        return not inode or facts.inode == inode
+        return not inode or survey.inode == inode
 
     async def _recorded(self, entry: Entry) -> str:
         """Give the recorded namespace; "" where the path leads to somebody else's by now."""
         if not entry.netns:
             return ""
         try:
-            facts = await self._sandboxes.check_netns(entry.netns)
+            survey = await self._sandboxes.survey(entry.netns)
         except MissingNetns:
             return entry.netns
         except PlanesError:
             return ""
-        return entry.netns if facts.inode == entry.netns_inode else ""
+        return entry.netns if survey.inode == entry.netns_inode else ""
 
     async def _record(self, entry: Entry, failures: Sequence[Failure]) -> None:
         if not failures:

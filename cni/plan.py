@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from cni.attachment import PlannedAttachment
 from cni.chain import PLANE_IPAM, Plugins, netconf
 from cni.entry import Entry
 from cni.networks import Network, Networks
 from cni.pods import Subject
+from cni.sandbox import Sandboxes
 from planes.model.decision import Attachment, Decision
 from planes.model.errors import BadInput, CniCode, Conflict, JsonObject, PlanesError
 from planes.model.names import check_ifname
@@ -32,18 +33,6 @@ _OURS_IN_ARGS: Final = frozenset(
 _ONE_INTERFACE_ARGS: Final = frozenset({"IP", "MAC", "GATEWAY"})
 _ONE_INTERFACE_CAPABILITIES: Final = frozenset({"ips", "mac", "infinibandGUID", "deviceID"})
 _SUBSTITUTE: Final = "static"
-
-
-class Sandboxes(Protocol):
-    """What a plan needs to know of a sandbox."""
-
-    async def check_netns(self, path: str) -> Any:
-        """Give facts of a namespace (`inode`); raises BadInput with code 8 where it is none."""
-        ...
-
-    async def link_names(self, netns: str) -> frozenset[str]:
-        """Names of the links in a namespace."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +91,7 @@ class Planner:
         Raises:
             PlanesError: all that is wrong with it, at once where there is more than one thing.
         """
-        facts = await self._sandboxes.check_netns(wish.netns)
+        survey = await self._sandboxes.survey(wish.netns)
         named = decision.default_network
         default = await self._networks.default(wish.conf, named.ref if named else None)
         faults: list[PlanesError] = []
@@ -116,7 +105,7 @@ class Planner:
             network = Network(str(attachment.network), conflist)
             attachments.append(_secondary(wish, subject, attachment, network))
         names = [one.ifname for one in attachments]
-        faults += _name_faults(names, await self._sandboxes.link_names(wish.netns))
+        faults += _name_faults(names, survey.names)
         for one in attachments:
             faults += self._plugin_faults(one, wish.cni_path)
         raise_all(f"attach {subject.pod.key}", faults)
@@ -124,7 +113,7 @@ class Planner:
             container_id=wish.container_id,
             ifname=wish.ifname,
             netns=wish.netns,
-            netns_inode=facts.inode,
+            netns_inode=survey.inode,
             network=wish.network,
             cni_path=wish.cni_path,
             namespace=subject.pod.namespace,

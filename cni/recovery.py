@@ -58,7 +58,7 @@ class Recovery:
 
     async def start(self) -> None:
         """Undo what was begun before this process was; before the first call is taken."""
-        for entry in await self._journal.entries():
+        for entry in self._journal.entries():
             if entry.stage is Stage.BEGUN:
                 _log.warning("undoing an ADD that was cut off", extra=_facts(entry))
                 await self._leave(entry)
@@ -73,11 +73,7 @@ class Recovery:
 
     async def look(self) -> None:
         """Look once at every journaled call."""
-        try:
-            entries = {entry.key: entry for entry in await self._journal.entries()}
-        except PlanesError as error:
-            _log.warning("cannot read the journal", extra={"error": str(error)})
-            return
+        entries = {entry.key: entry for entry in self._journal.entries()}
         self._not_before = _known(self._not_before, entries)
         self._gone_since = _known(self._gone_since, entries)
         for entry in entries.values():
@@ -99,8 +95,8 @@ class Recovery:
     async def _retry(self, entry: Entry) -> None:
         """Tear down, unless a call of the sandbox came in between and changed the entry."""
         async with self._gate.call(entry.container_id):
-            found = await self._journal.read(entry.key)
-            if isinstance(found, Entry) and found.stage is entry.stage:
+            found = self._journal.find(entry.key)
+            if found is not None and found.stage is entry.stage:
                 await self._leave(found)
 
     async def _leave(self, entry: Entry) -> None:

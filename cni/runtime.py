@@ -14,7 +14,7 @@ from cni.answer import answer
 from cni.attach import Attacher
 from cni.check import Checker
 from cni.detach import Links
-from cni.entry import Damaged, Entry, Stage
+from cni.entry import Entry, Stage
 from cni.gate import Gate
 from cni.gc import Collector
 from cni.journal import Journal
@@ -89,6 +89,7 @@ class Runtime:
 
     async def _add(self, request: CniRequest) -> bytes:
         async with self._gate.call(request.container_id):
+            self._probe.reached("called")
             await self._make_room(request)
             caller = _caller(request)
             subject = await self._pods.find(caller, request.conf)
@@ -126,8 +127,8 @@ class Runtime:
         Raises:
             Conflict: it is attached already (spec: no second ADD without DEL).
         """
-        found = await self._journal.read((request.container_id, request.ifname))
-        if not isinstance(found, Entry):
+        found = self._journal.find((request.container_id, request.ifname))
+        if found is None:
             return
         is_same = await self._leaver.is_alive(request.netns, found.netns_inode)
         if found.stage is Stage.ATTACHED and is_same:
@@ -141,10 +142,12 @@ class Runtime:
 
     async def _delete(self, request: CniRequest) -> bytes:
         async with self._gate.call(request.container_id):
-            found = await self._journal.read((request.container_id, request.ifname))
-            if isinstance(found, Damaged):
-                await self._kernel.remove_links(request.netns, found.ifnames)
-            elif found is not None:
+            key = request.container_id, request.ifname
+            damaged = self._journal.take_damaged(key)
+            if damaged is not None:
+                await self._kernel.remove_links(request.netns, damaged.ifnames)
+            found = self._journal.find(key)
+            if found is not None:
                 found = replace(found, cni_path=_merged(request.cni_path, found.cni_path))
                 outcome = await self._leaver.leave(found, request.netns)
                 outcome.raise_for_runtime()
@@ -152,7 +155,7 @@ class Runtime:
 
     async def _check(self, request: CniRequest) -> bytes:
         async with self._gate.call(request.container_id):
-            found = await self._journal.read((request.container_id, request.ifname))
+            found = self._journal.find((request.container_id, request.ifname))
             await self._checker.check(found, request.container_id, request.netns)
         return b""
 
