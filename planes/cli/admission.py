@@ -48,7 +48,7 @@ class Admission:
     def __init__(self, url: str, ca_file: str) -> None:
         parts = urlsplit(url)
         try:
-            port = parts.port or 443
+            port = 443 if parts.port is None else parts.port
         except ValueError:
             port = 0
         if parts.scheme != "https" or not parts.hostname or not port:
@@ -171,12 +171,15 @@ def _trust(ca_file: str) -> ssl.SSLContext:
 def _patched(pod: JsonObject, response: JsonObject, url: str) -> JsonObject:
     try:
         operations = orjson.loads(base64.b64decode(response["patch"], validate=True))
-        return dict(apply(operations, pod))
-    except (binascii.Error, ValueError, TypeError, PlanesError) as error:
-        raise Unavailable(
-            f"cannot use the webhook at {url}: its patch does not fit the pod",
-            remedy="look at its log",
-        ) from error
+        if isinstance(operations, list):
+            return apply(operations, pod)
+        cause: Exception | None = None
+    except (binascii.Error, ValueError, TypeError, AttributeError, PlanesError) as error:
+        cause = error
+    raise Unavailable(
+        f"cannot use the webhook at {url}: its patch does not fit the pod",
+        remedy="look at its log",
+    ) from cause
 
 
 def _refusal(pod: JsonObject, response: JsonObject) -> Denied:

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from ipaddress import ip_address
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from planes.model.addresses import AddressRange, IPAddress, parse_range
 from planes.model.errors import BadInput, Conflict, Exhausted, Unavailable
 from planes.model.plane_spec import Plane
 from planes.store.addressbook import LocalAddressBook
 from planes.store.protocol import AddressOwner
-from planes.store.rotation import in_turn
 from tests.support.clock import FakeClock
 from tests.support.planes import make_plane
 
@@ -290,28 +285,3 @@ async def test_names_from_outside_stay_inside_the_directory(
     await book.release("../../outside", "c1", "net1")
     assert await book.holders("../..") == {}
     assert list(tmp_path.iterdir()) == []
-
-
-@st.composite
-def _spans(draw: st.DrawFn) -> tuple[list[AddressRange], IPAddress | None]:
-    edges = sorted(draw(st.sets(st.integers(0, 60), min_size=2, max_size=8)))
-    pairs = zip(edges[::2], edges[1::2], strict=False)
-    spans = [parse_range(f"10.0.0.{first}-10.0.0.{last}") for first, last in pairs]
-    last = draw(st.none() | st.integers(0, 70).map(lambda n: ip_address(f"10.0.0.{n}")))
-    return draw(st.permutations(spans)), last
-
-
-@given(_spans())
-@settings(max_examples=60)
-def test_a_turn_visits_every_address_once(case: tuple[list[AddressRange], IPAddress]) -> None:
-    spans, last = case
-    turn = list(in_turn(spans, last))
-    assert sorted(turn) == sorted(address for span in spans for address in span)
-    if last in turn:
-        assert turn[-1] == last
-
-
-def test_a_turn_through_a_huge_range_begins_at_once() -> None:
-    spans = [parse_range("fd00::/64")]
-    last = ip_address("fd00::ffff")
-    assert [str(a) for a in islice(in_turn(spans, last), 2)] == ["fd00::1:0", "fd00::1:1"]

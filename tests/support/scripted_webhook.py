@@ -40,6 +40,7 @@ class ScriptedWebhook:
     Attributes:
         url: where it listens.
         ca: file of its CA.
+        refused: names of pods that are refused whatever the answers say.
         reviews: (path, review) of every request, in order.
     """
 
@@ -54,6 +55,7 @@ class ScriptedWebhook:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*files)
         self.answers: dict[str, Answer] = {}
+        self.refused: set[str] = set()
         self.reviews: list[tuple[str, JsonObject]] = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
@@ -63,7 +65,8 @@ class ScriptedWebhook:
         """Give status and body for a request."""
         review = json.loads(body)
         self.reviews.append((path, review))
-        scripted = self.answers.get(path, allowed())
+        is_refused = review["request"]["name"] in self.refused
+        scripted = denied("no") if is_refused else self.answers.get(path, allowed())
         if isinstance(scripted, int):
             return scripted, b"{}"
         if isinstance(scripted, bytes):
