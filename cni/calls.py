@@ -81,28 +81,32 @@ class Calls:
     async def _observed(self, request: CniRequest, work: Work) -> Answer:
         started = self._clock.monotonic()
         with bind(verb=request.verb, container_id=request.container_id, ifname=request.ifname):
-            answer = await self._answer(request, work)
+            outcome = await self._outcome(request, work)
             seconds = self._clock.monotonic() - started
-            level = logging.WARNING if answer.code else logging.INFO
-            facts = {"code": answer.code, "ms": round(seconds * 1000, 3)}
-            _logger.log(level, "call", extra=facts)
+            took = round(seconds * 1000, 3)
+            if isinstance(outcome, PlanesError):
+                answer = refusal(outcome, request.cni_version)
+                facts = {"code": answer.code, "ms": took, "reason": str(outcome)}
+                _logger.warning("call failed", extra=facts)
+            else:
+                answer = Answer(outcome)
+                _logger.info("call", extra={"ms": took})
         self._observe(request.verb, answer.code, seconds)
         return answer
 
-    async def _answer(self, request: CniRequest, work: Work) -> Answer:
+    async def _outcome(self, request: CniRequest, work: Work) -> bytes | PlanesError:
         limit = min(self._deadline, _SHORTER.get(request.verb, self._deadline))
         deadline = asyncio.timeout(limit)
         try:
             async with deadline:
-                return Answer(await work(request))
+                return await work(request)
         except PlanesError as error:
-            _logger.warning("refused", extra={"reason": str(error)})
-            return refusal(error, request.cni_version)
+            return error
         except Exception as error:
             if isinstance(error, TimeoutError) and deadline.expired():
-                return refusal(_late(request.verb, limit), request.cni_version)
+                return _late(request.verb, limit)
             _logger.exception("cannot carry out the call")
-            return refusal(_internal(request.verb), request.cni_version)
+            return _internal(request.verb)
 
 
 def _late(verb: Verb, limit: float) -> PlanesError:

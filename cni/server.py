@@ -19,7 +19,7 @@ from aiohttp import web
 from cni.calls import Calls, Observe
 from cni.listener import Listener, listen, peer_uid
 from cni.multus_protocol import Delegates, InterfaceAttributes, multus_body, parse_multus
-from cni.protocol import BODY_LIMIT, EXIT_HEADER, HEAD_LIMIT, PATH, Verbs, refusal
+from cni.protocol import BODY_LIMIT, EXIT_HEADER, HEAD_LIMIT, PATH, Answer, Verbs, refusal
 from cni.request import CniRequest, parse_request
 from planes.model.errors import BadInput, CniCode, PlanesError
 from planes.run.clock import Clock
@@ -122,7 +122,7 @@ class Server:
             body = await self._body(http)
             request = parse_request(http.headers, body)
         except PlanesError as error:
-            answer = refusal(error)
+            answer = _refused(error)
         else:
             answer = await self._calls.carry_out(request, self._verbs.handle)
         return web.Response(
@@ -151,7 +151,7 @@ class Server:
             if not answer.code:
                 return web.Response(body=multus_body(request, answer), headers=_JSON)
         except PlanesError as error:
-            answer = refusal(error)
+            answer = _refused(error)
         return web.Response(status=400, body=answer.stdout, headers=_JSON)
 
     async def _body(self, http: web.Request) -> bytes:
@@ -175,6 +175,11 @@ class Server:
 
     async def _serve_metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=self._metrics(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _refused(error: PlanesError) -> Answer:
+    _logger.warning("request refused", extra={"code": int(error.cni_code), "reason": str(error)})
+    return refusal(error)
 
 
 _JSON: Final = {"Content-Type": "application/json"}

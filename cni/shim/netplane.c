@@ -195,8 +195,7 @@ static enum outcome parse(size_t got, const char **body, size_t *length, int *st
     *length = strtoul(size, NULL, 10);
     if (digits == 0 || size[digits] != '\r' || *length > BODY_LIMIT || strspn(code, "01") != 1 || code[1] != '\r')
         return BROKEN;
-    *body = end + 4;
-    *status = *code - '0';
+    *body = end + 4, *status = *code - '0';
     return got - (size_t)(*body - answer) >= *length ? DONE : UNFINISHED;
 }
 
@@ -247,7 +246,8 @@ static int spool(const char *state, const char *data, size_t length)
         fsync(dir) == 0 && fsync(parent) == 0)
         return 0;
     int error = errno;
-    unlinkat(dir, temporary, 0);
+    if (fd >= 0)
+        unlinkat(dir, temporary, 0);
     return error;
 }
 

@@ -239,6 +239,16 @@ async def test_every_call_is_observed_with_its_code(path: Path) -> None:
     assert seen == [("ADD", 0), ("DEL", 11)]
 
 
+async def test_a_failed_call_is_one_line_in_the_log(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(FakeVerbs(Denied("cannot attach")), path), client(path) as http:
+        await http.post(CALL, data=CONF, headers=call_headers("ADD"))
+        await http.post(CALL, data=b"{", headers=call_headers("ADD"))
+    lines = [(r.getMessage(), vars(r)["code"]) for r in caplog.records if r.levelname == "WARNING"]
+    assert lines == [("call failed", 110), ("request refused", 6)]
+
+
 async def test_the_log_of_a_call_names_it_and_holds_no_config(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

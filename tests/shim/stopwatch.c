@@ -1,4 +1,5 @@
-/* Run a command N times with /dev/null as stdin and stdout; print each start-to-exit time in microseconds. */
+/* stopwatch N STDIN COMMAND...: run a command N times with a file as stdin and /dev/null as stdout; print each
+ * start-to-exit time in microseconds. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <spawn.h>
@@ -18,17 +19,17 @@ static double now_us(void)
 
 int main(int argc, char **argv)
 {
-    if (argc < 3)
+    if (argc < 4)
         return 2;
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&files, 0, argv[2], O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
     for (int left = atoi(argv[1]); left > 0; left--) {
         pid_t child;
         int status;
         double start = now_us();
-        if (posix_spawn(&child, argv[2], &files, NULL, argv + 2, environ) || waitpid(child, &status, 0) < 0)
+        if (posix_spawn(&child, argv[3], &files, NULL, argv + 3, environ) || waitpid(child, &status, 0) < 0)
             return 1;
         printf("%.1f\n", now_us() - start);
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)

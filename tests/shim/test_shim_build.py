@@ -123,7 +123,7 @@ def test_the_stopwatch_measures_a_call(shim: Shim, tmp_path: Path) -> None:
             time.sleep(0.01)
         try:
             times = subprocess.run(
-                [tmp_path / "stopwatch", "100", shim.binary],
+                [tmp_path / "stopwatch", "100", "/dev/null", shim.binary],
                 env=shim.env("ADD", NETPLANE_WAIT_SECONDS="5"),
                 capture_output=True,
                 check=True,
