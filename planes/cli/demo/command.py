@@ -15,6 +15,7 @@ from planes.cli.demo import (
     bridge_act,
     clearing_act,
     ipvlan_act,
+    leftovers,
     outage_act,
     pods_act,
     refusals_act,
@@ -42,10 +43,15 @@ ACTS: Final[tuple[tuple[str, Act], ...]] = (
 def play(context: Context) -> int:
     """Play the demo; 1 where something did not hold."""
     _require()
+    with leftovers.only_demo():
+        return _play(context)
+
+
+def _play(context: Context) -> int:
     started = time.monotonic()
     screen = context.screen
     verdict = Verdict(screen)
-    stage.clear()
+    leftovers.clear()
     before = clearing_act.machine(())
     with _world(context) as world:
         screen.say("Two nodes, as network namespaces of this machine", "bold")

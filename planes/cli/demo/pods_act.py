@@ -14,6 +14,7 @@ from planes.cli.demo import stage
 from planes.cli.demo.stage import NODES, Node
 from planes.cli.demo.verdict import Verdict
 from planes.cli.demo.world import World
+from planes.model.errors import JsonObject
 from planes.model.names import INJECTED_ANNOTATION, NETWORKS_ANNOTATION, STATUS_ANNOTATION
 from planes.model.status import NetworkStatus, parse_status
 from planes.model.workload import pods_of
@@ -45,7 +46,7 @@ def play(world: World, verdict: Verdict) -> None:
     _look_at_reports(world, verdict, pods)
 
 
-def statuses(pod: Mapping[str, Any]) -> tuple[NetworkStatus, ...]:
+def statuses(pod: JsonObject) -> tuple[NetworkStatus, ...]:
     """What a pod's network-status says."""
     return parse_status(pod["metadata"]["annotations"].get(STATUS_ANNOTATION, "[]"))
 
@@ -78,9 +79,7 @@ def _scheduled(world: World) -> dict[Node, list[dict[str, Any]]]:
     return placed
 
 
-def _look_at_interfaces(
-    world: World, verdict: Verdict, pods: Mapping[str, Mapping[str, Any]]
-) -> None:
+def _look_at_interfaces(world: World, verdict: Verdict, pods: Mapping[str, JsonObject]) -> None:
     wrong = []
     for name, pod in pods.items():
         links = stage.links(world.netns(pod))
@@ -96,7 +95,7 @@ def _look_at_interfaces(
     )
 
 
-def _show_inside(world: World, pod: Mapping[str, Any]) -> None:
+def _show_inside(world: World, pod: JsonObject) -> None:
     netns = world.netns(pod)
     world.screen.say(f"  $ ip -n {netns} -brief address", "bold")
     for link in stage.links(netns):
@@ -109,7 +108,7 @@ def _show_inside(world: World, pod: Mapping[str, Any]) -> None:
         world.screen.say(f"    {link['ifname']:<10} {kind:<9} {link['address']}  {addresses}")
 
 
-def _look_at_addresses(verdict: Verdict, pods: Mapping[str, Mapping[str, Any]]) -> None:
+def _look_at_addresses(verdict: Verdict, pods: Mapping[str, JsonObject]) -> None:
     everywhere = [ip for pod in pods.values() for status in statuses(pod) for ip in status.ips]
     verdict.prove(
         "no address was handed out twice, although two nodes share the planes",
@@ -129,7 +128,7 @@ def _look_at_addresses(verdict: Verdict, pods: Mapping[str, Mapping[str, Any]]) 
     )
 
 
-def _look_at_reports(world: World, verdict: Verdict, pods: Mapping[str, Mapping[str, Any]]) -> None:
+def _look_at_reports(world: World, verdict: Verdict, pods: Mapping[str, JsonObject]) -> None:
     pod = pods["ledger-0"]
     annotations = pod["metadata"]["annotations"]
     world.screen.say("  what the webhook wrote into ledger-0:")

@@ -2,7 +2,7 @@
 
 Each node has eth0 (the underlay), eth1 and eth2 without addresses; each of the three is one
 Ethernet segment across the nodes, a bridge in a namespace of its own. Invariant: `clear` removes
-everything called `np-demo-…`, also what an earlier demo left that was killed.
+everything called `netplane-demo-…`, also what an earlier demo left that was killed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from planes.model.errors import Internal, Unavailable
 
-PREFIX: Final = "np-demo-"
+PREFIX: Final = "netplane-demo-"  # never "np-…": that is how pods of standalone mode are called
 WIRES: Final = PREFIX + "wires"
 NETNS_FOLDER: Final = Path("/run/netns")
 

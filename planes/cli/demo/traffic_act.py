@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
-from typing import Any
 
 from planes.cli.demo.pods_act import statuses
 from planes.cli.demo.stage import NODES
 from planes.cli.demo.verdict import Verdict
 from planes.cli.demo.world import World
-from planes.model.errors import Unavailable
+from planes.model.errors import JsonObject, Unavailable
 
 
 def play(world: World, verdict: Verdict) -> None:
@@ -65,5 +63,5 @@ def _ping() -> tuple[str, ...]:
     )
 
 
-def _address(pod: Mapping[str, Any], interface: str) -> str:
+def _address(pod: JsonObject, interface: str) -> str:
     return next(status.ips[0] for status in statuses(pod) if status.interface == interface)

@@ -13,17 +13,19 @@ import subprocess
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
 from planes.cli.demo import stage
+from planes.cli.demo.leftovers import FOLDER_PREFIX, sandbox_of
 from planes.cli.demo.programs import Program, answers, free_port, python_module
 from planes.cli.demo.stage import NODES, Node
-from planes.cli.sandbox import Sandbox
 from planes.cli.screen import Screen
+from planes.model.errors import JsonObject
+from planes.model.objects import Pod
 from planes.store.podfiles import PodFiles
 
 _SUBNET_ENV: Final = """\
@@ -45,11 +47,12 @@ class World:
     def __init__(self, screen: Screen, shim: str) -> None:
         self.screen = screen
         self.shim = shim
-        self.folder = Path(tempfile.mkdtemp(prefix="netplane-demo-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
         self.manifests = self.folder / "manifests"
         self.addresses = self.folder / "addresses"
         self.certificates = self.folder / "certs"
         self.pods = PodFiles(self.manifests)
+        self.made: set[str] = set()
         self._url = f"https://127.0.0.1:{free_port()}"
         self._webhook = Program("the webhook", self._webhook_command(), self.folder / "webhook.log")
         self._daemons = {
@@ -75,8 +78,8 @@ class World:
         """Stop the programs, remove the stage and the folder."""
         for program in (self._webhook, *self._daemons.values()):
             program.stop()
-        for pod in self.sandboxes():
-            _run(["ip", "netns", "delete", pod])
+        for name in self.sandboxes():
+            stage.remove_sandbox(name)
         stage.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -118,16 +121,14 @@ class World:
 
     def sandboxes(self) -> list[str]:
         """Network namespaces of the demo's pods that exist now."""
-        if not stage.NETNS_FOLDER.is_dir():
-            return []
-        inode_of = {path.name for path in stage.NETNS_FOLDER.iterdir()}
-        known = {self.netns(pod) for pod in self.pods.all()}
-        return sorted(inode_of & known)
+        self.made |= {self.netns(pod) for pod in self.pods.all()}
+        return sorted(name for name in self.made if (stage.NETNS_FOLDER / name).exists())
 
-    def netns(self, pod: Mapping[str, Any]) -> str:
+    def netns(self, pod: JsonObject) -> str:
         """The name of a pod's network namespace."""
-        meta = pod["metadata"]
-        return Sandbox(meta["namespace"], meta["name"], meta["uid"]).netns_name
+        name = sandbox_of(Pod.from_object(pod)).netns_name
+        self.made.add(name)
+        return name
 
     def netplane(
         self, *words: str, node: Node, stdin: str = ""

@@ -1,0 +1,111 @@
+"""The demo, run as a newcomer runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from planes.cli.demo import stage
+from planes.cli.demo.leftovers import FOLDER_PREFIX
+from tests.house.sources import ROOT
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(os.geteuid() != 0, reason="the demo makes network namespaces: needs root"),
+    pytest.mark.skipif(
+        not (ROOT / "build/netplane").exists(), reason="the shim is not built: make setup"
+    ),
+]
+
+DEMO = [sys.executable, "-m", "planes.cli", "demo"]
+
+
+def left_behind() -> list[str]:
+    """Namespaces and folders of a demo."""
+    folders = Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*")
+    return [*stage.leftovers(), *map(str, folders)]
+
+
+def start() -> subprocess.Popen[str]:
+    """Start a demo in a process group of its own, as a shell does."""
+    return subprocess.Popen(
+        DEMO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0
+    )
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait for a state of the machine."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.05)
+
+
+def test_the_demo_proves_all_it_claims_and_leaves_nothing() -> None:
+    done = subprocess.run([*DEMO, "--output", "json"], capture_output=True, text=True, check=False)
+    verdict = json.loads(done.stdout)
+    assert verdict["failed"] == []
+    assert done.returncode == 0
+    assert len(verdict["proven"]) > 20
+    assert left_behind() == []
+
+
+def test_ctrl_c_in_the_middle_leaves_nothing() -> None:
+    demo = start()
+    wait_until(lambda: len(stage.leftovers()) == 3)
+    time.sleep(1)
+    os.killpg(demo.pid, signal.SIGINT)
+    output, _ = demo.communicate(timeout=40)
+    assert demo.returncode == 130, output
+    assert "Traceback" not in output
+    assert left_behind() == []
+
+
+def test_a_killed_demo_is_cleaned_up_by_the_next_one() -> None:
+    demo = start()
+    wait_until(lambda: len(stage.leftovers()) == 3)
+    time.sleep(2)
+    demo.kill()
+    demo.communicate(timeout=10)
+    assert left_behind() != []
+    done = subprocess.run(DEMO, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert left_behind() == []
+
+
+def test_a_second_demo_at_once_is_refused() -> None:
+    demo = start()
+    try:
+        wait_until(lambda: len(stage.leftovers()) == 3)
+        done = subprocess.run(DEMO, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert "another one runs" in done.stderr
+    finally:
+        os.killpg(demo.pid, signal.SIGINT)
+        demo.communicate(timeout=40)
+
+
+def test_an_ordinary_user_is_told_in_one_line(tmp_path: Path) -> None:
+    """No traceback, and the remedy."""
+    done = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *DEMO],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+    )
+    if "Permission denied" in done.stderr and "setpriv" in done.stderr:
+        pytest.skip("the interpreter is not readable for other users here")
+    assert done.returncode == 1
+    assert "cannot run the demo as an ordinary user" in done.stderr
+    assert "Traceback" not in done.stderr
