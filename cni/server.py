@@ -162,6 +162,11 @@ class Server:
                 f"cannot read the network configuration: larger than {BODY_LIMIT >> 20} MiB",
                 code=CniCode.DECODE,
             ) from error
+        except (ConnectionError, web.RequestPayloadError) as error:
+            raise BadInput(
+                "cannot read the network configuration: the request was cut or garbled",
+                code=CniCode.IO,
+            ) from error
         if self._is_draining:
             raise web.HTTPServiceUnavailable(text="the netplane daemon is stopping\n")
         return body
