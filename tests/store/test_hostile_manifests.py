@@ -95,7 +95,7 @@ def _hostile(draw: st.DrawFn) -> list[Any]:
 
 
 @given(_hostile())
-@settings(max_examples=250)
+@settings(max_examples=250, deadline=None)
 def test_any_object_is_taken_named_or_passed_over(objects: list[Any]) -> None:
     """And what is taken can be indexed, and decided upon."""
     content = read_manifests(
@@ -108,7 +108,7 @@ def test_any_object_is_taken_named_or_passed_over(objects: list[Any]) -> None:
 
 
 @given(st.binary(max_size=80), st.sampled_from(["m.json", "m.yaml"]))
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_any_file_is_read_or_named(data: bytes, name: str) -> None:
     try:
         read_manifests(data, name)

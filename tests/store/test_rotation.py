@@ -22,7 +22,7 @@ def _spans(draw: st.DrawFn) -> tuple[list[AddressRange], IPAddress | None]:
 
 
 @given(_spans())
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_turn_visits_every_address_once(case: tuple[list[AddressRange], IPAddress]) -> None:
     spans, last = case
     turn = list(in_turn(spans, last))

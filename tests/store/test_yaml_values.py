@@ -108,16 +108,18 @@ def test_bytes_that_are_no_text_are_an_error(data: bytes) -> None:
         values(data)
 
 
-_keys = st.text().filter(lambda key: key != "<<")
+# YAML 1.1 breaks lines at these three, and its writers forget it.
+_text = st.text(st.characters(codec="utf-8", exclude_characters="\x85\u2028\u2029"))
+_keys = _text.filter(lambda key: key != "<<")
 _json = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | _text,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_keys, inner, max_size=4),
     max_leaves=12,
 )
 
 
 @given(_json)
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_json_values_come_back_as_they_went_out(original: Any) -> None:
     """What a YAML writer writes is read as the same values."""
     text = yaml.safe_dump({"value": original}, allow_unicode=True)
@@ -125,7 +127,7 @@ def test_json_values_come_back_as_they_went_out(original: Any) -> None:
 
 
 @given(st.binary(max_size=60) | st.text(alphabet="&*[]{}:-?!|>'\"# \n\tab1<~", max_size=60))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_any_bytes_give_values_or_one_error(data: bytes | str) -> None:
     with suppress(YamlError):
         values(data)
