@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cni.completion import complete
 from cni.ipam import requested
 from cni.ipam.address_files import AddressFiles, NetworkFiles, owner_text
-from cni.ipam.ranges import RangeSet, range_sets
+from cni.ipam.ranges import RangeReader, RangeSet
 from cni.plugin import Call
 from planes.model.addresses import IPAddress
 from planes.model.cniversion import at_least
@@ -21,6 +23,8 @@ from planes.model.errors import BadInput, Conflict, Exhausted, NotFound
 from planes.model.names import check_network_name
 from planes.model.netconf import NetConf
 from planes.model.result import Address, Dns, Result
+
+T = TypeVar("T")
 
 _DATA_DIR = "/var/lib/cni/networks"
 
@@ -44,6 +48,7 @@ class HostLocal:
 
     def __init__(self, files: AddressFiles) -> None:
         self._files = files
+        self._ranges = RangeReader()
 
     async def add(self, call: Call, conf: NetConf) -> Result:
         """Reserve one address of each range set.
@@ -53,7 +58,7 @@ class HostLocal:
             Conflict: a requested address is taken, or the attachment has one already.
             Exhausted: a range set has no free address.
         """
-        job = _job(call, conf, with_ranges=True)
+        job = _job(call, conf, self._ranges.read(conf))
         routes = requested.declared_routes(conf)
         resolv_conf = requested.ipam_fields(conf).string("resolvConf")
 
@@ -62,9 +67,9 @@ class HostLocal:
             return Result(ips=self._allocate(job), routes=routes, dns=dns)
 
         async def undo(_result: Result) -> None:
-            await asyncio.to_thread(self._release, job)
+            await _in_thread(lambda: self._release(job))
 
-        return await complete(asyncio.to_thread(allocate), undo)
+        return await complete(_in_thread(allocate), undo)
 
     async def release(self, call: Call, conf: NetConf) -> None:
         """Give back what the attachment holds; needs neither valid ranges nor the namespace.
@@ -72,8 +77,8 @@ class HostLocal:
         Raises:
             PlanesError: the directory cannot be read.
         """
-        job = _job(call, conf, with_ranges=False)
-        await complete(asyncio.to_thread(self._release, job))
+        job = _job(call, conf)
+        await complete(_in_thread(lambda: self._release(job)))
 
     async def check(self, call: Call, conf: NetConf) -> None:
         """Raise where the attachment holds no address.
@@ -81,13 +86,13 @@ class HostLocal:
         Raises:
             NotFound: it holds none.
         """
-        job = _job(call, conf, with_ranges=True)
+        job = _job(call, conf, self._ranges.read(conf))
 
         def find() -> bool:
             with self._files.locked(job.data_dir, job.network) as files:
                 return bool(files.owned_by(job.container_id, job.ifname))
 
-        if not await complete(asyncio.to_thread(find)):
+        if not await complete(_in_thread(find)):
             raise NotFound(
                 f"cannot find the address of container {job.container_id} in network {job.network}"
             )
@@ -144,6 +149,10 @@ def _take(files: NetworkFiles, job: _Job, index: int, asked: IPAddress | None) -
     raise Exhausted(f"{where}: no IP addresses available in range set: {one}")
 
 
+def _in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
+    return asyncio.get_running_loop().run_in_executor(None, work)
+
+
 def _refuse_rest(wanted: list[IPAddress]) -> None:
     if wanted:
         names = " ".join(str(ip) for ip in wanted)
@@ -153,20 +162,12 @@ def _refuse_rest(wanted: list[IPAddress]) -> None:
         )
 
 
-def _job(call: Call, conf: NetConf, *, with_ranges: bool) -> _Job:
-    ipam = requested.ipam_fields(conf)
-    data_dir = ipam.string("dataDir") or _DATA_DIR
+def _job(call: Call, conf: NetConf, sets: tuple[RangeSet, ...] = ()) -> _Job:
+    data_dir = requested.ipam_fields(conf).string("dataDir") or _DATA_DIR
     network = check_network_name(conf.name)
-    if not with_ranges:
+    if not sets:
         return _Job(network, data_dir, call.container_id, call.ifname)
-    sets = range_sets(conf)
-    for version in (4, 6):
-        count = sum(one.ranges[0].first.version == version for one in sets)
-        if count > 1 and not at_least(conf.cni_version, "0.3.0"):
-            raise BadInput(
-                f"cannot use {count} IPv{version} range sets: CNI version {conf.cni_version}"
-                " does not support more than 1 address per family"
-            )
+    _check_count(conf, sets)
     wanted = [
         requested.bare(text)
         for source in (
@@ -178,6 +179,16 @@ def _job(call: Call, conf: NetConf, *, with_ranges: bool) -> _Job:
     ]
     unique = tuple(dict.fromkeys(wanted))
     return _Job(network, data_dir, call.container_id, call.ifname, sets, unique)
+
+
+def _check_count(conf: NetConf, sets: tuple[RangeSet, ...]) -> None:
+    for version in (4, 6):
+        count = sum(one.ranges[0].first.version == version for one in sets)
+        if count > 1 and not at_least(conf.cni_version, "0.3.0"):
+            raise BadInput(
+                f"cannot use {count} IPv{version} range sets: CNI version {conf.cni_version}"
+                " does not support more than 1 address per family"
+            )
 
 
 def read_resolv_conf(path: str) -> Dns:

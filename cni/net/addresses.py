@@ -10,7 +10,7 @@ import socket
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_interface
 
 from cni.net.netlink import (
     NLM_F_CREATE,
@@ -63,24 +63,60 @@ def _family(version: int) -> int:
     return socket.AF_INET if version == 4 else socket.AF_INET6
 
 
-def _address_body(index: int, address: IPInterface) -> bytes:
-    packed = address.packed
-    body = _IFADDR.pack(_family(address.version), address.network.prefixlen, 0, 0, index)
-    return body + attribute(_IFA_LOCAL, packed) + attribute(_IFA_ADDRESS, packed)
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """Address and prefix length of "a/b"; `ipaddress` would take ten times as long to read it."""
+
+    family: int
+    octets: bytes
+    prefix: int
+
+    @classmethod
+    def of(cls, text: str) -> _Packed:
+        head, _, tail = text.partition("/")
+        family = socket.AF_INET6 if ":" in head else socket.AF_INET
+        try:
+            packed = cls(family, socket.inet_pton(family, head), int(tail or -1))
+        except (OSError, ValueError) as error:
+            raise BadInput(f"cannot use {text!r} as an address with prefix length") from error
+        if not 0 <= packed.prefix <= 8 * len(packed.octets):
+            raise BadInput(f"cannot use {text!r} as an address with prefix length")
+        return packed
+
+    @property
+    def broadcast(self) -> bytes:
+        """The highest address of the network."""
+        width = 8 * len(self.octets)
+        low = (1 << (width - self.prefix)) - 1
+        return (int.from_bytes(self.octets) | low).to_bytes(len(self.octets))
 
 
-def add_address(index: int, ifname: str, address: IPInterface) -> Request:
-    """Add an address; one that is there already is refused."""
-    body = _address_body(index, address)
-    if address.version == 4 and address.network.prefixlen < _MIN_BROADCAST_PREFIX:
-        body += attribute(_IFA_BROADCAST, address.network.broadcast_address.packed)
+def _address_body(index: int, address: _Packed) -> bytes:
+    body = _IFADDR.pack(address.family, address.prefix, 0, 0, index)
+    return body + attribute(_IFA_LOCAL, address.octets) + attribute(_IFA_ADDRESS, address.octets)
+
+
+def add_address(index: int, ifname: str, address: str) -> Request:
+    """Add an address "a/b"; one that is there already is refused.
+
+    Raises:
+        BadInput: it is no address with prefix length.
+    """
+    packed = _Packed.of(address)
+    body = _address_body(index, packed)
+    if packed.family == socket.AF_INET and packed.prefix < _MIN_BROADCAST_PREFIX:
+        body += attribute(_IFA_BROADCAST, packed.broadcast)
     flags = NLM_F_CREATE | NLM_F_EXCL
     return Request(RTM_NEWADDR, flags, body, f"add address {address} to {ifname}")
 
 
-def delete_address(index: int, ifname: str, address: IPInterface) -> Request:
-    """Remove an address."""
-    body = _address_body(index, address)
+def delete_address(index: int, ifname: str, address: str) -> Request:
+    """Remove an address "a/b".
+
+    Raises:
+        BadInput: it is no address with prefix length.
+    """
+    body = _address_body(index, _Packed.of(address))
     return Request(RTM_DELADDR, 0, body, f"remove address {address} from {ifname}")
 
 
@@ -112,16 +148,19 @@ def _read_address(message: Message) -> LinkAddress:
 
 
 def add_route(index: int, ifname: str, route: Route, gateway: str) -> Request:
-    """Add a route through a link; without a gateway the destination is on the link itself."""
-    try:
-        target = ip_network(route.dst, strict=False)
-        via = ip_address(gateway) if gateway else None
-    except ValueError as error:
-        raise BadInput(f"cannot add route to {route.dst}: {error}") from error
-    table = _RT_TABLE_MAIN if route.table is None or route.table == 0 else route.table
+    """Add a route through a link; without a gateway the destination is on the link itself.
+
+    Host bits of the destination go out as written: the kernel refuses them, as it does for the
+    reference plugins.
+
+    Raises:
+        BadInput: the destination or the gateway is no address.
+    """
+    target = _Packed.of(route.dst)
+    table = route.table or _RT_TABLE_MAIN
     body = _RTMSG.pack(
-        _family(target.version),
-        target.prefixlen,
+        target.family,
+        target.prefix,
         0,
         0,
         table if table < 256 else 0,
@@ -130,15 +169,16 @@ def add_route(index: int, ifname: str, route: Route, gateway: str) -> Request:
         _RTN_UNICAST,
         0,
     )
-    # As written, host bits and all: the kernel refuses those, as it does for the reference.
-    body += attribute(_RTA_DST, ip_interface(route.dst).packed) + u32(_RTA_OIF, index)
-    if via is not None:
-        body += attribute(_RTA_GATEWAY, via.packed)
+    body += attribute(_RTA_DST, target.octets) + u32(_RTA_OIF, index)
+    way = f"on {ifname}"
+    if gateway:
+        via = _Packed.of(f"{gateway}/0")
+        body += attribute(_RTA_GATEWAY, via.octets)
+        way = f"via {gateway} on {ifname}"
     if route.priority:
         body += u32(_RTA_PRIORITY, route.priority)
     if table >= 256:
         body += u32(_RTA_TABLE, table)
-    way = f"via {gateway} on {ifname}" if gateway else f"on {ifname}"
     return Request(RTM_NEWROUTE, NLM_F_CREATE, body, f"add route to {route.dst} {way}")
 
 

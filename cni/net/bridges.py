@@ -137,8 +137,8 @@ def _ensure_address(worker: Worker, bridge: Link, gateway: IPInterface, *, is_fo
                 f" {gateway}",
                 remedy='set "forceAddress" to replace it, or choose another bridge',
             )
-        requests.append(delete_address(bridge.index, bridge.name, one))
-    add = add_address(bridge.index, bridge.name, gateway)
+        requests.append(delete_address(bridge.index, bridge.name, str(one)))
+    add = add_address(bridge.index, bridge.name, str(gateway))
     # Somebody else's ADD on this bridge may have been faster.
     requests.append(replace(add, tolerate=frozenset({errno.EEXIST})))
     requests.append(set_mac(bridge, bridge.mac))

@@ -7,13 +7,13 @@ thread.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cni.net import sysctls
 from cni.net.addresses import add_address, add_route, get_addresses, read_addresses
 from cni.net.links import IFF_UP, OPERSTATE_UP, Link, get_link, read_links, set_flags, set_mac
+from cni.net.netlink import Request
 from cni.net.workers import Sandbox
-from planes.model.addresses import IPInterface, parse_interface
 from planes.model.errors import BadInput, Conflict, Unavailable
 from planes.model.result import Result
 
@@ -53,7 +53,10 @@ class Setup:
 
 
 def bring_up(sandbox: Sandbox, setup: Setup) -> tuple[Link, bool]:
-    """Write sysctls and addresses, bring the link up; the link, and whether to wait for DAD.
+    """Write sysctls and addresses, bring the link up, add the routes unless they have to wait.
+
+    Returns:
+        The link, and whether addresses must settle before the routes can be added.
 
     Raises:
         PlanesError: the kernel refuses, or an address belongs to another interface.
@@ -70,13 +73,16 @@ def bring_up(sandbox: Sandbox, setup: Setup) -> tuple[Link, bool]:
     requests += [add_address(link.index, link.name, address) for address in addresses]
     if setup.is_up:
         requests.append(set_flags(link, IFF_UP))
-    requests.append(get_link(setup.ifname))
-    link = read_links(channel.batch(requests)[-1])[0]
-    must_wait = bool(setup.gateway("::")) and not is_settled(sandbox, link)
+    may_wait = bool(setup.gateway("::"))
+    channel.batch(requests if may_wait else requests + _routes(setup, link))
+    link = replace(link, mac=setup.mac or link.mac)
+    must_wait = may_wait and not is_settled(sandbox, link)
+    if may_wait and not must_wait:
+        add_routes(sandbox, setup, link)
     return link, must_wait
 
 
-def _addresses(setup: Setup) -> list[IPInterface]:
+def _addresses(setup: Setup) -> list[str]:
     interfaces = setup.result.interfaces
     found = []
     for one in setup.result.ips:
@@ -89,7 +95,7 @@ def _addresses(setup: Setup) -> list[IPInterface]:
                 f"cannot add address {one.address} to {setup.ifname}: its interface index"
                 f" {one.interface} is not that of {setup.ifname}"
             )
-        found.append(parse_interface(one.address))
+        found.append(one.address)
     return found
 
 
@@ -128,9 +134,11 @@ def add_routes(sandbox: Sandbox, setup: Setup, link: Link) -> None:
     Raises:
         PlanesError: the kernel refuses one.
     """
-    requests = [
+    sandbox.channel.batch(_routes(setup, link))
+
+
+def _routes(setup: Setup, link: Link) -> list[Request]:
+    return [
         add_route(link.index, link.name, route, route.gw or setup.gateway(route.dst))
         for route in setup.result.routes
     ]
-    if requests:
-        sandbox.channel.batch(requests)

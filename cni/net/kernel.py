@@ -113,10 +113,7 @@ class Kernel:
 
         def first(worker: Worker) -> tuple[Link, bool]:
             with worker.sandbox(netns) as sandbox:
-                link, must_wait = configure.bring_up(sandbox, setup)
-                if not must_wait:
-                    configure.add_routes(sandbox, setup, link)
-                return link, must_wait
+                return configure.bring_up(sandbox, setup)
 
         link, must_wait = await self.run(first)
         if must_wait:

@@ -45,6 +45,7 @@ _IFLA_OPERSTATE = 16
 _IFLA_LINKINFO = 18
 _IFLA_GROUP = 27
 _IFLA_NET_NS_FD = 28
+_IFLA_EXT_MASK = 29
 _IFLA_LINK_NETNSID = 37
 _IFLA_INFO_KIND = 1
 _IFLA_INFO_DATA = 2
@@ -55,6 +56,7 @@ _IFLA_MACVLAN_BC_QUEUE_LEN = 7
 _IFLA_BRPORT_MODE = 4
 _IFLA_BRPORT_ISOLATED = 33
 _NLA_F_NESTED = 0x8000
+_RTEXT_FILTER_SKIP_STATS = 0x8
 
 _GONE = frozenset({errno.ENODEV, errno.ENXIO})
 
@@ -100,20 +102,24 @@ def mac_bytes(mac: str) -> bytes:
     return bytes.fromhex(mac.replace(":", "").replace("-", "").replace(".", ""))
 
 
+_WITHOUT_STATISTICS = u32(_IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)  # a third of the answer
+
+
 def get_link(name: str) -> Request:
     """Ask for one link by name."""
-    return Request(RTM_GETLINK, 0, _info() + text(_IFLA_IFNAME, name), f"find link {name}")
+    body = _info() + text(_IFLA_IFNAME, name) + _WITHOUT_STATISTICS
+    return Request(RTM_GETLINK, 0, body, f"find link {name}")
 
 
 def find_link(name: str) -> Request:
     """Ask for one link by name; no answer where there is none."""
-    body = _info() + text(_IFLA_IFNAME, name)
+    body = _info() + text(_IFLA_IFNAME, name) + _WITHOUT_STATISTICS
     return Request(RTM_GETLINK, 0, body, f"find link {name}", _GONE)
 
 
 def get_links() -> Request:
     """Ask for all links; for `Channel.dump`."""
-    return Request(RTM_GETLINK, 0, _info(), "list links")
+    return Request(RTM_GETLINK, 0, _info() + _WITHOUT_STATISTICS, "list links")
 
 
 @dataclass(frozen=True, slots=True)

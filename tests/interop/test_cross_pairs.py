@@ -10,7 +10,7 @@ import pytest
 from cni.net.kernel import Kernel
 from cni.plugin import Call
 from tests.support.netns import Node, picture
-from tests.support.plugins import PluginFailed, Reference, Side, ours
+from tests.support.plugins import PluginError, Reference, Side, ours
 from tests.support.scenarios import BRIDGE, MACVLAN, V4, Scenario, host_local
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(60)]
@@ -82,7 +82,7 @@ async def test_both_sides_allocate_from_one_directory(node_a: Node, tmp_path: Pa
         "master": "eth1",
         "ipam": host_local(V4, dataDir=str(tmp_path)),
     }
-    sides = [Reference(node_a.host), ours(kernel)]
+    sides: list[Side] = [Reference(node_a.host), ours(kernel)]
     given = []
     try:
         for number in range(6):
@@ -115,7 +115,7 @@ async def test_reference_refuses_the_address_we_gave_out(node_a: Node, tmp_path:
     try:
         native = ours(kernel)
         await native.add(Call("c1", node_a.sandbox.path, "net1"), conf)
-        with pytest.raises(PluginFailed, match=r"10\.9\.0\.50 is not available"):
+        with pytest.raises(PluginError, match=r"10\.9\.0\.50 is not available"):
             await Reference(node_a.host).add(Call("c2", node_a.sandbox.path, "net2"), conf)
         await native.delete(Call("c1", node_a.sandbox.path, "net1"), conf)
     finally:

@@ -24,7 +24,7 @@ from tests.support.netns import CNI_BIN_DIR, Namespace
 JsonObject = dict[str, Any]
 
 
-class PluginFailed(Exception):
+class PluginError(Exception):
     """A plugin's refusal: its code and message."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -78,7 +78,7 @@ class Reference:
         )
         if done.returncode != 0:
             error = loads_object(done.stdout or b"{}", "the plugin's error")
-            raise PluginFailed(error.get("code", 0), f"{error.get('msg')} {done.stderr.decode()}")
+            raise PluginError(error.get("code", 0), f"{error.get('msg')} {done.stderr.decode()}")
         return done.stdout
 
 
