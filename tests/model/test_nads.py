@@ -1,0 +1,166 @@
+"""NADs: rendered from planes, read for facts, linted, and checked against requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from planes.model.catalog import Catalog
+from planes.model.decision import Decision, decide
+from planes.model.netconf import parse_conflist
+from planes.model.objects import Nad, NadRef, Pod
+from planes.model.render import plane_nad
+from tests.support.model import make_catalog, make_nad, make_namespace, make_plane, pod_object
+
+HOST_LOCAL = {
+    "type": "host-local",
+    "subnet": "192.168.0.0/16",
+    "rangeStart": "192.168.100.10",
+    "rangeEnd": "192.168.100.200",
+    "gateway": "192.168.100.1",
+}
+
+
+def nad(type_: str = "bridge", ipam: dict[str, Any] | None = None, **more: Any) -> Nad:
+    config = {"cniVersion": "0.3.1", "type": type_, "ipam": ipam or HOST_LOCAL, **more}
+    return make_nad("own", config=config)
+
+
+def asking(ip: str, found: Nad) -> Decision:
+    pod = pod_object(networks=orjson.dumps([{"name": "own", "ips": [ip]}]).decode())
+    return decide(Pod.from_object(pod), make_namespace(), make_catalog(nads=[found]))
+
+
+def lint(found: Nad) -> list[str]:
+    catalog = make_catalog(nads=[found])
+    return [
+        finding.path.removeprefix("NAD shop/own ") for finding in catalog.lint.get(found.ref, ())
+    ]
+
+
+@pytest.mark.parametrize(
+    ("network", "main"),
+    [
+        (
+            {"type": "macvlan", "master": "eth1", "mode": "bridge"},
+            {"master": "eth1", "mode": "bridge"},
+        ),
+        ({"type": "ipvlan", "master": "eth1"}, {"master": "eth1"}),
+        ({"type": "bridge", "master": "br1", "vlan": 7}, {"bridge": "br1", "vlan": 7}),
+        ({"type": "vlan", "master": "eth1", "vlan": 7}, {"master": "eth1", "vlanId": 7}),
+        ({"type": "host-device", "master": "eth2"}, {"device": "eth2"}),
+        ({"type": "sriov", "resourceName": "x/vf", "vlan": 7}, {"vlan": 7}),
+    ],
+)
+def test_each_type_is_rendered_for_its_plugin(
+    network: dict[str, Any], main: dict[str, Any]
+) -> None:
+    found = plane_nad(make_plane(network=network))
+    assert found is not None
+    conflist = parse_conflist(found.config)
+    plugin = conflist.plugins[0]
+    assert plugin.type == network["type"]
+    assert main.items() <= plugin.raw.items()
+    assert plugin.raw["ipam"] == {"type": "plane", "plane": "business"}
+    assert "ips" in plugin.capabilities
+
+
+def test_the_rest_of_the_plane_becomes_chained_plugins() -> None:
+    plane = make_plane(
+        network={"type": "bridge", "plugins": [{"type": "portmap"}]},
+        mtu=9000,
+        sysctls={"net.ipv4.conf.IFNAME.arp_filter": "1"},
+        bandwidth={"ingressRate": 8, "ingressBurst": 8},
+    )
+    found = plane_nad(plane)
+    assert found is not None
+    plugins = parse_conflist(found.config).plugins
+    assert [plugin.type for plugin in plugins] == ["bridge", "tuning", "bandwidth", "portmap"]
+    assert plugins[0].raw["mtu"] == 9000
+
+
+def test_a_plane_without_addresses_renders_a_network_without_ipam() -> None:
+    found = plane_nad(make_plane(ipam={"mode": "None"}, subnets=None, staticIPs=None))
+    assert found is not None
+    assert parse_conflist(found.config).plugins[0].raw["ipam"] == {}
+
+
+def test_a_nad_that_an_administrator_wrote_is_not_rendered() -> None:
+    network = {"nadRef": {"namespace": "ops", "name": "biz"}}
+    assert plane_nad(make_plane(network=network, subnets=None)) is None
+
+
+def test_a_rendered_nad_takes_the_place_of_a_hand_written_one() -> None:
+    forged = Nad("netplane-system", "business", "{}")
+    catalog = make_catalog(make_plane(), nads=[forged])
+    assert catalog.nads[NadRef("netplane-system", "business")].plane == "business"
+
+
+def test_facts_of_unchanged_nads_are_kept_from_one_catalog_to_the_next() -> None:
+    one = Catalog.build([], [nad()])
+    two = Catalog.build([], [nad(), make_nad("new")], previous=one)
+    assert two.facts[nad().ref] is one.facts[nad().ref]
+
+
+def test_the_prefix_length_of_a_plain_nad_is_only_a_warning() -> None:
+    decision = asking("192.168.100.10/24", nad(capabilities={"ips": True}))
+    assert not decision.denied
+    assert decision.warnings[0].remedy == "write 192.168.100.10/16"
+
+
+@pytest.mark.parametrize("ip", ["10.0.0.1", "192.168.1.1/16", "192.168.100.1/16"])
+def test_what_host_local_would_refuse_is_refused_early(ip: str) -> None:
+    assert "host-local IPAM" in asking(ip, nad()).message
+
+
+def test_static_ipam_needs_a_prefix_length() -> None:
+    found = nad("ipvlan", {"type": "static"})
+    assert "needs a prefix length" in asking("10.0.0.1", found).message
+    assert not asking("10.0.0.1/24", found).denied
+    assert "network address" in asking("10.0.0.0/24", found).message
+    assert "broadcast address" in asking("10.0.0.255/24", found).message
+
+
+def test_an_ipam_that_ignores_requests_is_warned_about() -> None:
+    assert "ignores requested" in asking("10.0.0.1", nad(ipam={"type": "dhcp"})).warnings[0].message
+
+
+def test_a_missing_capability_is_warned_about_as_the_address_goes_another_way() -> None:
+    assert "CNI_ARGS IP=" in asking("192.168.100.10", nad()).warnings[0].message
+
+
+def test_a_request_that_no_plugin_sees_is_warned_about() -> None:
+    text = '[{"name":"own","bandwidth":{"ingressRate":1,"ingressBurst":1},"deviceID":"x"}]'
+    pod = Pod.from_object(pod_object(networks=text))
+    decision = decide(pod, make_namespace(), make_catalog(nads=[nad()]))
+    assert [warning.path.rpartition(".")[2] for warning in decision.warnings] == [
+        "bandwidth",
+        "deviceID",
+    ]
+
+
+def test_ipvlan_ignores_a_mac() -> None:
+    pod = Pod.from_object(pod_object(networks='[{"name":"own","mac":"02:00:00:00:00:01"}]'))
+    decision = decide(pod, make_namespace(), make_catalog(nads=[nad("ipvlan")]))
+    assert any("share their master's MAC" in each.message for each in decision.warnings)
+
+
+def test_the_faults_of_real_nads_are_found() -> None:
+    default = {**HOST_LOCAL, "routes": [{"dst": "0.0.0.0/0", "gw": "192.168.100.1"}]}
+    own = {"type": "static", "routes": [{"dst": "192.168.122.0/24", "gw": "192.168.122.1"}]}
+    assert lint(nad("macvlan", default, master="eth1")) == ["ipam", "ipam.routes"]
+    assert lint(nad("ipvlan", own)) == ["ipam.routes"]
+    assert lint(nad("sriov", {"type": "static"}, deviceID="0000:03:00.0", vf=0)) == [
+        "deviceID",
+        "vf",
+    ]
+    assert lint(nad("host-device", {"type": "static"}, device="eth2")) == ["device"]
+    assert lint(nad("bridge")) == []
+
+
+def test_a_nad_of_any_text_is_read_or_carries_its_fault() -> None:
+    for config in ("{", "[]", "null", '{"type":7}', '{"plugins":[]}', '{"type":"x","ipam":7}'):
+        catalog = make_catalog(nads=[Nad("shop", "own", config)])
+        assert catalog.facts[NadRef("shop", "own")] is not None
