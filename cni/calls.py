@@ -90,7 +90,9 @@ class Calls:
                 _logger.warning("call failed", extra=facts)
             else:
                 answer = Answer(outcome)
-                _logger.info("call", extra={"ms": took})
+                # container runtimes ask for STATUS every few seconds
+                level = logging.DEBUG if request.verb is Verb.STATUS else logging.INFO
+                _logger.log(level, "call", extra={"ms": took})
         self._observe(request.verb, answer.code, seconds)
         return answer
 
