@@ -6,9 +6,8 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CC ?= cc
-SHIM_SOURCES := $(wildcard cni/shim/*.c cni/shim/*.h)
-SHIM_CFLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -static
+
+.DEFAULT_GOAL := help
 
 .PHONY: help setup demo test lint format bench lock clean test-setup
 
@@ -26,11 +25,9 @@ $(VENV)/.ready: pyproject.toml requirements-dev.lock scripts/system-packages
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-build/netplane: $(SHIM_SOURCES) | $(VENV)/.ready
-	@mkdir -p build
-	@$(CC) $(SHIM_CFLAGS) -o $@ cni/shim/netplane.c
-	@strip $@ 2>/dev/null || true
-	@echo "setup: built $@"
+# The compiler comes with the Debian packages, so those go first.
+build/netplane: | $(VENV)/.ready
+include cni/shim/build.mk
 
 demo: setup ## Pods get their planes, for real, on this machine, without Kubernetes
 	@$(BIN)/netplane demo
