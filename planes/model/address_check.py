@@ -56,6 +56,12 @@ def _check_together(draft: Draft, plane: Plane | None, findings: Findings) -> No
                 "gives one of each family",
                 "ask for one",
             )
+    for version in sorted(plane.families - {address.version for address in addresses}):
+        findings.warn(
+            path,
+            f"the pod gets no IPv{version} address of plane {plane.name}: it asks for others only",
+            f"ask for an IPv{version} address too",
+        )
 
 
 def _plane_fault(

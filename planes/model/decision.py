@@ -131,7 +131,8 @@ def decide(pod: Pod, namespace: Namespace, catalog: Catalog, *, creating: bool =
     joined = [plane for plane in planes if plane.pod_selector.matches(pod.labels)]
     record = _record_of(pod)
     drafts = draft_attachments(reading.selections, joined, catalog, findings)
-    _mark_injected(drafts, record)
+    if not _mark_injected(drafts, record):
+        record = None
     assign_addresses(drafts, lists, pod, catalog, findings)
     for draft in drafts:
         check_access(draft, pod, namespace, catalog, findings)
@@ -174,10 +175,10 @@ def _record_of(pod: Pod) -> Record | None:
     return None if text is None else read_record(text)
 
 
-def _mark_injected(drafts: Sequence[Draft], record: Record | None) -> None:
-    """Mark what an earlier review injected, if the record still describes it."""
+def _mark_injected(drafts: Sequence[Draft], record: Record | None) -> bool:
+    """Mark what an earlier review injected; tell whether the record still describes it."""
     if record is None:
-        return
+        return False
     entries = {(name, interface) for name, _, interface in record.planes}
     found = [
         draft
@@ -186,12 +187,13 @@ def _mark_injected(drafts: Sequence[Draft], record: Record | None) -> None:
         and draft.plane is not None
         and (draft.plane.name, draft.interface) in entries
     ]
-    if (
-        len(found) == len(record.planes)
-        and digest_of([d.selection for d in found]) == record.digest
-    ):
-        for draft in found:
-            draft.injected = True
+    if len(found) != len(record.planes):
+        return False
+    if digest_of([draft.selection for draft in found]) != record.digest:
+        return False
+    for draft in found:
+        draft.injected = True
+    return True
 
 
 def _attachment(draft: Draft) -> Attachment:
@@ -210,6 +212,7 @@ def _attachment(draft: Draft) -> Attachment:
 def _annotations(
     pod: Pod, reading: Reading, drafts: Sequence[Draft], record: Record | None
 ) -> Mapping[str, str]:
+    """Give what has to be set; `record` is the one in force, None where there is none."""
     found: dict[str, str] = {}
     additions = [draft.selection for draft in drafts if draft.is_new]
     completions = {draft.index: draft.ips for draft in drafts if draft.is_completed}
@@ -217,17 +220,13 @@ def _annotations(
         text = pod.annotations.get(NETWORKS_ANNOTATION, "")
         found[NETWORKS_ANNOTATION] = extend(text, reading.selections, additions, completions)
     injected = [draft for draft in drafts if draft.injected]
-    stale = INJECTED_ANNOTATION in pod.annotations and not _describes(record, injected)
-    if additions or stale:
+    is_changed = any(draft.is_new or draft.is_completed for draft in injected)
+    if is_changed or (record is None and INJECTED_ANNOTATION in pod.annotations):
         generations = {name: made for name, made, _ in record.planes} if record else {}
         found[INJECTED_ANNOTATION] = format_record(
             [_injected(draft, generations) for draft in injected]
         )
     return found
-
-
-def _describes(record: Record | None, injected: Sequence[Draft]) -> bool:
-    return record is not None and record.digest == digest_of([d.selection for d in injected])
 
 
 def _injected(draft: Draft, generations: Mapping[str, int]) -> Injected:

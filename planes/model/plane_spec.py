@@ -274,6 +274,11 @@ class Plane:
         """Tell whether a pod belongs to the plane."""
         return self.joined_by(namespace) and self.pod_selector.matches(pod.labels)
 
+    @cached_property
+    def has_quota(self) -> bool:
+        """True where it limits any namespace."""
+        return bool(self.overrides) or self.quota != Quota()
+
     def quota_for(self, namespace: Namespace) -> Quota:
         """Give the limits of a namespace."""
         for selector, quota in self.overrides:

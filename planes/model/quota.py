@@ -23,7 +23,7 @@ def check_quota(
     wanted: dict[str, tuple[Plane, Usage]] = {}
     for draft in drafts:
         plane = draft.plane
-        if plane is None or plane.quota_for(namespace) == Quota():
+        if plane is None or not plane.has_quota:
             continue
         _, so_far = wanted.get(plane.name, (plane, Usage()))
         wanted[plane.name] = (plane, so_far + _usage(draft, plane))
