@@ -31,6 +31,7 @@ from cni.net.workers import Worker
 from planes.model.addresses import IPInterface
 from planes.model.errors import Conflict
 
+_NO_MAC = "00:00:00:00:00:00"
 _FORWARDING = {4: "ipv4/ip_forward", 6: "ipv6/conf/all/forwarding"}
 
 
@@ -141,7 +142,9 @@ def _ensure_address(worker: Worker, bridge: Link, gateway: IPInterface, *, is_fo
     add = add_address(bridge.index, bridge.name, str(gateway))
     # Somebody else's ADD on this bridge may have been faster.
     requests.append(replace(add, tolerate=frozenset({errno.EEXIST})))
-    requests.append(set_mac(bridge, bridge.mac))
+    # Pinned, the MAC no longer follows the ports. One that has lost its ports has none to pin.
+    mac = bridge.mac if bridge.mac != _NO_MAC else find_here(worker, bridge.name).mac
+    requests.append(set_mac(bridge, mac))
     host.batch(requests)
 
 

@@ -1,0 +1,109 @@
+"""Masquerading: both backends, idempotent, taken away by whoever knows the attachment."""
+
+from __future__ import annotations
+
+from ipaddress import ip_interface
+
+import pytest
+
+from cni.native.iptables import chain_name
+from cni.native.masquerade import Masquerade, Masqueraded
+from cni.native.nftables import instance_hash
+from cni.net.kernel import Kernel
+from planes.model.errors import BadInput
+from tests.support.netns import Node
+
+pytestmark = pytest.mark.kernel
+
+BOTH = (ip_interface("10.9.0.2/24"), ip_interface("fd00:9::2/64"))
+
+
+def ruleset(node: Node) -> str:
+    text = node.host.run("iptables-save", "-t", "nat") + node.host.run(
+        "ip6tables-save", "-t", "nat"
+    )
+    return "\n".join(line for line in text.splitlines() if "CNI-" in line and line[0] in ":-")
+
+
+def nft(node: Node) -> str:
+    return node.host.run("nft", "list", "ruleset")
+
+
+def test_chain_name_is_that_of_the_reference() -> None:
+    assert chain_name("mynet", "c1") == "CNI-f0bca4ac77cde1bf2f3da5df"
+
+
+async def test_adding_twice_adds_once(kernel: Kernel, a_node: Node) -> None:
+    who = Masqueraded("testnet", "net1", "c1", BOTH)
+    masquerade = Masquerade(kernel)
+    await masquerade.add(who, "iptables")
+    once = ruleset(a_node)
+    await masquerade.add(who, "iptables")
+    assert ruleset(a_node) == once
+    assert once.count("MASQUERADE") == 2
+    await masquerade.remove(who)
+    assert ruleset(a_node) == ""
+
+
+async def test_two_interfaces_of_a_sandbox_share_a_chain(kernel: Kernel, a_node: Node) -> None:
+    """The reference empties the chain with the first DEL; the second interface needs it."""
+    masquerade = Masquerade(kernel)
+    first = Masqueraded("testnet", "net1", "c1", BOTH[:1])
+    second = Masqueraded("testnet", "net2", "c1", (ip_interface("10.9.0.3/24"),))
+    await masquerade.add(first, "iptables")
+    await masquerade.add(second, "iptables")
+    await masquerade.remove(first)
+    assert "-s 10.9.0.3/32" in ruleset(a_node)
+    assert "-s 10.9.0.2/32" not in ruleset(a_node)
+    assert "MASQUERADE" in ruleset(a_node)
+    await masquerade.remove(second)
+    assert ruleset(a_node) == ""
+
+
+async def test_addresses_need_not_be_known_to_remove(kernel: Kernel, a_node: Node) -> None:
+    masquerade = Masquerade(kernel)
+    await masquerade.add(Masqueraded("testnet", "net1", "c1", BOTH), "iptables")
+    await masquerade.remove(Masqueraded("testnet", "net1", "c1"))
+    assert ruleset(a_node) == ""
+
+
+async def test_rules_of_others_stay(kernel: Kernel, a_node: Node) -> None:
+    masquerade = Masquerade(kernel)
+    a_node.host.run("iptables", "-t", "nat", "-A", "POSTROUTING", "-s", "10.9.0.2", "-j", "RETURN")
+    other = Masqueraded("testnet", "net1", "c2", BOTH)
+    await masquerade.add(other, "iptables")
+    before = ruleset(a_node)
+    who = Masqueraded("testnet", "net1", "c1", BOTH)
+    await masquerade.add(who, "iptables")
+    await masquerade.remove(who)
+    assert ruleset(a_node) == before
+    assert "RETURN" in a_node.host.run("iptables-save", "-t", "nat")
+
+
+async def test_nftables_has_one_rule_for_each_address(kernel: Kernel, a_node: Node) -> None:
+    masquerade = Masquerade(kernel)
+    who = Masqueraded("testnet", "net1", "c1", BOTH)
+    other = Masqueraded("testnet", "net2", "c1", BOTH[:1])
+    await masquerade.add(who, "nftables")
+    await masquerade.add(other, "nftables")
+    await masquerade.add(who, "nftables")
+    shown = nft(a_node)
+    hashed = instance_hash("testnet", "net1", "c1")
+    assert shown.count(f'comment "{hashed}, net: testnet, if: net1, id: c1"') == 2
+    assert "ip saddr 10.9.0.2 ip daddr != 10.9.0.0/24 masquerade" in shown
+    assert "ip6 saddr fd00:9::2 ip6 daddr != fd00:9::/64 masquerade" in shown
+    assert shown.count("goto masq_checks") == 1
+    await masquerade.remove(who)
+    assert "if: net1" not in nft(a_node)
+    assert "if: net2" in nft(a_node)
+
+
+async def test_the_default_is_iptables_where_it_works(kernel: Kernel, a_node: Node) -> None:
+    await Masquerade(kernel).add(Masqueraded("testnet", "net1", "c1", BOTH[:1]), "")
+    assert "MASQUERADE" in ruleset(a_node)
+    assert "cni_plugins_masquerade" not in nft(a_node)
+
+
+async def test_an_unknown_backend_is_refused(kernel: Kernel) -> None:
+    with pytest.raises(BadInput, match="no backend 'pf'"):
+        await Masquerade(kernel).add(Masqueraded("testnet", "net1", "c1", BOTH), "pf")

@@ -1,0 +1,179 @@
+"""Native plugins beyond the reference: L2 CHECK, duplicate detection, DEL without namespace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cni.native.registry import native_plugins
+from cni.net.kernel import Kernel
+from cni.plugin import Call, NativePlugin
+from planes.model.errors import BadInput, Conflict, NotFound, PlanesError
+from planes.model.netconf import NetConf
+from planes.model.result import Result
+from tests.support.netns import Node
+from tests.support.plugins import NoPlugin, ipams
+from tests.support.scenarios import V4, V6, host_local
+
+pytestmark = pytest.mark.kernel
+
+
+def netconf(**conf: Any) -> NetConf:
+    return NetConf({"cniVersion": "1.0.0", "name": "testnet", **conf})
+
+
+def plugin(kernel: Kernel, name: str) -> NativePlugin:
+    return native_plugins(kernel, ipams(), NoPlugin())[name]
+
+
+def with_previous(conf: NetConf, result: Result) -> NetConf:
+    return NetConf({**conf.raw, "prevResult": result.to_version("1.0.0")})
+
+
+@pytest.mark.parametrize("kind", ["macvlan", "bridge"])
+async def test_check_passes_without_addresses_and_sees_a_lost_link(
+    kind: str, kernel: Kernel, a_node: Node
+) -> None:
+    """The reference's bridge cannot CHECK a network without IPAM; ours can."""
+    conf = netconf(type=kind, master="eth1")
+    one, call = plugin(kernel, kind), Call("c1", a_node.sandbox.path, "net1")
+    checked = with_previous(conf, await one.add(call, conf))
+    await one.check(call, checked)
+    a_node.sandbox.ip("link", "del", "net1")
+    with pytest.raises(NotFound):
+        await one.check(call, checked)
+    await one.delete(call, checked)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        ("addr", "del", "10.9.0.2/24", "dev", "net1"),
+        ("route", "del", "10.1.0.0/16"),
+        ("link", "set", "net1", "address", "c2:11:22:33:44:55"),
+    ],
+    ids=["address", "route", "mac"],
+)
+async def test_check_sees_what_was_changed(
+    harm: tuple[str, ...], kernel: Kernel, a_node: Node, tmp_path: Path
+) -> None:
+    ipam = host_local(V4, dataDir=str(tmp_path), routes=[{"dst": "10.1.0.0/16"}])
+    conf = netconf(type="bridge", ipam=ipam)
+    one, call = plugin(kernel, "bridge"), Call("c1", a_node.sandbox.path, "net1")
+    checked = with_previous(conf, await one.add(call, conf))
+    await one.check(call, checked)
+    a_node.sandbox.ip(*harm)
+    with pytest.raises(PlanesError):
+        await one.check(call, checked)
+    await one.delete(call, checked)
+
+
+async def test_check_needs_a_previous_result(kernel: Kernel, a_node: Node) -> None:
+    conf = netconf(type="macvlan", master="eth1")
+    with pytest.raises(BadInput, match="prevResult missing"):
+        await plugin(kernel, "macvlan").check(Call("c1", a_node.sandbox.path, "net1"), conf)
+
+
+async def test_sandbox_announces_its_addresses(
+    kernel: Kernel, a_node: Node, tmp_path: Path
+) -> None:
+    conf = netconf(type="macvlan", master="eth1", ipam=host_local(V4, dataDir=str(tmp_path)))
+    call = Call("c1", a_node.sandbox.path, "net1")
+    await plugin(kernel, "macvlan").add(call, conf)
+    assert a_node.sandbox.sysctl("ipv4/conf/net1/arp_notify") == "1"
+    assert a_node.sandbox.sysctl("ipv6/conf/net1/ndisc_notify") == "1"
+    await plugin(kernel, "macvlan").delete(call, conf)
+
+
+async def test_ipv6_works_where_the_sandbox_has_it_switched_off(
+    kernel: Kernel, a_node: Node, tmp_path: Path
+) -> None:
+    a_node.sandbox.run("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6")
+    conf = netconf(type="bridge", ipam=host_local(V6, dataDir=str(tmp_path)))
+    call = Call("c1", a_node.sandbox.path, "net1")
+    await plugin(kernel, "bridge").add(call, conf)
+    assert a_node.sandbox.sysctl("ipv6/conf/net1/keep_addr_on_down") == "1"
+    assert "fd00:9::2/64" in a_node.sandbox.ip("-6", "addr", "show", "net1")
+    await plugin(kernel, "bridge").delete(call, conf)
+
+
+async def test_a_duplicate_ipv6_address_is_found_and_undone(
+    kernel: Kernel, a_node: Node, tmp_path: Path
+) -> None:
+    """Somebody on the segment has the address: ADD fails instead of giving out a dead one."""
+    a_node.far.ip("addr", "add", "fd00:9::2/64", "dev", "eth1", "nodad")
+    ipam = host_local(V6, dataDir=str(tmp_path), routes=[{"dst": "::/0"}])
+    conf = netconf(type="macvlan", master="eth1", ipam=ipam)
+    call = Call("c1", a_node.sandbox.path, "net1")
+    with pytest.raises(Conflict, match="somebody else on the link has it"):
+        await plugin(kernel, "macvlan").add(call, conf)
+    assert await kernel.link_names(a_node.sandbox.path) == {"lo"}
+    assert list(tmp_path.glob("testnet/fd00*")) == []
+
+
+async def test_delete_without_namespace_gives_addresses_and_rules_back(
+    kernel: Kernel, a_node: Node, tmp_path: Path
+) -> None:
+    """The reference leaves masquerading rules behind here."""
+    ipam = host_local(V4, dataDir=str(tmp_path))
+    conf = netconf(type="bridge", isGateway=True, ipMasq=True, ipam=ipam)
+    one, call = plugin(kernel, "bridge"), Call("c1", a_node.sandbox.path, "net1")
+    await one.add(call, conf)
+    a_node.sandbox.ip("link", "del", "net1")
+    await one.delete(Call("c1", "", "net1"), conf)
+    await one.delete(Call("c1", "/run/netns/np-t-none", "net1"), conf)
+    assert "CNI-" not in a_node.host.run("iptables-save", "-t", "nat")
+    assert list(tmp_path.glob("testnet/10.*")) == []
+
+
+async def test_forward_address_of_the_bridge_is_replaced_only_where_allowed(
+    kernel: Kernel, a_node: Node, tmp_path: Path
+) -> None:
+    a_node.host.ip("link", "add", "cni0", "type", "bridge")
+    a_node.host.ip("addr", "add", "10.77.0.1/24", "dev", "cni0")
+    ipam = host_local(V4, dataDir=str(tmp_path))
+    conf = netconf(type="bridge", isGateway=True, ipam=ipam)
+    one, call = plugin(kernel, "bridge"), Call("c1", a_node.sandbox.path, "net1")
+    with pytest.raises(Conflict, match="already has an IP address different from"):
+        await one.add(call, conf)
+    forced = NetConf({**conf.raw, "forceAddress": True})
+    await one.add(call, forced)
+    shown = a_node.host.ip("-4", "addr", "show", "cni0")
+    assert "10.9.0.1/24" in shown
+    assert "10.77.0.1" not in shown
+    await one.delete(call, forced)
+
+
+async def test_something_else_than_a_bridge_is_refused(kernel: Kernel, a_node: Node) -> None:
+    conf = netconf(type="bridge", bridge="eth1")
+    with pytest.raises(Conflict, match="already exists but is not a bridge"):
+        await plugin(kernel, "bridge").add(Call("c1", a_node.sandbox.path, "net1"), conf)
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "key"),
+    [
+        ("bridge", {"vlan": 100}, "vlan"),
+        ("bridge", {"vlanTrunk": [{"id": 5}]}, "vlanTrunk"),
+        ("bridge", {"macspoofchk": True}, "macspoofchk"),
+        ("macvlan", {"linkInContainer": True}, "linkInContainer"),
+        ("macvlan", {}, ""),
+        ("bridge", {"vlan": 0, "portIsolation": True}, ""),
+    ],
+)
+def test_what_goes_to_the_binary_is_named(
+    kind: str, more: dict[str, Any], key: str, kernel: Kernel
+) -> None:
+    assert plugin(kernel, kind).unsupported(netconf(type=kind, **more)) == key
+
+
+async def test_ports_can_be_isolated(kernel: Kernel, a_node: Node) -> None:
+    """Newer than the installed reference: read back from the kernel."""
+    conf = netconf(type="bridge", portIsolation=True)
+    call = Call("c1", a_node.sandbox.path, "net1")
+    await plugin(kernel, "bridge").add(call, conf)
+    port = next(one for one in a_node.host.ip_json("link") if one.get("master") == "cni0")
+    assert port["linkinfo"]["info_slave_data"]["isolated"] is True
+    await plugin(kernel, "bridge").delete(call, conf)
