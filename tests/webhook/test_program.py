@@ -179,3 +179,11 @@ async def test_a_broken_certificate_is_one_line(program: Program) -> None:
     assert code == 1
     assert "cannot read the certificate of" in stderr
     assert "Traceback" not in stderr
+
+
+async def test_a_metrics_port_in_use_ends_the_program_without_a_trace(program: Program) -> None:
+    with socket.create_server((HOST, program.metrics_port)):
+        code, stderr = await program.fail()
+    assert code == 1
+    assert f"cannot listen on {HOST}:{program.metrics_port} for metrics" in stderr
+    assert "Traceback" not in stderr

@@ -119,7 +119,7 @@ def test_resources_of_other_groups_carry_their_group() -> None:
 
 UNANSWERABLE: list[tuple[bytes, str]] = [
     (b"", "cannot read the AdmissionReview"),
-    (b"no json", "line 1, column"),
+    (b"no json", "line 1 column"),
     (b"[]", "must be an object, not a list"),
     (b"[" * 100_000, "deep|depth"),
     (b'{"kind":"Pod","apiVersion":"v1"}', "not of kind AdmissionReview"),
