@@ -13,6 +13,8 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
+from planes.model.errors import PlanesError
+
 Service = Callable[[], Awaitable[None]]
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -73,12 +75,15 @@ class Supervisor:
         except asyncio.CancelledError:
             # The end that was asked for; an outer cancellation still reaches `run` itself.
             return
-        except Exception:
+        except Exception as error:
             if self._failed:
                 _log.warning("service failed while stopping", exc_info=True, extra={"part": name})
             else:
                 self._failed = name
-                _log.exception("service failed", extra={"part": name})
+                # An error of ours says all that a trace could; anything else is a bug.
+                is_bug = not isinstance(error, PlanesError)
+                facts = {"part": name} if is_bug else {"part": name, "reason": str(error)}
+                _log.error("service failed", exc_info=is_bug, extra=facts)
             self._stop.set()
 
     async def _until_end(self, tasks: Mapping[str, asyncio.Task[None]]) -> None:
