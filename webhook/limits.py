@@ -22,7 +22,7 @@ class Limits:
     """
 
     body_bytes: int = 7 << 20
-    large_bytes: int = 256 << 10
+    large_bytes: int = 64 << 10
     body_seconds: float = 8.0
     silent_seconds: float = 30.0
     handshake_seconds: float = 10.0

@@ -12,17 +12,26 @@ from dataclasses import dataclass
 
 from planes.model.catalog import Catalog
 from planes.model.decision import Decision
-from planes.model.errors import BadInput, Unavailable
+from planes.model.errors import BadInput, Finding, Unavailable
 from planes.model.names import NETPLANE_NAMESPACE
 from planes.model.objects import Namespace, Pod
 from planes.store.protocol import Store
-from webhook.review import Allowed, Answer, Errored, Review, User
+from webhook.review import Allowed, Answer, Denied, Errored, Review, User
 
 EXEMPT_NAMESPACES = frozenset({"kube-system", NETPLANE_NAMESPACE})
 
 _NODE_USER = "system:node:"
 _NODES = "system:nodes"
 _AUDIT_CHARACTERS = 2048
+
+# Kubernetes' own limit for all annotations of an object. It is checked there only after mutating
+# hooks were asked; here it bounds what a hostile annotation can cost.
+_LARGEST = 256 << 10
+_TOO_LARGE = Finding(
+    "metadata.annotations",
+    f"cannot read the annotations: together they are larger than {_LARGEST >> 10} KiB",
+    "shorten them",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,10 @@ def pod_of(review: Review) -> Pod | Answer:
     except BadInput as error:
         return Errored(error)
     reason = _exemption(pod, review)
-    return Allowed(audit={"decision": f"exempt: {reason}"}) if reason else pod
+    if reason:
+        return Allowed(audit={"decision": f"exempt: {reason}"})
+    size = sum(len(key) + len(text) for key, text in pod.annotations.items())
+    return Denied([_TOO_LARGE], audit={"decision": "denied"}) if size > _LARGEST else pod
 
 
 def subject_of(pod: Pod, store: Store) -> Subject | Answer:

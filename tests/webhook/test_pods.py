@@ -244,3 +244,9 @@ def test_a_patch_never_touches_what_others_wrote() -> None:
         "/metadata/annotations/k8s.v1.cni.cncf.io~1networks",
         "/metadata/annotations/netplane.io~1injected",
     }
+
+
+def test_annotations_over_kubernetes_own_limit_are_refused_unread() -> None:
+    for answer in answers(pod_object(annotations={NETWORKS_ANNOTATION: "a," * 200_000})):
+        assert isinstance(answer, Denied)
+        assert "larger than 256 KiB" in answer.findings[0].message
