@@ -27,6 +27,7 @@ from planes.model.names import (
     STATUS_ANNOTATION,
 )
 from planes.model.objects import NadRef, Namespace, Pod
+from planes.model.plane_spec import Plane
 from planes.model.quota import check_quota
 from planes.model.record import Injected, Record, digest_of, format_record, read_record
 from planes.model.selection import Reading, Selection, read_selections
@@ -116,11 +117,7 @@ def decide(pod: Pod, namespace: Namespace, catalog: Catalog, *, creating: bool =
         )
     if pod.host_network:
         return _on_host_network(pod, findings)
-    planes = catalog.planes_for(namespace)
-    findings.required = frozenset([p.name for p in planes if p.is_required_by(namespace)])
-    label_errors, label_warnings = catalog.label_faults(namespace)
-    findings.errors += label_errors
-    findings.warnings += label_warnings
+    planes = _planes_of(namespace, catalog, findings)
     reading = read_selections(pod.annotations.get(NETWORKS_ANNOTATION, ""), pod.namespace)
     lists, list_errors = read_static_ips(pod.annotations.get(STATIC_IPS_ANNOTATION, ""))
     findings.errors += [*reading.errors, *list_errors]
@@ -149,6 +146,16 @@ def decide(pod: Pod, namespace: Namespace, catalog: Catalog, *, creating: bool =
         audits=tuple(findings.audits),
         default_network=default_network,
     )
+
+
+def _planes_of(namespace: Namespace, catalog: Catalog, findings: Findings) -> Sequence[Plane]:
+    """Give the planes that a namespace joins, and report labels that join nothing."""
+    planes = catalog.planes_for(namespace)
+    findings.required = frozenset([p.name for p in planes if p.is_required_by(namespace)])
+    errors, warnings = catalog.label_faults(namespace)
+    findings.errors += errors
+    findings.warnings += warnings
+    return planes
 
 
 def _refused(findings: Findings) -> Decision:

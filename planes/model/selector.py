@@ -75,14 +75,15 @@ def parse_selector(obj: Any, path: str, findings: list[Finding]) -> Selector:
         if key not in {"matchLabels", "matchExpressions"}
     )
     found: list[Requirement] = []
-    labels = obj.get("matchLabels") or {}
+    # null is absent, but any other empty value must not silently match everything
+    labels = {} if obj.get("matchLabels") is None else obj["matchLabels"]
     if not isinstance(labels, dict) or not all(isinstance(v, str) for v in labels.values()):
         findings.append(
             Finding(f"{path}.matchLabels", "cannot read it: it is not a mapping of strings")
         )
     else:
         found += [Requirement(key, "In", (value,)) for key, value in sorted(labels.items())]
-    expressions = obj.get("matchExpressions") or []
+    expressions = [] if obj.get("matchExpressions") is None else obj["matchExpressions"]
     if not isinstance(expressions, list):
         findings.append(Finding(f"{path}.matchExpressions", "cannot read it: it is not a list"))
         expressions = []

@@ -123,6 +123,33 @@ def test_static_ipam_needs_a_prefix_length() -> None:
     assert "broadcast address" in asking("10.0.0.255/24", found).message
 
 
+def test_an_address_in_use_on_a_plain_nad_is_refused_with_free_ones() -> None:
+    text = '[{"name":"own","ips":["192.168.100.10"]}]'
+    first, second = (pod_object(name, networks=text) for name in ("first", "second"))
+    catalog = make_catalog(nads=[nad()], pods=[first])
+    decision = decide(Pod.from_object(second), make_namespace(), catalog)
+    assert decision.status == 409
+    assert "free now: 192.168.100.11, 192.168.100.12" in decision.message
+
+
+def test_the_old_and_the_new_form_of_host_local_ranges_are_read() -> None:
+    sets = [[{"subnet": "10.1.0.0/24"}], [{"subnet": "fd00::/64"}], [{"subnet": "x"}], 7]
+    found = nad(ipam={"type": "host-local", "ranges": sets})
+    facts = make_catalog(nads=[found]).facts_of(found.ref)
+    assert [str(entry.span) for entry in facts.ranges] == [
+        "10.1.0.1-10.1.0.254",
+        "fd00::1-fd00::ffff:ffff:ffff:ffff",
+    ]
+    assert "host-local IPAM it is the gateway" in asking("10.1.0.1", found).message
+    assert not asking("10.1.0.2", found).denied
+
+
+def test_configured_static_addresses_tell_the_subnet() -> None:
+    entries = [{"address": "10.1.0.9/24", "gateway": "10.1.0.1"}, {"address": "x"}]
+    found = nad("ipvlan", {"type": "static", "addresses": entries})
+    assert asking("10.1.0.10/16", found).warnings[0].remedy == "write 10.1.0.10/24"
+
+
 def test_an_ipam_that_ignores_requests_is_warned_about() -> None:
     assert "ignores requested" in asking("10.0.0.1", nad(ipam={"type": "dhcp"})).warnings[0].message
 

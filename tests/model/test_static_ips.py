@@ -167,3 +167,30 @@ def test_a_reservation_is_given_without_being_asked_for() -> None:
     plane = make_plane(staticIPs={"reservations": entries})
     assert on(replica("web", 1), plane).attachments[0].ips == ("192.168.100.11/16",)
     assert on(replica("db", 1), plane).attachments[0].ips == ()
+
+
+def test_reservations_without_ordinal_are_candidates_of_all_replicas() -> None:
+    entries = [
+        {"ip": f"192.168.100.{host}", "namespace": "shop", "owner": "web"} for host in (10, 11)
+    ]
+    plane = make_plane(staticIPs={"reservations": entries})
+    owner = {"kind": "ReplicaSet", "name": "web-abc", "controller": True}
+    pod = pod_object("web-abc-x", labels={"pod-template-hash": "abc"}, ownerReferences=[owner])
+    (attachment,) = on(pod, plane).attachments
+    assert [str(each) for each in attachment.candidates] == ["192.168.100.10", "192.168.100.11"]
+
+
+def test_a_single_reservation_that_is_taken_leaves_a_free_address() -> None:
+    entry = {"ip": "192.168.100.10", "namespace": "shop"}
+    plane = make_plane(staticIPs={"reservations": [entry]})
+    _, first = admit(pod_object("first"), JOINED, make_catalog(plane))
+    assert networks_of(first)[0]["ips"] == ["192.168.100.10/16"]
+    decision = on(pod_object("second"), plane, pods=[first])
+    assert not decision.denied
+    assert decision.attachments[0].ips == ()
+
+
+def test_one_family_of_a_dual_stack_plane_is_warned_about() -> None:
+    plane = make_plane(subnets=[SUBNET, {"cidr": "fd00::/64"}])
+    decision = on(pod_object(static={"business": ["192.168.100.10"]}), plane)
+    assert "no IPv6 address of plane business" in decision.warnings[0].message
