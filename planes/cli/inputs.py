@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from planes.model.errors import BadInput, JsonObject, PlanesError
+from planes.model.names import is_dns_label, is_dns_subdomain, shown
+from planes.model.objects import Pod
 from planes.model.workload import pods_of
 from planes.store.manifests import DEFAULT_NAMESPACE, BrokenFileError, objects_of
 from planes.store.scan import read_file
@@ -61,7 +63,7 @@ def read_inputs(files: Sequence[str], namespace: str) -> Inputs:
                     f"cannot use {where}: {error.message}", remedy=error.remedy
                 ) from error
             if pods:
-                inputs.pods += [_completed(pod, namespace) for pod in pods]
+                inputs.pods += [_completed(pod, namespace, where) for pod in pods]
             else:
                 inputs.others.append(obj)
     if not inputs.pods:
@@ -83,11 +85,22 @@ def _objects(name: str) -> Iterator[tuple[JsonObject, str]]:
         raise BadInput(f"cannot read {problem.where}: {problem.reason}") from error
 
 
-def _completed(pod: JsonObject, namespace: str) -> JsonObject:
-    """Fill in what the API server fills in before admission: namespace and name."""
+def _completed(pod: JsonObject, namespace: str, where: str) -> JsonObject:
+    """Do what the API server does before admission: fill in and verify namespace and name."""
+    try:
+        Pod.from_object(pod)
+    except PlanesError as error:
+        text = f"cannot use the pod of {where}: {error.message}"
+        raise BadInput(text, remedy=error.remedy) from error
     meta = dict(pod.get("metadata") or {})
     meta["namespace"] = meta.get("namespace") or namespace
     if not meta.get("name"):
         suffix = "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(_SUFFIX_LENGTH))
         meta["name"] = f"{meta.get('generateName') or 'pod-'}{suffix}"
-    return {**pod, "metadata": meta}
+    if not is_dns_subdomain(meta["name"]) or not is_dns_label(meta["namespace"]):
+        raise BadInput(
+            f"cannot use the pod of {where}: {shown(meta['namespace'])}/{shown(meta['name'])} is "
+            "no name for a pod",
+            remedy="use lower-case letters, digits and - (RFC 1123)",
+        )
+    return {**pod, "metadata": meta, "spec": pod.get("spec") or {}}

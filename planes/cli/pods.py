@@ -69,7 +69,8 @@ def remove_pods(context: Context) -> int:
     kubelet = _kubelet(context)
     names = [_split(name) for name in context.given.pods]
     if context.given.all:
-        names += [(_meta(pod)["namespace"], _meta(pod)["name"]) for pod in kubelet.pods.all()]
+        pods = kubelet.pods.all(context.screen.fail)
+        names += [(_meta(pod)["namespace"], _meta(pod)["name"]) for pod in pods]
     elif not names:
         raise UsageError("cannot remove a pod: none was named", remedy="name pods or give --all")
     require_root()
@@ -92,7 +93,7 @@ def list_pods(context: Context) -> int:
     """Show pods, their node, and the planes, interfaces and addresses they have."""
     directory = context.manifests_dir()
     state, _ = read_state(directory, state_dir=Path(context.required(STATE_DIR)))
-    shown = [_described(pod, state) for pod in PodFiles(directory).all()]
+    shown = [_described(pod, state) for pod in PodFiles(directory).all(context.screen.fail)]
     context.screen.give(shown)
     if not shown:
         context.screen.say("no pods")

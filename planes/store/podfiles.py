@@ -6,6 +6,7 @@ Invariant: the name follows from namespace and name, so a pod is found without a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,15 +65,24 @@ class PodFiles:
         except OSError as error:
             raise Unavailable(f"cannot remove {path}: {error.strerror}") from error
 
-    def all(self) -> list[JsonObject]:
-        """Read all pods, by namespace and name.
+    def all(self, on_bad: Callable[[BadInput], None] | None = None) -> list[JsonObject]:
+        """Read all pods, by namespace and name; files that are no pods are told to `on_bad`.
 
         Raises:
-            BadInput: a file is no pod, or cannot be read.
+            BadInput: a file is no pod, or cannot be read, and nobody wants to be told.
         """
-        paths = sorted((self._directory / PODS).glob("*_*.json"))
-        pods = (self._read(path) for path in paths if not path.name.startswith("."))
-        return [pod for pod in pods if pod is not None]
+        pods = []
+        for path in sorted((self._directory / PODS).glob("*_*.json")):
+            try:
+                pod = None if path.name.startswith(".") else self._read(path)
+            except BadInput as error:
+                if on_bad is None:
+                    raise
+                on_bad(error)
+                continue
+            if pod is not None:
+                pods.append(pod)
+        return pods
 
     def _read(self, path: Path) -> JsonObject | None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shutil
@@ -81,6 +82,11 @@ def test_options_may_come_from_the_environment(manifests: Path) -> None:
         ("- 1", "cannot read {file}:1: it is no object"),
         ("apiVersion: v1\nkind: Service\n", "cannot find a pod in {file}"),
         ("", "cannot find a pod in {file}"),
+        ("apiVersion: v1\nkind: Pod\nmetadata: {name: ../up}", "is no name for a pod"),
+        ("apiVersion: v1\nkind: Pod\nmetadata: {name: 3}", "it is not a string"),
+        ("apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: A_B}", "no name for a pod"),
+        ("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: []", "is not an object"),
+        ("apiVersion: v1\nkind: Pod\nmetadata: {name: a, annotations: {b: 3}}", "annotations"),
     ],
 )
 def test_a_file_that_is_no_pod_is_named(
@@ -98,6 +104,17 @@ def test_a_manifest_directory_that_is_missing_is_named(tmp_path: Path, pod_file:
     outcome = netplane("explain", "-f", pod_file, "--manifests", str(tmp_path / "none"))
     assert outcome.status == 1
     assert "there is no such directory" in outcome.err
+
+
+def test_a_pod_file_that_was_broken_by_hand_hides_no_other_pod(manifests: Path) -> None:
+    (manifests / "pods").mkdir()
+    (manifests / "pods" / "shop_a.json").write_text("{")
+    good = {"metadata": {"name": "b", "namespace": "shop"}, "spec": {}}
+    (manifests / "pods" / "shop_b.json").write_text(json.dumps(good))
+    outcome = netplane("pod", "list", "--manifests", str(manifests))
+    assert outcome.status == 0
+    assert "shop/b" in outcome.out
+    assert f"cannot read {manifests}/pods/shop_a.json: it is no pod" in outcome.err
 
 
 @pytest.mark.parametrize(
