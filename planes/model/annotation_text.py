@@ -6,14 +6,14 @@ and white space of the author's elements stay as they are.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import orjson
 
-from planes.model.errors import JsonObject
+from planes.model.encode import dumps
+from planes.model.errors import BadInput, JsonObject
 from planes.model.selection import (
     Selection,
     format_selections,
@@ -78,11 +78,16 @@ def _complete(
 
 
 def _with_ips(element: str, raw: JsonObject, ips: tuple[str, ...]) -> str:
-    if any(key.lower() == "ips" for key in raw):
-        # an empty list stands there: the element is written anew, as JSON has no second "ips"
-        kept = {key: value for key, value in raw.items() if key.lower() != "ips"}
-        return json.dumps({**kept, "ips": list(ips)}, ensure_ascii=False, separators=(",", ":"))
-    return f'{element[:-1].rstrip()},"ips":{orjson.dumps(list(ips)).decode()}}}'
+    spliced = f'{element[:-1].rstrip()},"ips":{orjson.dumps(list(ips)).decode()}}}'
+    if not any(key.lower() == "ips" for key in raw):
+        return spliced
+    # an empty list stands there: the element is written anew, to have the key once
+    kept = {key: value for key, value in raw.items() if key.lower() != "ips"}
+    try:
+        return dumps({**kept, "ips": list(ips)}, "the element", sort_keys=False).decode()
+    except BadInput:
+        # nested too deep to be written; of two keys every reader takes the last
+        return spliced
 
 
 def _element_spans(text: str) -> Iterator[tuple[int, int]]:

@@ -194,3 +194,15 @@ def test_one_family_of_a_dual_stack_plane_is_warned_about() -> None:
     plane = make_plane(subnets=[SUBNET, {"cidr": "fd00::/64"}])
     decision = on(pod_object(static={"business": ["192.168.100.10"]}), plane)
     assert "no IPv6 address of plane business" in decision.warnings[0].message
+
+
+@pytest.mark.parametrize("depth", [1, 300, 1000])
+def test_an_empty_list_in_the_users_element_is_filled(depth: int) -> None:
+    deep = '{"a":' * depth + "1" + "}" * depth
+    text = f'[{{"name":"business","namespace":"netplane-system","ips":[],"cni-args":{deep}}}]'
+    pod = pod_object(networks=text, static={"business": ["192.168.100.10"]})
+    decision, admitted = admit(pod, JOINED, make_catalog(BUSINESS))
+    assert decision.attachments[0].ips == ("192.168.100.10/16",)
+    again, _ = admit(admitted, JOINED, make_catalog(BUSINESS))
+    assert again.attachments[0].ips == ("192.168.100.10/16",)
+    assert not again.annotations
