@@ -45,6 +45,7 @@ def add_pods(context: Context) -> int:
     kubelet = _kubelet(context)
     admission = Admission(context.required(WEBHOOK), context.required(CA))
     require_root()
+    _warn_of_unknown_namespaces(context, inputs.pods)
     made: list[JsonObject] = []
     has_failed = False
     for manifest in inputs.pods:
@@ -62,6 +63,15 @@ def add_pods(context: Context) -> int:
     if state is not None:
         context.screen.give([_described(pod, state) for pod in made])
     return 1 if has_failed else 0
+
+
+def _warn_of_unknown_namespaces(context: Context, pods: list[JsonObject]) -> None:
+    directory = context.manifests_dir()
+    known = read_state(directory)[0].namespaces
+    for name in sorted({_meta(pod)["namespace"] for pod in pods} - set(known)):
+        context.screen.warn(
+            f"namespace {name} has no manifest in {directory}: its pods join no plane by label"
+        )
 
 
 def remove_pods(context: Context) -> int:

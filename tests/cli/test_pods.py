@@ -202,6 +202,17 @@ def test_a_pod_that_exists_is_not_made_again(machine: Machine) -> None:
     machine.remove()
 
 
+def test_a_namespace_that_is_not_there_is_told(machine: Machine) -> None:
+    """Its labels are what makes pods join: without a manifest nobody would know why they do not."""
+    told = "namespace shop has no manifest"
+    assert told in machine.add().err
+    machine.remove()
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+    (machine.manifests / "ns.json").write_text(json.dumps(namespace))
+    assert told not in machine.add().err
+    machine.remove()
+
+
 def test_json_output_is_one_document_on_stdout(machine: Machine) -> None:
     (pod,) = machine.add("--output", "json").json
     assert (pod["name"], pod["node"]) == (machine.pod, "node-a")
