@@ -14,6 +14,7 @@ from cni.native import iptables, nftables
 from cni.net.kernel import Kernel
 from planes.model.addresses import IPInterface
 from planes.model.errors import BadInput, NotFound
+from planes.run.locks import KeyedLocks
 
 BACKENDS = ("iptables", "nftables")
 
@@ -33,6 +34,8 @@ class Masquerade:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        # Interfaces of one sandbox share a chain: who adds must know whether it is there.
+        self._sandboxes = KeyedLocks()
 
     async def add(self, who: Masqueraded, backend: str) -> None:
         """Add the rules; those that are there already stay.
@@ -50,9 +53,10 @@ class Masquerade:
                 f"cannot masquerade: there is no backend {backend!r}",
                 remedy=f"set ipMasqBackend to one of {', '.join(BACKENDS)}",
             )
-        await self._kernel.run(
-            lambda _worker: _add(who, backend), undo=lambda _worker, _done: _remove(who)
-        )
+        async with self._sandboxes.hold(who.container_id):
+            await self._kernel.run(
+                lambda _worker: _add(who, backend), undo=lambda _worker, _done: _remove(who)
+            )
 
     async def remove(self, who: Masqueraded) -> None:
         """Remove the rules; none there is fine.
@@ -60,7 +64,8 @@ class Masquerade:
         Raises:
             PlanesError: the tool fails.
         """
-        await self._kernel.run(lambda _worker: _remove(who))
+        async with self._sandboxes.hold(who.container_id):
+            await self._kernel.run(lambda _worker: _remove(who))
 
 
 def _add(who: Masqueraded, backend: str) -> None:

@@ -137,3 +137,10 @@ BRIDGE = (
         {"runtimeConfig": {"mac": "c2:11:22:33:44:66"}, "args": {"cni": {"ips": ["10.9.0.9"]}}},
     ),
 )
+
+NFTABLES = (
+    Scenario(
+        "nftables",
+        _bridge(isGateway=True, ipMasq=True, ipMasqBackend="nftables", ipam=host_local(V4, V6)),
+    ),
+)

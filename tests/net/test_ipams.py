@@ -1,0 +1,202 @@
+"""IPAM types static and plane, and the way to types that are not ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cni.ipam.ipams import Ipams
+from cni.plugin import Call
+from planes.model.catalog import Catalog
+from planes.model.errors import BadInput, Conflict, NotFound, PlanesError, Unavailable
+from planes.model.netconf import NetConf
+from planes.model.result import Address, Interface, Result, Route
+from planes.store.protocol import AddressOwner
+from tests.support.planes import make_plane
+from tests.support.plugins import ipams
+from tests.support.store import FakeAddressBook
+
+
+def netconf(ipam: dict[str, Any], version: str = "1.0.0", **more: Any) -> NetConf:
+    return NetConf({"cniVersion": version, "name": "n", "type": "macvlan", "ipam": ipam, **more})
+
+
+def call(*cni_args: tuple[str, str], container_id: str = "c1") -> Call:
+    owner = AddressOwner(container_id, "net1", "shop", "cart-0")
+    return Call(container_id, "/run/netns/x", "net1", cni_args, owner=owner)
+
+
+class RecordingPlugin:
+    """An executed IPAM plugin that answers as told and remembers its verbs."""
+
+    def __init__(self, answer: Result | PlanesError) -> None:
+        self.answer = answer
+        self.verbs: list[str] = []
+
+    async def add(self, call: Call, conf: NetConf) -> Result:
+        self.verbs.append("ADD")
+        if isinstance(self.answer, PlanesError):
+            raise self.answer
+        return self.answer
+
+    async def check(self, call: Call, conf: NetConf) -> None:
+        self.verbs.append("CHECK")
+
+    async def delete(self, call: Call, conf: NetConf) -> None:
+        self.verbs.append("DEL")
+
+    async def status(self, call: Call, conf: NetConf) -> None:
+        self.verbs.append("STATUS")
+
+
+STATIC = {
+    "type": "static",
+    "addresses": [{"address": "10.1.2.3/24", "gateway": "10.1.2.1"}],
+    "routes": [{"dst": "0.0.0.0/0"}],
+    "dns": {"nameservers": ["1.1.1.1"]},
+}
+
+
+async def test_static_gives_what_it_is_told() -> None:
+    result = await ipams().add(call(), netconf(STATIC))
+    assert result.ips == (Address("10.1.2.3/24", "10.1.2.1"),)
+    assert result.routes == (Route("0.0.0.0/0"),)
+    assert result.dns.nameservers == ("1.1.1.1",)
+
+
+async def test_cni_args_add_addresses_and_gateways() -> None:
+    args = (("IP", "10.1.5.6/24, fd00::6/64"), ("GATEWAY", "10.1.5.1,fd00::1"))
+    result = await ipams().add(call(*args), netconf(STATIC))
+    assert result.ips == (
+        Address("10.1.2.3/24", "10.1.2.1"),
+        Address("10.1.5.6/24", "10.1.5.1"),
+        Address("fd00::6/64", "fd00::1"),
+    )
+
+
+async def test_args_replace_and_runtime_config_replaces_all() -> None:
+    args = {"cni": {"ips": ["10.1.7.7/24"]}}
+    conf = netconf(STATIC, args=args)
+    assert (await ipams().add(call(("IP", "10.1.5.6/24")), conf)).ips == (Address("10.1.7.7/24"),)
+    conf = netconf(STATIC, args=args, runtimeConfig={"ips": ["10.1.8.8/24"]})
+    assert (await ipams().add(call(), conf)).ips == (Address("10.1.8.8/24"),)
+
+
+@pytest.mark.parametrize("text", ["10.1.2.3", "10.1.2.3/33", "x/24", ""])
+async def test_static_addresses_need_a_prefix_length(text: str) -> None:
+    with pytest.raises(BadInput):
+        await ipams().add(call(), netconf({"type": "static", "addresses": [{"address": text}]}))
+
+
+async def test_unknown_cni_args_are_refused_unless_ignored() -> None:
+    with pytest.raises(BadInput, match="unknown args"):
+        await ipams().add(call(("IPS", "10.1.5.6/24")), netconf(STATIC))
+    args = (("IgnoreUnknown", "True"), ("K8S_POD_NAME", "x"))
+    assert await ipams().add(call(*args), netconf(STATIC))
+
+
+async def test_old_versions_have_one_address_per_family() -> None:
+    two = {"type": "static", "addresses": [{"address": "10.1.2.3/24"}, {"address": "10.1.3.3/24"}]}
+    with pytest.raises(BadInput, match="does not support more than 1 address per family"):
+        await ipams().add(call(), netconf(two, "0.2.0"))
+
+
+async def test_static_check_compares_gateways() -> None:
+    previous = Result(ips=(Address("10.1.2.3/24", "10.1.2.9"),)).to_version("1.0.0")
+    with pytest.raises(Conflict, match=r"its gateway is 10\.1\.2\.9, not 10\.1\.2\.1"):
+        await ipams().check(call(), netconf(STATIC, prevResult=previous))
+
+
+PLANE = {"type": "plane", "plane": "business"}
+
+
+def with_plane(**spec: Any) -> tuple[Ipams, FakeAddressBook]:
+    book = FakeAddressBook()
+    catalog = Catalog.build([make_plane("business", **spec)])
+    return ipams(book, lambda: catalog), book
+
+
+SUBNET = {"cidr": "10.5.0.0/24", "gateway": "10.5.0.1", "routes": [{"dst": "10.6.0.0/16"}]}
+
+
+async def test_plane_addresses_come_from_the_book_with_the_planes_routes() -> None:
+    given, book = with_plane(
+        subnets=[SUBNET], routes=[{"dst": "10.7.0.0/16", "gw": "10.5.0.9"}], defaultRoute=True
+    )
+    result = await given.add(call(), netconf(PLANE))
+    (address,) = result.ips
+    assert address.gateway == "10.5.0.1"
+    assert address.address.endswith("/24")
+    assert result.routes == (
+        Route("10.6.0.0/16"),
+        Route("10.7.0.0/16", "10.5.0.9"),
+        Route("0.0.0.0/0", "10.5.0.1"),
+    )
+    held = await book.holders("business")
+    assert [one.pod for one in held.values()] == ["cart-0"]
+    await given.check(call(), netconf(PLANE))
+    await given.release(call(), netconf(PLANE))
+    await given.release(call(), netconf(PLANE))
+    assert await book.holders("business") == {}
+    with pytest.raises(NotFound):
+        await given.check(call(), netconf(PLANE))
+
+
+@pytest.mark.parametrize(
+    ("args", "runtime"),
+    [
+        ((("IP", "10.5.0.50"),), {}),
+        ((), {"ips": ["10.5.0.50/24"]}),
+        ((("IP", "10.5.0.60"),), {"ips": ["10.5.0.50"], "candidates": ["10.5.0.70"]}),
+        ((), {"candidates": ["10.5.0.50", "10.5.0.51"]}),
+    ],
+    ids=["cni-args", "runtime", "runtime-wins", "candidates"],
+)
+async def test_asked_addresses_of_a_plane(
+    args: tuple[tuple[str, str], ...], runtime: dict[str, Any]
+) -> None:
+    given, _book = with_plane(subnets=[SUBNET], staticIPs={"allow": "Any"})
+    result = await given.add(call(*args), netconf(PLANE, runtimeConfig=runtime))
+    assert [one.ip for one in result.ips] == ["10.5.0.50"]
+
+
+async def test_an_unknown_plane_is_named() -> None:
+    given, _book = with_plane(subnets=[SUBNET])
+    for step in (given.add, given.status):
+        with pytest.raises(NotFound, match="there is no plane 'other'"):
+            await step(call(), netconf({"type": "plane", "plane": "other"}))
+
+
+async def test_other_types_are_executed_with_the_whole_configuration() -> None:
+    """A delegate's interfaces and indexes are not the main plugin's."""
+    answer = Result(
+        (Interface("x"),), (Address("10.1.2.3/24", interface=0),), (Route("0.0.0.0/0"),)
+    )
+    plugin = RecordingPlugin(answer)
+    given = ipams(lookup=lambda _type: plugin)
+    conf = netconf({"type": "whereabouts"})
+    result = await given.add(call(), conf)
+    assert result == Result((), (Address("10.1.2.3/24"),), (Route("0.0.0.0/0"),))
+    await given.check(call(), conf)
+    await given.release(call(), conf)
+    await given.status(call(), conf)
+    assert plugin.verbs == ["ADD", "CHECK", "DEL", "STATUS"]
+    assert given.handles("static")
+    assert not given.handles("whereabouts")
+
+
+async def test_a_delegate_whose_add_failed_is_told_to_delete() -> None:
+    plugin = RecordingPlugin(Unavailable("cannot reach it"))
+    with pytest.raises(Unavailable):
+        await ipams(lookup=lambda _type: plugin).add(call(), netconf({"type": "dhcp"}))
+    assert plugin.verbs == ["ADD", "DEL"]
+
+
+async def test_a_disabled_type_goes_to_its_binary() -> None:
+    plugin = RecordingPlugin(Result(ips=(Address("10.1.2.3/24"),)))
+    book: Any = None
+    given = Ipams(book, book, lambda _type: plugin, disabled=["static"])
+    assert not given.handles("static")
+    await given.add(call(), netconf(STATIC))
+    assert plugin.verbs == ["ADD"]
