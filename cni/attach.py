@@ -74,6 +74,8 @@ class Attacher:
         self._probe.reached("attached")
         await _all(self._journal.update(done), report(done))
         self._probe.reached("committed")
+        # A cancellation that came during the last step is seen here, where it can be undone.
+        await asyncio.sleep(0)
 
     async def _attach_wave(
         self, entry: Entry, wave: tuple[PlannedAttachment, ...], results: dict[str, Result]

@@ -1,0 +1,34 @@
+"""Kernel tests of the daemon: a node, and the machine checked before and after."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import Place, place
+from tests.support.netns import Node, machine, node, why_no_link_kind
+
+
+@pytest.fixture
+def here() -> Iterator[Node]:
+    """A node and a sandbox; skipped with the reason where there can be none."""
+    reason = why_no_link_kind("macvlan")
+    if reason:
+        pytest.skip(reason)
+    before = machine()
+    with node() as made:
+        yield made
+    assert machine() == before
+
+
+@pytest.fixture
+def daemon(here: Node) -> Iterator[Place]:
+    """A place for a daemon on that node, with a short path."""
+    with (
+        tempfile.TemporaryDirectory(prefix="np-t-") as directory,
+        place(Path(directory), here.host) as made,
+    ):
+        yield made

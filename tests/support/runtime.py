@@ -1,0 +1,262 @@
+"""A runtime on fakes: real verbs, plan, chains and journal; scripted binaries, no kernel.
+
+`Bench.native` is a plugin type carried out in-process whose links live in `FakeKernel`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cni.attach import Attacher
+from cni.chain import Chains, Plugins
+from cni.check import Checker
+from cni.default_network import ConfDir
+from cni.delegate import ExecPlugin
+from cni.detach import Detacher
+from cni.gate import Gate
+from cni.gc import Collector
+from cni.ipam.ipams import Ipams
+from cni.journal import Journal
+from cni.leave import Leaver
+from cni.net.errors import MissingNetns
+from cni.networks import Networks
+from cni.plan import Planner
+from cni.plugin import Call
+from cni.pods import Pods
+from cni.recovery import Recovery
+from cni.report import Reporter
+from cni.request import parse_call
+from cni.runtime import Runtime
+from cni.sandbox import Survey
+from planes.model.errors import Internal, PlanesError
+from planes.model.netconf import NetConf
+from planes.model.result import Address, Interface, Result
+from tests.support.clock import FakeClock
+from tests.support.exec import FakeExec, plain
+from tests.support.store import FakeStore
+
+JsonObject = dict[str, Any]
+NETNS = "/run/netns/fake"
+BIN = "/opt/cni/bin"
+
+
+@dataclass
+class FakeKernel:
+    """Sandboxes with link names; implements `Sandboxes` and `Links`.
+
+    Attributes:
+        sandboxes: path to inode and names of links.
+        removals: the groups that were removed, in order.
+        error: raised by `remove_links` while it is set.
+    """
+
+    sandboxes: dict[str, tuple[int, set[str]]] = field(default_factory=dict)
+    removals: list[tuple[str, ...]] = field(default_factory=list)
+    error: PlanesError | None = None
+
+    async def survey(self, netns: str) -> Survey:
+        if netns not in self.sandboxes:
+            raise MissingNetns(f"cannot open network namespace {netns}: it does not exist")
+        inode, names = self.sandboxes[netns]
+        return Survey(inode, frozenset(names))
+
+    async def remove_links(self, netns: str, names: Sequence[str]) -> None:
+        self.removals.append(tuple(names))
+        if self.error is not None:
+            raise self.error
+        if netns in self.sandboxes:
+            self.sandboxes[netns][1].difference_update(names)
+
+
+class FakeNative:
+    """A native type: one link and, like an address, one entry in `held`."""
+
+    def __init__(self, kernel: FakeKernel, log: list[str]) -> None:
+        self._kernel = kernel
+        self._log = log
+        self.held: set[tuple[str, str]] = set()
+        self.add_error: PlanesError | None = None
+        self.release_error: PlanesError | None = None
+        self.differs = ""
+
+    def unsupported(self, conf: NetConf) -> str:
+        return "as asked" if conf.raw.get("exotic") else ""
+
+    def links(self, call: Call, conf: NetConf) -> tuple[str, ...]:
+        return (call.ifname,)
+
+    async def add(self, call: Call, conf: NetConf) -> Result:
+        self._log.append(f"add {call.ifname}")
+        self.held.add((call.container_id, call.ifname))
+        self._kernel.sandboxes[call.netns][1].add(call.ifname)
+        if self.add_error is not None:
+            raise self.add_error
+        link = Interface(call.ifname, mac="02:00:00:00:00:02", sandbox=call.netns)
+        return Result((link,), (Address(conf.raw.get("ip", "10.1.0.2/24"), interface=0),))
+
+    async def check(self, call: Call, conf: NetConf) -> None:
+        if self.differs:
+            raise Internal(self.differs)
+
+    async def status(self, call: Call, conf: NetConf) -> None:
+        self._log.append("status")
+
+    async def delete(self, call: Call, conf: NetConf) -> None:
+        await self._kernel.remove_links(call.netns, self.links(call, conf))
+        await self.release(call, conf)
+
+    async def release(self, call: Call, conf: NetConf) -> None:
+        self._log.append(f"release {call.ifname}")
+        if self.release_error is not None:
+            raise self.release_error
+        self.held.discard((call.container_id, call.ifname))
+
+
+class Boundaries:
+    """A probe that keeps what it was told and acts at one of them."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.at = -1
+        self.act: Callable[[], object] = lambda: None
+
+    def reached(self, boundary: str) -> None:
+        self.seen.append(boundary)
+        if len(self.seen) - 1 == self.at:
+            self.act()
+
+
+class Bench:
+    """A runtime and everything it stands on.
+
+    Args:
+        root: a directory of the test's own.
+        store: the pods, planes and NADs.
+        default: the default network's configuration; None leaves the conf dir empty.
+    """
+
+    def __init__(
+        self, root: Path, store: FakeStore, default: JsonObject | None = None, limit: int = 8
+    ) -> None:
+        self.log: list[str] = []
+        self.store = store
+        self.clock = FakeClock()
+        self.kernel = FakeKernel({NETNS: (42, {"lo"})})
+        self.native = FakeNative(self.kernel, self.log)
+        self.exec = FakeExec({"one": plain, "two": plain, "meta": plain, "static": plain})
+        self.probe = Boundaries()
+        self.conf_dir = root / "net.d"
+        self.conf_dir.mkdir(exist_ok=True)
+        if default is not None:
+            (self.conf_dir / "10-default.conflist").write_text(json.dumps(default))
+        self.journal_dir = root / "state" / "journal"
+        self.gate = Gate(limit)
+        self.reporter = Reporter(store)
+        self._compose()
+
+    def _compose(self) -> None:
+        self.journal = Journal(self.journal_dir)
+
+        def binary(kind: str) -> ExecPlugin:
+            return ExecPlugin(self.exec, kind, 5)
+
+        ipams = Ipams(self.store.addresses, lambda: self.store.catalog, binary)
+        plugins = Plugins({"inside": self.native}, self.exec, 5)
+        self.chains = Chains(plugins, ipams, self.probe)
+        networks = Networks(self.store, ConfDir(self.conf_dir, self.clock), is_standalone=True)
+        detacher = Detacher(self.chains, self.kernel, self.probe)
+        self.leaver = Leaver(detacher, self.journal, self.kernel, self.reporter)
+        self.recovery = Recovery(
+            journal=self.journal,
+            leaver=self.leaver,
+            gate=self.gate,
+            reporter=self.reporter,
+            store=self.store,
+            clock=self.clock,
+        )
+        self.runtime = Runtime(
+            store=self.store,
+            gate=self.gate,
+            pods=Pods(self.store, is_standalone=True),
+            planner=Planner(networks, plugins, ipams.handles, self.kernel, "node-a"),
+            attacher=Attacher(self.chains, self.leaver, self.journal, self.probe),
+            leaver=self.leaver,
+            journal=self.journal,
+            checker=Checker(self.chains, networks, self.kernel, self.store),
+            collector=Collector(self.journal, self.leaver, networks, self.chains),
+            kernel=self.kernel,
+            reporter=self.reporter,
+            cni_path=(BIN,),
+            probe=self.probe,
+        )
+
+    async def open(self) -> Bench:
+        """Open the journal, as the daemon does before it serves."""
+        await self.journal.open()
+        return self
+
+    async def restart(self) -> None:
+        """Begin anew on the same disk, as a process that was killed."""
+        self._compose()
+        await self.journal.open()
+        await self.recovery.start()
+
+    async def call(
+        self,
+        verb: str,
+        *,
+        pod: str = "shop/web",
+        uid: str = "",
+        container: str = "c1",
+        ifname: str = "eth0",
+        netns: str = NETNS,
+        args: Mapping[str, str] | None = None,
+        conf: JsonObject | None = None,
+        version: str = "1.1.0",
+    ) -> JsonObject:
+        """Carry out a verb as a runtime asks for it; the result, {} where there is none."""
+        namespace, _, name = pod.partition("/")
+        known = {"K8S_POD_NAMESPACE": namespace, "K8S_POD_NAME": name, "K8S_POD_UID": uid}
+        pairs = {"IgnoreUnknown": "1", **{k: v for k, v in known.items() if v}, **(args or {})}
+        request = parse_call(
+            {
+                "CNI_COMMAND": verb,
+                "CNI_CONTAINERID": container,
+                "CNI_NETNS": netns,
+                "CNI_IFNAME": ifname,
+                "CNI_PATH": "/from/runtime",
+                "CNI_ARGS": ";".join(f"{key}={value}" for key, value in pairs.items()),
+            },
+            json.dumps(
+                {"cniVersion": version, "name": "netplane", "type": "netplane", **(conf or {})}
+            ).encode(),
+        )
+        stdout = await self.runtime.handle(request)
+        return json.loads(stdout) if stdout else {}
+
+    def leftovers(self) -> dict[str, Any]:
+        """What a call left behind; equal to `NOTHING` where it left nothing."""
+        return {
+            "plugins": set(self.exec.attached),
+            "links": {path: names - {"lo"} for path, (_, names) in self.kernel.sandboxes.items()},
+            "held": set(self.native.held),
+            "addresses": {p: h for p, h in self.store.addresses.held.items() if h},
+            "journal": sorted(path.name for path in self.journal_dir.iterdir()),
+            "statuses": dict(self.store.statuses),
+            "calls": len(self.journal),
+        }
+
+
+NOTHING: JsonObject = {
+    "plugins": set(),
+    "links": {NETNS: set()},
+    "held": set(),
+    "addresses": {},
+    "journal": [],
+    "statuses": {},
+    "calls": 0,
+}
