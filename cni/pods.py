@@ -131,7 +131,7 @@ class Pods:
                     remedy=f"choose among {', '.join(p.name for p in catalog.planes) or 'none'}",
                 )
             namespace = _joined(namespace, plane)
-            asked.append(str(plane.ref))
+            asked.append(f"{plane.ref}@{plane.interface}" if plane.interface else str(plane.ref))
         pod = replace(stranger.pod, annotations={NETWORKS_ANNOTATION: ",".join(asked)})
         return Subject(pod, namespace, is_known=False, has_planes=True)
 
