@@ -1,0 +1,94 @@
+"""Nodes for the tests of this package; each test is checked to leave its node as it found it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.node.shop import MANIFESTS
+from tests.support.netns import (
+    Namespace,
+    machine,
+    namespace,
+    why_no_link_kind,
+    why_no_reference,
+)
+from tests.support.node import LiveNode
+from tests.support.shim import STRICT, compile_shim, compiler
+
+
+@pytest.fixture(scope="session")
+def shim_binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cc = compiler()
+    if cc is None:
+        pytest.skip("no C compiler: install gcc")
+    target = tmp_path_factory.mktemp("shim") / "netplane"
+    return compile_shim(target, *STRICT, "-static", cc=cc)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _machine_left_as_found() -> Iterator[None]:
+    reason = why_no_link_kind("macvlan") or why_no_reference("bridge")
+    if reason:
+        pytest.skip(reason)
+    before = machine()
+    yield
+    assert machine() == before
+
+
+@contextmanager
+def prepared(home: Path, shim: Path) -> Iterator[LiveNode]:
+    """Have a node whose daemon is not started yet; it is ended whatever happens."""
+    with ExitStack() as stack:
+        host, far = (stack.enter_context(namespace(kind)) for kind in ("host", "far"))
+        for card in ("eth1", "eth2"):
+            host.ip("link", "add", card, "type", "veth", "peer", "name", card, "netns", far.name)
+            host.ip("link", "set", card, "up")
+            far.ip("link", "set", card, "up")
+        host.ip("link", "set", "lo", "up")
+        sockets = Path(tempfile.mkdtemp(prefix="np-t-"))
+        stack.callback(shutil.rmtree, sockets)
+        node = LiveNode(host, home, sockets / "cni.sock", shim)
+        node.prepare(MANIFESTS)
+        stack.callback(node.stop)
+        yield node
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, shim_binary: Path) -> Iterator[LiveNode]:
+    with prepared(tmp_path_factory.mktemp("node") / "n", shim_binary) as node:
+        node.start()
+        yield node
+
+
+@pytest.fixture
+def node(shared: LiveNode) -> Iterator[LiveNode]:
+    """A running node, shared by the tests of a file; nothing may be left on it."""
+    yield shared
+    assert shared.remains() == []
+
+
+@pytest.fixture
+def own_node(tmp_path: Path, shim_binary: Path) -> Iterator[LiveNode]:
+    """A node of the test's own, its daemon not started; nothing may be left on it."""
+    with prepared(tmp_path / "n", shim_binary) as node:
+        yield node
+        assert node.remains() == []
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Namespace]:
+    with namespace("pod") as made:
+        yield made
+
+
+@pytest.fixture
+def sandboxes() -> Iterator[Callable[[int], list[Namespace]]]:
+    """Make sandboxes that go with the test."""
+    with ExitStack() as stack:
+        yield lambda count: [stack.enter_context(namespace("pod")) for _ in range(count)]

@@ -1,0 +1,288 @@
+"""A node that runs: a namespace of its own, a daemon process in it, and the shim that calls it.
+
+Nothing is faked. Invariant: `remains` names whatever a call left behind that the node did not have
+before: links, address files, journal entries, spooled requests, statuses.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from planes.store.podfiles import PodFiles
+from tests.support.netns import CNI_BIN_DIR, Namespace
+
+ROOT = Path(__file__).parents[2]
+READY_SECONDS = 20.0
+NAMESPACE = "shop"
+_BRIDGES = frozenset({"cni0", "cni1"})  # a bridge outlives its containers, as the reference's
+_LOCKS = frozenset({".lock", "lock", "cursor"})
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of a call of the shim."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+    seconds: float
+
+    @property
+    def result(self) -> JsonObject:
+        """The result of a call that succeeded."""
+        assert self.status == 0, self.stdout.decode() + self.stderr.decode()
+        parsed: JsonObject = json.loads(self.stdout)
+        return parsed
+
+    @property
+    def error(self) -> JsonObject:
+        """The error of a call that failed, after checking what every error owes its reader."""
+        assert self.status == 1, (self.status, self.stdout)
+        error: JsonObject = json.loads(self.stdout)
+        assert error.keys() <= {"cniVersion", "code", "msg", "details"}
+        assert error["msg"].startswith("cannot "), error
+        assert "Traceback" not in self.stdout.decode() + self.stderr.decode()
+        return error
+
+
+@dataclass
+class LiveNode:
+    """A node; `start` begins its daemon.
+
+    Attributes:
+        host: the namespace that stands for the node; eth1 and eth2 are its cards.
+        home: manifests, state and configuration.
+        socket: of the daemon; in a directory of its own since such paths are short.
+        shim: the binary.
+        program: what runs the daemon, before its options.
+    """
+
+    host: Namespace
+    home: Path
+    socket: Path
+    shim: Path
+    program: Sequence[str] = (sys.executable, "-m", "cni")
+    options: Sequence[str] = ()
+    process: subprocess.Popen[bytes] | None = None
+    _links: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def manifests(self) -> Path:
+        return self.home / "manifests"
+
+    @property
+    def state(self) -> Path:
+        return self.home / "state"
+
+    @property
+    def conf_dir(self) -> Path:
+        return self.home / "net.d"
+
+    @property
+    def log(self) -> Path:
+        return self.home / "daemon.log"
+
+    @property
+    def pods(self) -> PodFiles:
+        return PodFiles(self.manifests)
+
+    def prepare(self, manifests: Sequence[JsonObject]) -> None:
+        """Write the manifests and the cluster network: a bridge from the reference's world."""
+        self._links = self._host_links()
+        for directory in (self.manifests, self.conf_dir):
+            directory.mkdir(parents=True)
+        self.put(*manifests)
+        cluster = {
+            "cniVersion": "1.0.0",
+            "name": "cluster",
+            "plugins": [self.bridge_conf()],
+        }
+        (self.conf_dir / "10-cluster.conflist").write_text(json.dumps(cluster))
+
+    def bridge_conf(self, subnet: str = "10.244.1.0/24") -> JsonObject:
+        """The cluster network's plugin, for a conflist or a delegate."""
+        directory = str(self.home / "networks")
+        ipam = {"type": "host-local", "subnet": subnet, "dataDir": directory}
+        return {"type": "bridge", "bridge": "cni0", "isGateway": True, "ipam": ipam}
+
+    def put(self, *manifests: JsonObject) -> None:
+        """Write manifests, one file each."""
+        for manifest in manifests:
+            meta = manifest["metadata"]
+            name = f"{manifest['kind']}-{meta.get('namespace', '')}-{meta['name']}.json"
+            (self.manifests / name.lower()).write_text(json.dumps(manifest))
+
+    def put_pod(self, name: str, annotations: Mapping[str, str] | None = None) -> None:
+        """Create a pod of the shop, as if admission had been down."""
+        meta: JsonObject = {"name": name, "namespace": NAMESPACE, "uid": f"uid-{name}"}
+        if annotations:
+            meta["annotations"] = dict(annotations)
+        spec = {"containers": [{"name": "main", "image": "app"}]}
+        self.pods.put({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
+
+    def begin(self) -> None:
+        """Begin the daemon without waiting for it."""
+        command = [
+            *("nsenter", f"--net={self.host.path}", "--", *self.program),
+            *("--standalone", str(self.manifests), "--node", "node1"),
+            *("--socket", str(self.socket), "--state-dir", str(self.state)),
+            *("--cni-conf-dir", str(self.conf_dir), "--cni-bin-dir", CNI_BIN_DIR),
+            *self.options,
+        ]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    def start(self) -> None:
+        """Begin the daemon and wait until it serves."""
+        self.begin()
+        deadline = time.monotonic() + READY_SECONDS
+        while not self._is_listening():
+            assert self.process is not None
+            assert self.process.poll() is None, self.log_text()[-2000:]
+            assert time.monotonic() < deadline, self.log_text()[-2000:]
+            time.sleep(0.02)
+
+    def _is_listening(self) -> bool:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            return probe.connect_ex(str(self.socket)) == 0
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End the daemon by a signal; its exit status."""
+        process, self.process = self.process, None
+        if process is None:
+            return 0
+        process.send_signal(number)
+        try:
+            return process.wait(40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+    def env(self, verb: str, container_id: str, netns: str = "", **more: str) -> dict[str, str]:
+        """The environment of a call."""
+        return {
+            "CNI_COMMAND": verb,
+            "CNI_CONTAINERID": container_id,
+            "CNI_NETNS": netns,
+            "CNI_IFNAME": "eth0",
+            "CNI_PATH": CNI_BIN_DIR,
+            "NETPLANE_SOCKET": str(self.socket),
+            "NETPLANE_STATE_DIR": str(self.state),
+            "NETPLANE_WAIT_SECONDS": "1",
+            **more,
+        }
+
+    def call(
+        self,
+        verb: str,
+        container_id: str,
+        netns: Namespace | str = "",
+        *,
+        stdin: JsonObject | bytes | None = None,
+        pod: str = "",
+        **more: str,
+    ) -> Reply:
+        """Call the shim as a container runtime does."""
+        begun = time.monotonic()
+        process = self.launch(verb, container_id, netns, pod=pod, **more)
+        out, err = process.communicate(_bytes(stdin), timeout=25)
+        return Reply(process.returncode, out, err, time.monotonic() - begun)
+
+    def launch(
+        self,
+        verb: str,
+        container_id: str,
+        netns: Namespace | str = "",
+        *,
+        pod: str = "",
+        **more: str,
+    ) -> subprocess.Popen[bytes]:
+        """Start the shim; the caller gives it stdin and awaits it."""
+        path = netns.path if isinstance(netns, Namespace) else netns
+        if pod:
+            more["CNI_ARGS"] = (
+                f"IgnoreUnknown=1;K8S_POD_NAMESPACE={NAMESPACE};K8S_POD_NAME={pod};"
+                f"K8S_POD_INFRA_CONTAINER_ID={container_id};K8S_POD_UID=uid-{pod}"
+            )
+        pipe = subprocess.PIPE
+        env = self.env(verb, container_id, path, **more)
+        return subprocess.Popen([self.shim], stdin=pipe, stdout=pipe, stderr=pipe, env=env)
+
+    def log_text(self) -> str:
+        """What the daemon logged."""
+        return self.log.read_text(errors="replace")
+
+    def events(self) -> list[JsonObject]:
+        """The events published so far."""
+        path = self.state / "events.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def status_of(self, pod: str, namespace: str = NAMESPACE) -> list[JsonObject]:
+        """The network-status of a pod."""
+        path = self.state / "status" / namespace / f"{pod}.json"
+        found: list[JsonObject] = json.loads(path.read_text())
+        return found
+
+    def remains(self) -> list[str]:
+        """Name what was left behind by calls, once the kernel has had time to end namespaces."""
+        deadline = time.monotonic() + 3
+        while (found := self._remains()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return found
+
+    def _remains(self) -> list[str]:
+        kept = [
+            path
+            for place in ("state/journal", "state/spool", "state/status", "state/addresses")
+            for path in (self.home / place).rglob("*")
+        ] + list((self.home / "networks").rglob("*"))
+        files = [
+            str(path.relative_to(self.home))
+            for path in kept
+            if path.is_file()
+            and path.name not in _LOCKS
+            and not path.name.startswith(("last_reserved_ip", "cooling-", ".last-"))
+        ]
+        links = sorted(self._host_links() - self._links - _BRIDGES)
+        return sorted(files) + [f"link {name}" for name in links]
+
+    def _host_links(self) -> frozenset[str]:
+        return frozenset(link["ifname"] for link in self.host.ip_json("link"))
+
+
+def netconf(**keys: Any) -> JsonObject:
+    """A netconf of ours."""
+    return {"cniVersion": "1.0.0", "name": "netplane", "type": "netplane", **keys}
+
+
+def addresses_in(sandbox: Namespace) -> dict[str, list[str]]:
+    """The IPv4 addresses of each interface in a sandbox."""
+    return {
+        link["ifname"]: [
+            f"{one['local']}/{one['prefixlen']}"
+            for one in link["addr_info"]
+            if one["family"] == "inet"
+        ]
+        for link in sandbox.ip_json("addr")
+        if link["ifname"] != "lo"
+    }
+
+
+def _bytes(stdin: JsonObject | bytes | None) -> bytes:
+    if isinstance(stdin, bytes):
+        return stdin
+    return json.dumps(netconf() if stdin is None else stdin).encode()
