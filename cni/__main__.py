@@ -19,7 +19,6 @@ from planes.run.clock import SystemClock
 from planes.run.logs import configure
 from planes.store.directory import DirStore
 
-
 # A DEL waits 5 to 20 ms for the kernel's grace period, and many can wait at the same time.
 KERNEL_THREADS: Final = 32
 

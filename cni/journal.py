@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from cni.completion import complete
-from cni.entry import Damaged, Entry, Key, decode, encode, salvage
+from cni.entry import Damaged, Entry, Key, Stage, decode, encode, salvage
 from planes.model.errors import CniCode, Internal, PlanesError
 
 _log = logging.getLogger(__name__)
@@ -92,9 +92,11 @@ class Journal:
         return tuple(self._entries.values())
 
     def holds_pod(self, namespace: str, pod: str, *, but: Key) -> bool:
-        """Tell whether a remembered call other than `but` belongs to the pod."""
+        """Tell whether another call than `but` has the pod attached, and is not on its way out."""
         return any(
-            (entry.namespace, entry.pod) == (namespace, pod) and key != but
+            (entry.namespace, entry.pod) == (namespace, pod)
+            and key != but
+            and entry.stage is not Stage.LEAVING
             for key, entry in self._entries.items()
         )
 

@@ -1,0 +1,143 @@
+"""Recovery: the journal and reality agree, at start and later."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+from cni.entry import Stage
+from cni.recovery import GONE_SECONDS
+from cni.system import Completed
+from planes.model.errors import Unavailable
+from planes.model.names import STATUS_ANNOTATION
+from tests.cni.shop import bench
+from tests.support.exec import PluginCall, failed, plain
+from tests.support.runtime import NETNS, NOTHING, Bench
+
+
+async def cut_off(root: Path) -> Bench:
+    """A runtime whose process died in the middle of an ADD."""
+    made = await bench(root)
+    await made.call("ADD")
+    entry = made.journal.find(("c1", "eth0"))
+    assert entry is not None
+    begun = tuple(replace(one, result=None) for one in entry.attachments)
+    await made.journal.begin(replace(entry, stage=Stage.BEGUN, attachments=begun))
+    return made
+
+
+async def test_an_add_that_was_cut_off_is_undone_at_start(tmp_path: Path) -> None:
+    made = await cut_off(tmp_path)
+    await made.restart()
+    assert made.leftovers() == NOTHING
+
+
+async def test_what_is_attached_stays_attached_over_a_restart(tmp_path: Path) -> None:
+    made = await bench(tmp_path)
+    await made.call("ADD")
+    before = made.leftovers()
+    await made.restart()
+    assert made.leftovers() == before
+
+
+async def test_a_failing_release_is_tried_later_each_time(tmp_path: Path) -> None:
+    made = await bench(tmp_path)
+    tries: list[float] = []
+
+    async def stuck(call: PluginCall) -> Completed:
+        if call.verb != "DEL":
+            return await plain(call)
+        tries.append(made.clock.monotonic())
+        return failed("stuck")
+
+    made.exec.scripts["two"] = stuck
+    await made.call("ADD")
+    made.kernel.sandboxes.clear()
+    await made.call("DEL")
+    tries.clear()
+    for _ in range(600):
+        await made.recovery.look()
+        made.clock.advance(1)
+    pauses = [b - a for a, b in pairwise(tries) if b > a]
+    assert pauses == sorted(pauses)
+    assert 4 <= len(pauses) <= 12
+    made.exec.scripts["two"] = plain
+    made.clock.advance(600)
+    await made.recovery.look()
+    assert made.leftovers()["calls"] == 0
+
+
+async def test_a_sandbox_that_stays_gone_is_released(tmp_path: Path) -> None:
+    """A reboot, or a runtime that never DELs: its addresses must not be lost for ever."""
+    made = await bench(tmp_path)
+    await made.call("ADD")
+    made.kernel.sandboxes.clear()
+    await made.recovery.look()
+    assert made.leftovers()["calls"] == 1
+    made.clock.advance(GONE_SECONDS)
+    await made.recovery.look()
+    assert made.leftovers() == {**NOTHING, "links": {}}
+
+
+async def test_a_sandbox_that_was_only_away_is_kept(tmp_path: Path) -> None:
+    made = await bench(tmp_path)
+    await made.call("ADD")
+    there = made.kernel.sandboxes.pop(NETNS)
+    await made.recovery.look()
+    made.kernel.sandboxes[NETNS] = there
+    made.clock.advance(GONE_SECONDS)
+    await made.recovery.look()
+    made.kernel.sandboxes.pop(NETNS)
+    await made.recovery.look()
+    assert made.leftovers()["calls"] == 1
+
+
+async def test_a_lost_network_status_is_written_again(tmp_path: Path) -> None:
+    made = await bench(tmp_path)
+    await made.call("ADD")
+    text = made.store.statuses.pop(("shop", "web"))
+    pod = made.store.pod("shop", "web")
+    assert pod is not None
+    without = {key: v for key, v in pod.annotations.items() if key != STATUS_ANNOTATION}
+    made.store.put_pod(replace(pod, annotations=without))
+    await made.recovery.look()
+    assert made.store.statuses["shop", "web"] == text
+
+
+async def test_a_store_that_is_away_does_not_stop_the_look(tmp_path: Path) -> None:
+    made = await bench(tmp_path)
+    await made.call("ADD")
+    pod = made.store.pod("shop", "web")
+    assert pod is not None
+    made.store.put_pod(replace(pod, annotations={}))
+    made.store.status_error = Unavailable("cannot write status")
+    await made.recovery.look()
+
+
+async def test_looks_again_and_again(tmp_path: Path) -> None:
+    made = await cut_off(tmp_path)
+    entry = made.journal.find(("c1", "eth0"))
+    assert entry is not None
+    await made.journal.update(replace(entry, stage=Stage.LEAVING))
+    task = asyncio.create_task(made.recovery.run())
+    for _ in range(100):
+        await asyncio.sleep(0.001)
+        made.clock.advance(30)
+        if not len(made.journal):
+            break
+    task.cancel()
+    await asyncio.wait([task])
+    assert made.leftovers()["calls"] == 0
+
+
+async def test_links_of_a_damaged_entry_are_removed_by_del(tmp_path: Path) -> None:
+    made = await bench(tmp_path)
+    await made.call("ADD")
+    path = made.journal_dir / "c1@eth0.json"
+    path.write_bytes(path.read_bytes()[:-9])
+    await made.restart()
+    await made.call("DEL")
+    assert made.kernel.sandboxes[NETNS][1] == {"lo"}
+    assert await made.call("DEL") == {}
