@@ -116,6 +116,8 @@ class Pods:
             )
         if not planes:
             return replace(stranger, has_planes=True)
+        if not asked:  # these planes and no others, whatever the namespace joins
+            stranger = replace(stranger, namespace=Namespace(stranger.namespace.name))
         return self._with_planes(stranger, planes)
 
     def _with_planes(self, stranger: Subject, planes: tuple[str, ...]) -> Subject:
