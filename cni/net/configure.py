@@ -7,11 +7,11 @@ thread.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cni.net import sysctls
 from cni.net.addresses import add_address, add_route, get_addresses, read_addresses
-from cni.net.links import IFF_UP, OPERSTATE_UP, Link, get_link, read_links, set_flags, set_mac
+from cni.net.links import IFF_UP, OPERSTATE_UP, Link, get_link, read_links, set_flags
 from cni.net.netlink import Request
 from cni.net.workers import Sandbox
 from planes.model.errors import BadInput, Conflict, Unavailable
@@ -28,14 +28,12 @@ class Setup:
     Attributes:
         result: addresses that name the interface by index, and routes.
         sysctls: (family, key, value) of the interface; what the kernel has not is left out.
-        mac: set before the link comes up, "" for the one it has.
         is_up: False leaves an interface without addresses down.
     """
 
     ifname: str
     result: Result
     sysctls: tuple[tuple[str, str, str], ...] = ()
-    mac: str = ""
     is_up: bool = True
 
     @property
@@ -69,13 +67,11 @@ def bring_up(sandbox: Sandbox, setup: Setup) -> tuple[Link, bool]:
             sysctls.enable_ipv6(setup.ifname)
     channel = sandbox.channel
     link = read_links(channel.batch([get_link(setup.ifname)])[0])[0]
-    requests = [set_mac(link, setup.mac)] if setup.mac else []
-    requests += [add_address(link.index, link.name, address) for address in addresses]
+    requests = [add_address(link.index, link.name, address) for address in addresses]
     if setup.is_up:
         requests.append(set_flags(link, IFF_UP))
     may_wait = bool(setup.gateway("::"))
     channel.batch(requests if may_wait else requests + _routes(setup, link))
-    link = replace(link, mac=setup.mac or link.mac)
     must_wait = may_wait and not is_settled(sandbox, link)
     if may_wait and not must_wait:
         add_routes(sandbox, setup, link)

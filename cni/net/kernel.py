@@ -22,7 +22,6 @@ from cni.net.workers import Worker, Workers
 T = TypeVar("T")
 
 _OWN_NETNS = "/proc/thread-self/ns/net"
-_SETTLE_SECONDS = 5.0
 _SETTLE_STEP_SECONDS = 0.05
 
 
@@ -32,9 +31,13 @@ class Kernel:
     Args:
         host_netns: path of the namespace that is the host, "" for that of this process.
         threads: most steps carried out at once; the kernel's rtnl lock serialises most anyway.
+        settle_seconds: how long to wait for duplicate address detection (the reference's 5 s).
     """
 
-    def __init__(self, host_netns: str = "", *, threads: int = 8) -> None:
+    def __init__(
+        self, host_netns: str = "", *, threads: int = 8, settle_seconds: float = 5.0
+    ) -> None:
+        self._settle_seconds = settle_seconds
         self._home = namespaces.open_netns(host_netns or _OWN_NETNS)
         self._workers = Workers(self._home, is_foreign=bool(host_netns), limit=threads)
 
@@ -104,8 +107,7 @@ class Kernel:
     async def configure(self, netns: str, setup: Setup) -> Link:
         """Give a new interface its addresses and routes and bring it up; the link as it is then.
 
-        Waits up to 5 s for duplicate address detection where IPv6 has a gateway, without holding
-        a thread.
+        Waits for duplicate address detection where IPv6 has a gateway, without holding a thread.
 
         Raises:
             PlanesError: the kernel refuses, or an address is a duplicate.
@@ -122,11 +124,12 @@ class Kernel:
         return link
 
     async def _settle(self, netns: str, link: Link) -> None:
-        for _step in range(round(_SETTLE_SECONDS / _SETTLE_STEP_SECONDS)):
+        for _step in range(round(self._settle_seconds / _SETTLE_STEP_SECONDS)):
             await asyncio.sleep(_SETTLE_STEP_SECONDS)
             if await self.run(lambda worker: _is_settled(worker, netns, link)):
                 return
-        await self.run(lambda worker: _give_up(worker, netns, link))
+        seconds = self._settle_seconds
+        await self.run(lambda worker: _give_up(worker, netns, link, seconds))
 
 
 def _is_settled(worker: Worker, netns: str, link: Link) -> bool:
@@ -134,9 +137,9 @@ def _is_settled(worker: Worker, netns: str, link: Link) -> bool:
         return configure.is_settled(sandbox, link)
 
 
-def _give_up(worker: Worker, netns: str, link: Link) -> None:
+def _give_up(worker: Worker, netns: str, link: Link, seconds: float) -> None:
     with worker.sandbox(netns) as sandbox:
-        configure.give_up_settling(sandbox, link, _SETTLE_SECONDS)
+        configure.give_up_settling(sandbox, link, seconds)
 
 
 def _add_routes(worker: Worker, netns: str, setup: Setup, link: Link) -> None:

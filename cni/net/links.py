@@ -49,7 +49,6 @@ _IFLA_EXT_MASK = 29
 _IFLA_LINK_NETNSID = 37
 _IFLA_INFO_KIND = 1
 _IFLA_INFO_DATA = 2
-_IFLA_INFO_SLAVE_DATA = 5
 _VETH_INFO_PEER = 1
 _IFLA_MACVLAN_MODE = 1
 _IFLA_MACVLAN_BC_QUEUE_LEN = 7
@@ -85,7 +84,6 @@ class Link:
     parent: int
     is_parent_elsewhere: bool
     data: int = 0
-    is_hairpin: bool = False
 
     @property
     def is_up(self) -> bool:
@@ -235,7 +233,6 @@ def _read_link(payload: memoryview) -> Link:
     info = attributes(found[_IFLA_LINKINFO]) if _IFLA_LINKINFO in found else {}
     kind = as_text(info[_IFLA_INFO_KIND]) if _IFLA_INFO_KIND in info else ""
     data = attributes(info[_IFLA_INFO_DATA]) if _IFLA_INFO_DATA in info else {}
-    port = attributes(info[_IFLA_INFO_SLAVE_DATA]) if _IFLA_INFO_SLAVE_DATA in info else {}
     is_macvlan = kind == "macvlan" and _IFLA_MACVLAN_MODE in data
 
     def number(key: int) -> int:
@@ -254,5 +251,4 @@ def _read_link(payload: memoryview) -> Link:
         parent=number(_IFLA_LINK),
         is_parent_elsewhere=_IFLA_LINK_NETNSID in found,
         data=as_u32(data[_IFLA_MACVLAN_MODE]) if is_macvlan else 0,
-        is_hairpin=_IFLA_BRPORT_MODE in port and bool(port[_IFLA_BRPORT_MODE][0]),
     )

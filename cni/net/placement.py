@@ -47,12 +47,17 @@ def place(
             ) from error
         if not read_links(worker.host.batch([find_link(to.name)])[0]):
             raise
-        _place_and_rename(worker, sandbox, to, request)
+        place_by_rename(worker, sandbox, to, request)
 
 
-def _place_and_rename(
+def place_by_rename(
     worker: Worker, sandbox: Sandbox, to: Placement, request: Callable[[Placement], Request]
 ) -> None:
+    """Create a link under a name of chance, and rename it where it belongs.
+
+    Raises:
+        PlanesError: the kernel refuses; no link is left.
+    """
     travelling = replace(to, name=random_name())
     worker.host.batch([request(travelling)])
     try:

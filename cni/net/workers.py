@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from cni.completion import complete
 from cni.net import namespaces
 from cni.net.channel import Channel
-from planes.model.errors import Internal, PlanesError
+from planes.model.errors import Internal, PlanesError, Unavailable
 
 T = TypeVar("T")
 
@@ -153,6 +153,9 @@ class Workers:
                 raise Internal("cannot do kernel work: the runtime is shutting down")
             self._pending += 1
             self._start_if_needed()
+            if not self._threads:
+                self._pending -= 1
+                raise Unavailable("cannot do kernel work: no thread can be started")
             self._jobs.put((job, done))
         return done
 
@@ -160,7 +163,10 @@ class Workers:
         if len(self._threads) < min(self._pending, self._limit):
             thread = threading.Thread(target=self._serve, name="kernel", daemon=True)
             self._threads.add(thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # out of threads: those that run will do it
+                self._threads.discard(thread)
 
     def _serve(self) -> None:
         worker = Worker(self._home)

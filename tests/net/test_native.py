@@ -9,8 +9,12 @@ import pytest
 
 from cni.native.registry import native_plugins
 from cni.net.kernel import Kernel
+from cni.net.links import Placement, new_macvlan
+from cni.net.masters import find_master
+from cni.net.placement import place_by_rename
+from cni.net.workers import Worker
 from cni.plugin import Call, NativePlugin
-from planes.model.errors import BadInput, Conflict, NotFound, PlanesError
+from planes.model.errors import BadInput, Conflict, NotFound, PlanesError, Unavailable
 from planes.model.netconf import NetConf
 from planes.model.result import Result
 from tests.support.netns import Node
@@ -177,3 +181,61 @@ async def test_ports_can_be_isolated(kernel: Kernel, a_node: Node) -> None:
     port = next(one for one in a_node.host.ip_json("link") if one.get("master") == "cni0")
     assert port["linkinfo"]["info_slave_data"]["isolated"] is True
     await plugin(kernel, "bridge").delete(call, conf)
+
+
+async def test_addresses_still_tentative_in_time_fail_the_add(a_node: Node, tmp_path: Path) -> None:
+    """Waiting for duplicate address detection is bounded; without carrier it cannot end at all."""
+    ipam = host_local(V6, dataDir=str(tmp_path), routes=[{"dst": "::/0"}])
+    conf = netconf(type="macvlan", master="eth1", ipam=ipam)
+    call = Call("c1", a_node.sandbox.path, "net1")
+    hasty = Kernel(a_node.host.path, settle_seconds=0.1)
+    try:
+        with pytest.raises(Unavailable, match=r"still tentative after 0\.1 s"):
+            await plugin(hasty, "macvlan").add(call, conf)
+        assert await hasty.link_names(a_node.sandbox.path) == {"lo"}
+        a_node.far.ip("link", "set", "eth1", "down")
+        await plugin(hasty, "macvlan").add(call, conf)
+        assert "default via fd00:9::1" in a_node.sandbox.ip("-6", "route")
+        await plugin(hasty, "macvlan").delete(call, conf)
+    finally:
+        hasty.close()
+
+
+async def test_a_link_can_travel_under_another_name(kernel: Kernel, a_node: Node) -> None:
+    """The way of older kernels, where a name in use on the host is refused."""
+
+    def create(worker: Worker) -> None:
+        master = find_master(worker, "eth1")
+        with worker.sandbox(a_node.sandbox.path) as sandbox:
+            place_by_rename(
+                worker,
+                sandbox,
+                Placement("eth1", sandbox.fd),
+                lambda at: new_macvlan(at, master=master, mode=4),
+            )
+
+    await kernel.run(create)
+    assert await kernel.link_names(a_node.sandbox.path) == {"lo", "eth1"}
+    with pytest.raises(Conflict):
+        await kernel.run(create)
+    assert await kernel.link_names(a_node.sandbox.path) == {"lo", "eth1"}
+
+
+async def test_the_default_master_is_the_device_of_the_default_route(
+    kernel: Kernel, a_node: Node
+) -> None:
+    conf = netconf(type="macvlan")
+    call = Call("c1", a_node.sandbox.path, "net1")
+    with pytest.raises(NotFound, match="there is no default route"):
+        await plugin(kernel, "macvlan").add(call, conf)
+    a_node.host.ip("addr", "add", "10.7.0.1/24", "dev", "eth1")
+    a_node.host.ip("route", "add", "default", "via", "10.7.0.9")
+    await plugin(kernel, "macvlan").add(call, conf)
+    await plugin(kernel, "macvlan").delete(call, conf)
+
+
+@pytest.mark.parametrize("mtu", [-1, 1501])
+async def test_mtu_must_fit_the_master(mtu: int, kernel: Kernel, a_node: Node) -> None:
+    conf = netconf(type="macvlan", master="eth1", mtu=mtu)
+    with pytest.raises(BadInput, match=f"cannot use MTU {mtu}"):
+        await plugin(kernel, "macvlan").add(Call("c1", a_node.sandbox.path, "net1"), conf)
