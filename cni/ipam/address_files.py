@@ -24,6 +24,7 @@ _LAST = "last_reserved_ip."
 _LOCK = "lock"
 # Two changes within one tick of an older kernel's clock leave one time stamp (at most 10 ms).
 _TICK_NS = 20_000_000
+_LONGEST_OWNER = 128 << 10  # container ID and interface name; the shim passes on 64 KiB
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -143,7 +144,7 @@ class NetworkFiles:
         except OSError:
             return ""
         try:
-            return os.read(fd, 4096).decode("utf-8", "replace")
+            return os.read(fd, _LONGEST_OWNER).decode("utf-8", "replace")
         except OSError:
             return ""
         finally:

@@ -36,6 +36,9 @@ from planes.model.netconf import NetConf
 from planes.model.result import Dns, Interface, Result
 
 
+_MAX_QUEUE_LENGTH = 0xFFFFFFFF
+
+
 @dataclass(frozen=True, slots=True)
 class _Settings:
     master: str
@@ -55,13 +58,16 @@ def _settings(call: Call, conf: NetConf) -> _Settings:
             f"cannot use macvlan mode {mode!r}",
             remedy=f"use one of {', '.join(sorted(MACVLAN_MODES))}",
         )
+    queue_length = fields.integer("bcqueuelen")
+    if not 0 <= queue_length <= _MAX_QUEUE_LENGTH:
+        raise BadInput(f"cannot use bcqueuelen {queue_length}: it does not fit in 32 bits")
     sources = MacSources.of(call, conf)
     return _Settings(
         master=fields.string("master"),
         mode=MACVLAN_MODES[mode],
         mtu=fields.integer("mtu"),
         mac=chosen_mac(sources.runtime, sources.cni_args, sources.conf),
-        bc_queue_length=fields.integer("bcqueuelen"),
+        bc_queue_length=queue_length,
         dns=parse_dns(fields.child("dns")),
         has_ipam=bool(conf.ipam_type),
     )

@@ -45,6 +45,8 @@ _RTA_TABLE = 15
 _RTPROT_BOOT = 3
 _RTN_UNICAST = 1
 _RT_TABLE_MAIN = 254
+_MAX_U8 = 0xFF
+_MAX_U32 = 0xFFFFFFFF
 _MIN_BROADCAST_PREFIX = 31  # a /31 or /32 has no broadcast address (RFC 3021)
 
 
@@ -154,9 +156,10 @@ def add_route(index: int, ifname: str, route: Route, gateway: str) -> Request:
     reference plugins.
 
     Raises:
-        BadInput: the destination or the gateway is no address.
+        BadInput: the destination or the gateway is no address, or a number is out of bounds.
     """
     target = _Packed.of(route.dst)
+    _check_numbers(route)
     table = route.table or _RT_TABLE_MAIN
     body = _RTMSG.pack(
         target.family,
@@ -180,6 +183,18 @@ def add_route(index: int, ifname: str, route: Route, gateway: str) -> Request:
     if table >= 256:
         body += u32(_RTA_TABLE, table)
     return Request(RTM_NEWROUTE, NLM_F_CREATE, body, f"add route to {route.dst} {way}")
+
+
+def _check_numbers(route: Route) -> None:
+    for name, value, last in (
+        ("priority", route.priority, _MAX_U32),
+        ("table", route.table or 0, _MAX_U32),
+        ("scope", route.scope or 0, _MAX_U8),
+    ):
+        if not 0 <= value <= last:
+            raise BadInput(
+                f"cannot add route to {route.dst}: {name} {value} is not from 0 to {last}"
+            )
 
 
 def get_routes(version: int) -> Request:

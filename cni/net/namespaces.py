@@ -17,6 +17,7 @@ from planes.model.errors import BadInput, CniCode
 
 CLONE_NEWNET = 0x40000000
 _NS_GET_NSTYPE = 0xB703  # linux/nsfs.h
+_REMEDY = "pass a bind mount of a network namespace, as `ip netns add` makes it"
 
 
 def _find_setns() -> Callable[[int, int], None]:
@@ -56,10 +57,15 @@ def open_netns(path: str) -> int:
         # O_NONBLOCK: a FIFO at that path must not hang a worker.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise MissingNetns(f"cannot open network namespace {path}: it does not exist") from error
+        raise MissingNetns(
+            f"cannot open network namespace {path}: it does not exist", remedy=_REMEDY
+        ) from error
     except (OSError, ValueError) as error:
+        cause = getattr(error, "strerror", None) or "it is no path"
         raise BadInput(
-            f"cannot open network namespace {path!r}: {error}", code=CniCode.BAD_NETNS
+            f"cannot open network namespace {path!r}: {cause}",
+            remedy=_REMEDY,
+            code=CniCode.BAD_NETNS,
         ) from error
     try:
         kind = fcntl.ioctl(fd, _NS_GET_NSTYPE)
@@ -67,13 +73,14 @@ def open_netns(path: str) -> int:
         os.close(fd)
         raise BadInput(
             f"cannot open network namespace {path}: it is no namespace file",
-            remedy="pass a bind mount of a namespace, as `ip netns add` makes it",
+            remedy=_REMEDY,
             code=CniCode.BAD_NETNS,
         ) from error
     if kind != CLONE_NEWNET:
         os.close(fd)
         raise BadInput(
             f"cannot open network namespace {path}: it is a namespace of another kind",
+            remedy=_REMEDY,
             code=CniCode.BAD_NETNS,
         )
     return fd

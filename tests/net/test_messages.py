@@ -115,6 +115,18 @@ def test_text_that_is_no_address_is_bad_input(text: str) -> None:
         assert request.body
 
 
+@given(st.integers(), st.none() | st.integers(), st.none() | st.integers())
+@settings(max_examples=100, deadline=None)
+def test_numbers_out_of_bounds_are_bad_input(
+    priority: int, table: int | None, scope: int | None
+) -> None:
+    try:
+        request = add_route(3, "net1", Route("::/0", "", 0, 0, priority, table, scope), "")
+    except BadInput:
+        return
+    assert request.body
+
+
 @given(st.binary(max_size=200))
 @settings(max_examples=150, deadline=None)
 def test_any_datagram_is_split_without_error(data: bytes) -> None:

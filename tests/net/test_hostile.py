@@ -1,0 +1,59 @@
+"""Whatever a netconf says: a value, or one typed error; never a traceback, never a hang."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cni.ipam.ranges import range_sets
+from cni.ipam.requested import bare, declared_routes, from_args, from_runtime
+from cni.native.bridge_conf import read_bridge_conf, why_unsupported, with_gateways
+from cni.native.flannel_conf import delegate_conf, parse_lease, read_flannel_conf
+from cni.native.interface import MacSources, chosen_mac
+from cni.plugin import Call
+from planes.model.errors import PlanesError
+from planes.model.netconf import NetConf
+from planes.model.result import Address, Result
+from tests.net.test_flannel import LEASE
+
+TEXTS = st.sampled_from(
+    ["", "10.1.2.0/24", "10.1.2.3", "fd00::/64", "::ffff:10.1.2.3/120", "0.0.0.0/0", "x", "é", "\0"]
+)
+LEAVES = st.none() | st.booleans() | st.integers(-(2**65), 2**65) | st.floats() | TEXTS
+KEYS = st.sampled_from(
+    (
+        "type bridge mtu vlan vlanTrunk mac mode ipam runtimeConfig args cni ips ipRanges ranges"
+        " subnet rangeStart rangeEnd gateway routes dst gw dns nameservers isGateway"
+        " isDefaultGateway hairpinMode delegate name dataDir IPAM MTU addresses address"
+    ).split()
+)
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5)
+)
+CONFS = st.dictionaries(KEYS, VALUES, max_size=8)
+CALL = Call("c1", "/run/netns/x", "net1")
+RESULT = Result(ips=(Address("10.1.2.3/24"), Address("fd00::5/64", "fd00::1")))
+
+
+def readers(conf: NetConf) -> list[Any]:
+    return [
+        lambda: why_unsupported(conf),
+        lambda: with_gateways(read_bridge_conf(CALL, conf), RESULT),
+        lambda: range_sets(conf),
+        lambda: declared_routes(conf),
+        lambda: [bare(text) for text in (*from_args(conf), *from_runtime(conf))],
+        lambda: chosen_mac(MacSources.of(CALL, conf).conf),
+        lambda: delegate_conf(read_flannel_conf(conf), parse_lease(LEASE, "subnet.env")),
+    ]
+
+
+@given(CONFS)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_netconf_is_read_or_refused(raw: dict[str, Any]) -> None:
+    for read in readers(NetConf(raw)):
+        try:
+            read()
+        except PlanesError:
+            continue
