@@ -35,7 +35,6 @@ from planes.model.errors import BadInput
 from planes.model.netconf import NetConf
 from planes.model.result import Dns, Interface, Result
 
-
 _MAX_QUEUE_LENGTH = 0xFFFFFFFF
 
 

@@ -23,11 +23,41 @@ TEXTS = st.sampled_from(
 )
 LEAVES = st.none() | st.booleans() | st.integers(-(2**65), 2**65) | st.floats() | TEXTS
 KEYS = st.sampled_from(
-    (
-        "type bridge mtu vlan vlanTrunk mac mode ipam runtimeConfig args cni ips ipRanges ranges"
-        " subnet rangeStart rangeEnd gateway routes dst gw dns nameservers isGateway"
-        " isDefaultGateway hairpinMode delegate name dataDir IPAM MTU addresses address"
-    ).split()
+    [
+        "type",
+        "bridge",
+        "mtu",
+        "vlan",
+        "vlanTrunk",
+        "mac",
+        "mode",
+        "ipam",
+        "runtimeConfig",
+        "args",
+        "cni",
+        "ips",
+        "ipRanges",
+        "ranges",
+        "subnet",
+        "rangeStart",
+        "rangeEnd",
+        "gateway",
+        "routes",
+        "dst",
+        "gw",
+        "dns",
+        "nameservers",
+        "isGateway",
+        "isDefaultGateway",
+        "hairpinMode",
+        "delegate",
+        "name",
+        "dataDir",
+        "IPAM",
+        "MTU",
+        "addresses",
+        "address",
+    ]
 )
 VALUES = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5)
