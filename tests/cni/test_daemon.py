@@ -1,0 +1,312 @@
+"""The real daemon on a real node: attach, look, take down; and how it refuses to start."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cni.__main__ import main
+from cni.settings import OPTIONS, read_settings
+from planes.model.status import parse_status
+from tests.cni.scene import NOTHING, leftovers, set_up
+from tests.support.daemon import CniError, Place
+from tests.support.netns import Node, why_no_reference
+
+kernel = pytest.mark.kernel
+
+
+@kernel
+def test_three_networks_come_and_go(daemon: Place, here: Node) -> None:
+    set_up(daemon)
+    daemon.start()
+    result = daemon.call("ADD", here.sandbox.path, pod="shop/web")
+    assert [link["name"] for link in result["interfaces"]][0::2] == ["cni0", "eth0"]
+    status = parse_status((daemon.state / "status" / "shop" / "web.json").read_text())
+    assert [(one.name, one.interface) for one in status] == [
+        ("cluster", "eth0"),
+        ("shop/store", "net1"),
+        ("netplane-system/business", "net2"),
+    ]
+    inside = {
+        link["ifname"]: [one["local"] for one in link["addr_info"] if one["family"] == "inet"]
+        for link in here.sandbox.ip_json("addr")
+    }
+    for one in status:
+        assert inside[one.interface] == list(one.ips)
+    daemon.call("CHECK", here.sandbox.path, pod="shop/web")
+    daemon.call("DEL", here.sandbox.path, pod="shop/web")
+    daemon.call("DEL", here.sandbox.path, pod="shop/web")
+    assert leftovers(daemon, here) == NOTHING
+
+
+@kernel
+def test_events_are_on_disk_when_the_daemon_has_ended(daemon: Place, here: Node) -> None:
+    set_up(daemon)
+    daemon.start()
+    daemon.call("ADD", here.sandbox.path, pod="shop/web")
+    assert daemon.stop() == 0
+    lines = (daemon.state / "events.jsonl").read_text().splitlines()
+    assert [json.loads(line)["reason"] for line in lines] == [
+        *["AddedInterface"] * 3,
+        "PlaneRepaired",
+    ]
+    daemon.start()
+    daemon.call("DEL", here.sandbox.path, pod="shop/web")
+    assert leftovers(daemon, here) == NOTHING
+
+
+@kernel
+def test_check_sees_an_interface_that_somebody_removed(daemon: Place, here: Node) -> None:
+    set_up(daemon)
+    daemon.start()
+    daemon.call("ADD", here.sandbox.path, pod="shop/web")
+    here.sandbox.ip("link", "del", "net2")
+    here.sandbox.ip("addr", "flush", "dev", "net1")
+    with pytest.raises(CniError) as caught:
+        daemon.call("CHECK", here.sandbox.path, pod="shop/web")
+    assert "net2" in caught.value.msg
+    assert "net1" in caught.value.msg
+    daemon.call("DEL", here.sandbox.path, pod="shop/web")
+    assert leftovers(daemon, here) == NOTHING
+
+
+@kernel
+def test_del_with_the_namespace_gone_releases_all_addresses(daemon: Place, here: Node) -> None:
+    set_up(daemon)
+    daemon.start()
+    name = f"{here.sandbox.name}x"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    daemon.call("ADD", f"/run/netns/{name}", pod="shop/web")
+    subprocess.run(["ip", "netns", "del", name], check=True)
+    daemon.call("DEL", f"/run/netns/{name}", pod="shop/web")
+    deadline = time.monotonic() + 5
+    while leftovers(daemon, here) != NOTHING and time.monotonic() < deadline:
+        time.sleep(0.05)  # the kernel takes the interfaces down in its own time
+    assert leftovers(daemon, here) == NOTHING
+
+
+@kernel
+def test_a_netconf_alone_brings_a_namespaces_planes(daemon: Place, here: Node) -> None:
+    """As cnitool calls: no pod in CNI_ARGS, no default network wanted."""
+    set_up(daemon)
+    daemon.start()
+    conf = {"namespace": "shop", "delegate": {}}
+    result = daemon.call("ADD", here.sandbox.path, conf=conf)
+    assert [link["name"] for link in result["interfaces"]] == ["net1"]
+    assert result["ips"][0]["interface"] == 0
+    daemon.call("DEL", here.sandbox.path, conf=conf)
+    assert leftovers(daemon, here) == NOTHING
+
+
+@kernel
+def test_the_result_of_the_plugin_before_us_comes_first(daemon: Place, here: Node) -> None:
+    set_up(daemon)
+    daemon.start()
+    before = {
+        "cniVersion": "1.0.0",
+        "interfaces": [{"name": "eth0", "sandbox": here.sandbox.path}],
+        "ips": [{"address": "10.0.0.5/24", "interface": 0}],
+    }
+    conf = {"cniVersion": "1.0.0", "planes": ["business"], "prevResult": before}
+    result = daemon.call("ADD", here.sandbox.path, conf=conf)
+    assert [link["name"] for link in result["interfaces"]] == ["eth0", "net1"]
+    assert [ip["interface"] for ip in result["ips"]] == [0, 1]
+    daemon.call("DEL", here.sandbox.path, conf=conf)
+    assert leftovers(daemon, here) == NOTHING
+
+
+@kernel
+def test_the_reference_binaries_do_the_same_work(daemon: Place, here: Node) -> None:
+    """All types by exec: plane addresses reach the macvlan binary as static ones."""
+    for kind in ("bridge", "macvlan", "host-local", "static"):
+        if reason := why_no_reference(kind):
+            pytest.skip(reason)
+    set_up(daemon)
+    daemon.start("--native", "bridge=false,macvlan=false")
+    daemon.call("ADD", here.sandbox.path, pod="shop/web")
+    status = parse_status((daemon.state / "status" / "shop" / "web.json").read_text())
+    assert [one.interface for one in status] == ["eth0", "net1", "net2"]
+    assert all(one.ips for one in status)
+    daemon.call("CHECK", here.sandbox.path, pod="shop/web")
+    daemon.call("DEL", here.sandbox.path, pod="shop/web")
+    assert leftovers(daemon, here) == NOTHING
+
+
+@kernel
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ({"networks": "store, nowhere"}, 7, "nowhere"),
+        ({"networks": '[{"name": '}, 7, "cannot read"),
+        ({"networks": "store@much-too-long-name"}, 7, "much-too-long-name"),
+        ({"networks": "store@eth0"}, 7, "eth0"),
+        (
+            {"networks": '[{"name":"business","namespace":"netplane-system","ips":["10.9.0.1"]}]'},
+            7,
+            "10.9.0.1",
+        ),
+        (
+            {"networks": '[{"name":"business","namespace":"netplane-system","ips":["10.8.0.9"]}]'},
+            7,
+            "10.8.0.9",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_and_leaves_nothing(
+    daemon: Place, here: Node, change: dict[str, str], code: int, words: str
+) -> None:
+    set_up(daemon)
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "bad",
+            "namespace": "shop",
+            "annotations": {"k8s.v1.cni.cncf.io/networks": change["networks"]},
+        },
+        "spec": {"containers": [{"name": "c", "image": "i"}]},
+    }
+    daemon.manifest("bad", pod)
+    daemon.start()
+    with pytest.raises(CniError) as caught:
+        daemon.call("ADD", here.sandbox.path, pod="shop/bad")
+    assert words in caught.value.msg
+    assert caught.value.code in {code, 110, 111}
+    daemon.call("DEL", here.sandbox.path, pod="shop/bad")
+    assert leftovers(daemon, here) == NOTHING
+
+
+@kernel
+def test_a_file_that_is_no_namespace_is_code_8(daemon: Place, here: Node) -> None:
+    set_up(daemon)
+    daemon.start()
+    with pytest.raises(CniError) as caught:
+        daemon.call("ADD", str(daemon.directory / "log"), pod="shop/web")
+    assert caught.value.code == 8
+    assert daemon.call("DEL", str(daemon.directory / "log"), pod="shop/web") == {}
+
+
+@kernel
+def test_a_second_daemon_on_the_same_state_is_refused_in_one_line(
+    daemon: Place, here: Node
+) -> None:
+    set_up(daemon)
+    daemon.start()
+    stderr = io.StringIO()
+    flags = ["--standalone", str(daemon.directory), "--socket", f"{daemon.directory}/other"]
+    assert main([*flags, "--state-dir", str(daemon.state)], {}, stderr) == 1
+    assert stderr.getvalue().count("\n") == 1
+    assert "another daemon uses it" in stderr.getvalue()
+
+
+@kernel
+def test_a_socket_in_use_is_told_in_one_line(daemon: Place, here: Node) -> None:
+    set_up(daemon)
+    daemon.start()
+    stderr = io.StringIO()
+    flags = ["--standalone", str(daemon.directory / "manifests"), "--socket", str(daemon.socket)]
+    other = ["--state-dir", str(daemon.directory / "other"), "--log-level", "error"]
+    assert main([*flags, *other], {}, stderr) == 1
+    assert stderr.getvalue().count("\n") == 1
+    assert "another daemon serves it" in stderr.getvalue()
+
+
+@kernel
+@pytest.mark.timeout(120)
+def test_memory_stays_flat_and_below_its_bound(daemon: Place, here: Node) -> None:
+    """90 MiB resident at rest, and no more after many pods than after a few."""
+    set_up(daemon)
+    daemon.start("--log-level", "warning")
+    sizes = []
+    for round_ in range(3):
+        for number in range(40):
+            name = f"r{round_}n{number}"
+            daemon.call("ADD", here.sandbox.path, container=name, pod="shop/web")
+            daemon.call("DEL", here.sandbox.path, container=name, pod="shop/web")
+        sizes.append(_resident(daemon))
+    assert max(sizes) < 90 << 20
+    assert sizes[2] - sizes[1] < 2 << 20
+
+
+def _resident(daemon: Place) -> int:
+    assert daemon.process is not None
+    text = Path(f"/proc/{daemon.process.pid}/statm").read_text()
+    return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        ([], "--standalone"),
+        (["--standalone", "/nowhere"], "/nowhere"),
+    ],
+)
+def test_a_bad_directory_of_manifests_is_told_in_one_line(argv: list[str], words: str) -> None:
+    stderr = io.StringIO()
+    assert main(argv, {}, stderr) == 1
+    assert stderr.getvalue().startswith("netplane-cni: cannot ")
+    assert stderr.getvalue().count("\n") == 1
+    assert words in stderr.getvalue()
+
+
+def test_an_ordinary_user_is_told_so_in_one_line(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become somebody else")
+    code = (
+        "import os, sys; from cni.__main__ import main; os.setuid(65534);"
+        "sys.exit(main(sys.argv[1:], {}, sys.stderr))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--standalone", "/"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "netplane-cni: cannot attach sandboxes to networks as an ordinary user; run it as root\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--max-in-flight", "0"],
+        ["--call-deadline", "-1"],
+        ["--native", "bridge=perhaps"],
+        ["--metrics", "nowhere"],
+        ["--log-level", "loud"],
+        ["--no-such-flag"],
+    ],
+)
+def test_a_bad_flag_is_told_in_one_line(
+    argv: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        read_settings(["--standalone", str(tmp_path), *argv], {})
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_flags_variables_and_the_file_set_the_same_things(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("native: {bridge: false, macvlan: true}\nmax-in-flight: 3\nnode: from-file\n")
+    env = {"NETPLANE_NODE": "from-env", "NETPLANE_CONFIG": str(config)}
+    settings = read_settings(["--standalone", str(tmp_path), "--max-in-flight", "5"], env)
+    assert settings.not_native == {"bridge"}
+    assert settings.max_in_flight == 5
+    assert settings.node == "from-env"
+    assert settings.cni_bin_dir == ("/opt/cni/bin", "/usr/lib/cni")
+    assert str(settings.socket) == "/run/netplane/cni.sock"
+
+
+def test_every_setting_has_a_word_of_help() -> None:
+    assert all(option.help for option in OPTIONS)
