@@ -1,0 +1,95 @@
+"""Processes of a benchmark: quick calls with exact times, and programs that serve meanwhile.
+
+A call is spawned from the calling thread, so it starts in that thread's network namespace with
+nothing in front of it. Whatever `running` started is ended with its block.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+_READY_SECONDS = 30.0
+
+
+def call(argv: Sequence[str], env: Mapping[str, str], stdin: bytes) -> bytes:
+    """Run a program to its end; gives its stdout.
+
+    Raises:
+        RuntimeError: it failed; with what it said.
+    """
+    given = os.memfd_create("stdin")
+    out, its_out = os.pipe()
+    try:
+        os.write(given, stdin)
+        os.lseek(given, 0, os.SEEK_SET)
+        actions = [
+            (os.POSIX_SPAWN_DUP2, given, 0),
+            (os.POSIX_SPAWN_DUP2, its_out, 1),
+            (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+        ]
+        pid = os.posix_spawn(argv[0], list(argv), dict(env), file_actions=actions)
+        os.close(its_out)
+        its_out = -1
+        said = []
+        while chunk := os.read(out, 65536):
+            said.append(chunk)
+        _, status = os.waitpid(pid, 0)
+    finally:
+        for fd in (given, out, its_out):
+            if fd >= 0:
+                os.close(fd)
+    answer = b"".join(said)
+    if status:
+        text = answer.decode("utf-8", "replace")[:500]
+        raise RuntimeError(f"{argv[0]} {env.get('CNI_COMMAND', '')} failed ({status}): {text}")
+    return answer
+
+
+@contextmanager
+def running(
+    command: Sequence[str], log: Path, is_ready: Callable[[], bool]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Have a program serve.
+
+    Raises:
+        RuntimeError: it does not get ready; with the last line of its log.
+    """
+    with log.open("ab") as sink:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=ROOT
+        )
+    try:
+        deadline = time.monotonic() + _READY_SECONDS
+        while not is_ready():
+            if process.poll() is not None or time.monotonic() > deadline:
+                lines = log.read_text(errors="replace").splitlines() or ["it says nothing"]
+                raise RuntimeError(f"cannot start {' '.join(command)}: {lines[-1][:500]}")
+            time.sleep(0.02)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def resident_mebibytes(pid: int) -> float:
+    """Give the memory a process holds in RAM (VmRSS), in MiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError(f"process {pid} has ended")
+
+
+def cpu_seconds(pid: int) -> float:
+    """Give the processor time a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,158 @@
+"""What reviews are judged by: 50 planes, 5,000 namespaces of which each joins three, and a pod.
+
+The review is of about 10 kB, as a Deployment's pod with two sidecars has.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from planes.model.errors import JsonObject
+from planes.model.objects import Namespace
+from planes.model.patch import apply
+from planes.model.plane import parse_plane
+from planes.store.protocol import Store
+from tests.support.planes import plane_object
+from tests.support.store import FakeStore
+from webhook.mutate import mutate
+from webhook.review import Patched, parse
+
+PLANES = 50
+NAMESPACES = 5000
+REVIEW_BYTES = 10_000
+_JOINED = 3
+_SUBJECT = "team-1234"
+
+
+def plane_objects() -> list[JsonObject]:
+    """Give the planes."""
+    return [
+        plane_object(
+            f"plane-{number}",
+            order=number,
+            network={"type": "macvlan", "master": f"eth{number}"},
+            subnets=[
+                {
+                    "cidr": f"10.{number}.0.0/16",
+                    "gateway": f"10.{number}.0.1",
+                    "ranges": [f"10.{number}.1.0-10.{number}.99.255"],
+                    "staticRanges": [f"10.{number}.100.0/24"],
+                }
+            ],
+            ipam={"mode": "Plane"},
+            staticIPs={"allow": "Any", "perOrdinal": True},
+        )
+        for number in range(PLANES)
+    ]
+
+
+def namespace_objects() -> list[JsonObject]:
+    """Give the namespaces."""
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": f"team-{number}", "labels": _labels(number)},
+        }
+        for number in range(NAMESPACES)
+    ]
+
+
+def _labels(number: int) -> dict[str, str]:
+    joined = [(number + step * 7) % PLANES for step in range(_JOINED)]
+    return {
+        "team": f"t{number}",
+        "stage": "production",
+        **{f"plane.netplane.io/plane-{one}": "enabled" for one in joined},
+    }
+
+
+def store() -> Store:
+    """Give the same state in memory."""
+    return FakeStore(
+        planes=[parse_plane(one) for one in plane_objects()],
+        namespaces=[Namespace.from_object(one) for one in namespace_objects()],
+    )
+
+
+def review_bodies() -> tuple[bytes, bytes]:
+    """Give the review that is to be mutated, and that of the mutated pod, to be validated."""
+    fresh = _review(_pod())
+    answer = mutate(parse(fresh), store())
+    if not isinstance(answer, Patched):
+        raise TypeError(f"the pod should get planes: {answer}")
+    return fresh, _review(apply(answer.patch, _pod()))
+
+
+def _review(pod: JsonObject) -> bytes:
+    request = {
+        "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
+        "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "resource": {"group": "", "version": "v1", "resource": "pods"},
+        "requestKind": {"group": "", "version": "v1", "kind": "Pod"},
+        "requestResource": {"group": "", "version": "v1", "resource": "pods"},
+        "name": "",
+        "namespace": _SUBJECT,
+        "operation": "CREATE",
+        "userInfo": {
+            "username": "system:serviceaccount:kube-system:statefulset-controller",
+            "uid": "c2d3e4f5-0000-4000-8000-000000000001",
+            "groups": ["system:serviceaccounts", "system:authenticated"],
+        },
+        "object": pod,
+        "oldObject": None,
+        "dryRun": False,
+        "options": {"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1"},
+    }
+    return orjson.dumps(
+        {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request}
+    )
+
+
+def _pod() -> JsonObject:
+    pod: JsonObject = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "web-3",
+            "namespace": _SUBJECT,
+            "labels": {"app": "web", "apps.kubernetes.io/pod-index": "3"},
+            "annotations": {
+                "netplane.io/static-ips": '{"plane-34": ["10.34.100.10-10.34.100.20"]}',
+                "prometheus.io/scrape": "true",
+            },
+            "ownerReferences": [
+                {
+                    "apiVersion": "apps/v1",
+                    "kind": "StatefulSet",
+                    "name": "web",
+                    "uid": "a1b2c3d4-0000-4000-8000-000000000002",
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ],
+        },
+        "spec": {
+            "containers": [_container(name) for name in ("main", "proxy", "logs")],
+            "serviceAccountName": "web",
+            "tolerations": [{"key": "node.kubernetes.io/not-ready", "operator": "Exists"}],
+        },
+    }
+    variables: list[Any] = pod["spec"]["containers"][0]["env"]
+    while len(orjson.dumps(pod)) < REVIEW_BYTES - 900:  # what the review itself adds
+        variables.append({"name": f"SETTING_{len(variables)}", "value": "a-value-of-some-length"})
+    return pod
+
+
+def _container(name: str) -> JsonObject:
+    return {
+        "name": name,
+        "image": f"images.example.com/team/{name}:1.2.3",
+        "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+        "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
+        "resources": {"limits": {"memory": "256Mi"}, "requests": {"cpu": "100m"}},
+        "livenessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 10},
+        "volumeMounts": [{"name": "config", "mountPath": "/etc/app", "readOnly": True}],
+    }
