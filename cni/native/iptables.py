@@ -1,7 +1,7 @@
 """Masquerading by iptables: one chain per network and container in each family's nat table.
 
 Chain, comments and rules are those of the reference plugins, so either side's DEL finds the
-other's. One `iptables-save` shows what is missing, one `iptables-restore` adds it at once.
+other's. Every change is one `iptables-restore`, which changes all or nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from cni.net.execute import Outcome, execute
 from planes.model.addresses import IPInterface
-from planes.model.errors import Internal, PlanesError
+from planes.model.errors import Internal, NotFound
 
 _TOOLS = {4: "iptables", 6: "ip6tables"}
 _MULTICAST = {4: "224.0.0.0/4", 6: "ff00::/8"}
@@ -24,38 +24,30 @@ def chain_name(network: str, container_id: str) -> str:
     return f"CNI-{digest}"[:_CHAIN_LENGTH]
 
 
-def is_usable(version: int = 4) -> bool:
-    """Say whether the family's nat table can be read here; blocks."""
-    try:
-        return _save(version).status == 0
-    except PlanesError:
-        return False
-
-
 def add_rules(network: str, container_id: str, addresses: Sequence[IPInterface]) -> None:
     """Masquerade what the addresses send out of their networks; blocks.
 
     Raises:
+        NotFound: iptables does not work here for one of the families.
         PlanesError: the tool fails.
     """
-    chain, comment = chain_name(network, container_id), _comment(network, container_id)
-    for version in sorted({one.version for one in addresses}):
-        ours = [one for one in addresses if one.version == version]
-        rules = [
-            rule
-            for one in ours
-            for rule in (
-                f"-A {chain} -d {one.network} {comment} -j ACCEPT",
-                f"-A {chain} ! -d {_MULTICAST[version]} {comment} -j MASQUERADE",
-                f"-A POSTROUTING -s {one.ip}/{one.max_prefixlen} {comment} -j {chain}",
-            )
-        ]
-        present = _table(version)
-        missing = [rule for rule in dict.fromkeys(rules) if rule not in present]
-        # Naming a chain that is there would empty it.
+    chain = chain_name(network, container_id)
+    wanted = {
+        version: _rules(chain, _comment(network, container_id), ours)
+        for version in (4, 6)
+        if (ours := [one for one in addresses if one.version == version])
+    }
+    # Nearly always the chain is new, and nothing can lead to it yet: then one call does it.
+    pending = [
+        version
+        for version, rules in wanted.items()
+        if _restore(version, [f"-N {chain}", *rules]).status != 0
+    ]
+    for version, present in {version: read_table(version) for version in pending}.items():
+        missing = [rule for rule in wanted[version] if rule not in present]
         is_new = not any(line.startswith(f":{chain} ") for line in present)
         if missing:
-            _restore(version, [f":{chain} - [0:0]"] * is_new + missing)
+            _change(version, [f"-N {chain}"] * is_new + missing)
 
 
 def remove_rules(network: str, container_id: str, addresses: Sequence[IPInterface]) -> None:
@@ -70,10 +62,11 @@ def remove_rules(network: str, container_id: str, addresses: Sequence[IPInterfac
         PlanesError: the tool fails although it is usable.
     """
     chain = chain_name(network, container_id)
-    for version in (4, 6):
-        if not is_usable(version):
+    for version in sorted({one.version for one in addresses} or _TOOLS):
+        try:
+            present = read_table(version)
+        except NotFound:
             continue
-        present = _table(version)
         if not any(line.startswith(f":{chain} ") for line in present):
             continue
         leading = [line for line in present if line.endswith(f" -j {chain}")]
@@ -85,26 +78,45 @@ def remove_rules(network: str, container_id: str, addresses: Sequence[IPInterfac
         if len(going) == len(leading):
             lines += [f"-F {chain}", f"-X {chain}"]
         if lines:
-            _restore(version, lines)
+            _change(version, lines)
+
+
+def read_table(version: int) -> list[str]:
+    """Give the nat table of a family as `iptables-save` writes it; blocks.
+
+    Raises:
+        NotFound: the tool is missing, or cannot read the table here.
+    """
+    found = execute([f"{_TOOLS[version]}-save", "-t", "nat"])
+    if found.status != 0:
+        raise NotFound(f"cannot read the nat table: {found.complaint}")
+    return found.output.splitlines()
+
+
+def _rules(chain: str, comment: str, addresses: Sequence[IPInterface]) -> list[str]:
+    """Rules as `iptables-save` would write them, so that they can be compared."""
+    found = [
+        rule
+        for one in addresses
+        for rule in (
+            f"-A {chain} -d {one.network} {comment} -j ACCEPT",
+            f"-A {chain} ! -d {_MULTICAST[one.version]} {comment} -j MASQUERADE",
+            f"-A POSTROUTING -s {one.ip}/{one.max_prefixlen} {comment} -j {chain}",
+        )
+    ]
+    return list(dict.fromkeys(found))
 
 
 def _comment(network: str, container_id: str) -> str:
     return f'-m comment --comment "name: \\"{network}\\" id: \\"{container_id}\\""'
 
 
-def _save(version: int) -> Outcome:
-    return execute([f"{_TOOLS[version]}-save", "-t", "nat"])
-
-
-def _table(version: int) -> list[str]:
-    found = _save(version)
-    if found.status != 0:
-        raise Internal(f"cannot read the nat table: {found.complaint}")
-    return found.output.splitlines()
-
-
-def _restore(version: int, lines: Sequence[str]) -> None:
+def _restore(version: int, lines: Sequence[str]) -> Outcome:
     text = "\n".join(["*nat", *lines, "COMMIT", ""])
-    done = execute([f"{_TOOLS[version]}-restore", "--noflush", "--wait"], text)
+    return execute([f"{_TOOLS[version]}-restore", "--noflush", "--wait"], text)
+
+
+def _change(version: int, lines: Sequence[str]) -> None:
+    done = _restore(version, lines)
     if done.status != 0:
         raise Internal(f"cannot change the nat table: {done.complaint}")

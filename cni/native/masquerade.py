@@ -69,11 +69,17 @@ class Masquerade:
 
 
 def _add(who: Masqueraded, backend: str) -> None:
-    chosen = backend or ("iptables" if iptables.is_usable() else "nftables")
-    if chosen == "iptables":
-        iptables.add_rules(who.network, who.container_id, who.addresses)
-    else:
-        nftables.add_rules(who.network, who.ifname, who.container_id, who.addresses)
+    if backend != "nftables":
+        try:
+            iptables.add_rules(who.network, who.container_id, who.addresses)
+        except NotFound:
+            if backend:
+                raise
+            # One family may have worked.
+            iptables.remove_rules(who.network, who.container_id, who.addresses)
+        else:
+            return
+    nftables.add_rules(who.network, who.ifname, who.container_id, who.addresses)
 
 
 def _remove(who: Masqueraded) -> None:
