@@ -285,7 +285,7 @@ int main(void)
     while (verb->name && strcmp(command, verb->name) != 0)
         verb++;
     if (!verb->name)
-        return FAIL(BAD_ENVIRONMENT, "use ADD, CHECK, DEL, GC, STATUS or VERSION", "unknown CNI_COMMAND: %s", command);
+        return FAIL(BAD_ENVIRONMENT, "use ADD, CHECK, DEL, GC, STATUS or VERSION", "cannot serve unknown CNI_COMMAND: %s", command);
     if (!override(&verb->wait, "NETPLANE_WAIT_SECONDS") || !override(&verb->patience, "NETPLANE_ANSWER_SECONDS"))
         return FAIL(BAD_ENVIRONMENT, "set whole seconds, up to a day",
                     "cannot use NETPLANE_WAIT_SECONDS and NETPLANE_ANSWER_SECONDS: one is not a number of seconds");

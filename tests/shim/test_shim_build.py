@@ -92,7 +92,8 @@ def test_without_a_command_it_says_what_it_is(shim: Shim, command: str | None) -
 @pytest.mark.parametrize("command", ["add", "ADD ", 'X"\\', "FOO"])
 def test_an_unknown_command_is_code_4(shim: Shim, command: str) -> None:
     error = error_of(shim.run(command))
-    assert (error["code"], error["msg"]) == (4, f"unknown CNI_COMMAND: {command}")
+    message = f"cannot serve unknown CNI_COMMAND: {command}"
+    assert (error["code"], error["msg"]) == (4, message)
 
 
 def test_valgrind_finds_nothing(tmp_path: Path, directory: Path) -> None:
