@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -172,12 +172,25 @@ class LiveNode:
             process.wait()
             raise
 
-    def env(self, verb: str, container_id: str, netns: str = "", **more: str) -> dict[str, str]:
-        """The environment of a call."""
+    def env(
+        self,
+        verb: str,
+        container_id: str,
+        netns: Namespace | str = "",
+        *,
+        pod: str = "",
+        **more: str,
+    ) -> dict[str, str]:
+        """The environment of a call, as a kubelet's runtime makes it where a pod is named."""
+        if pod:
+            more["CNI_ARGS"] = (
+                f"IgnoreUnknown=1;K8S_POD_NAMESPACE={NAMESPACE};K8S_POD_NAME={pod};"
+                f"K8S_POD_INFRA_CONTAINER_ID={container_id};K8S_POD_UID=uid-{pod}"
+            )
         return {
             "CNI_COMMAND": verb,
             "CNI_CONTAINERID": container_id,
-            "CNI_NETNS": netns,
+            "CNI_NETNS": netns.path if isinstance(netns, Namespace) else netns,
             "CNI_IFNAME": "eth0",
             "CNI_PATH": CNI_BIN_DIR,
             "NETPLANE_SOCKET": str(self.socket),
@@ -197,29 +210,18 @@ class LiveNode:
         **more: str,
     ) -> Reply:
         """Call the shim as a container runtime does."""
+        return self.run(self.env(verb, container_id, netns, pod=pod, **more), stdin)
+
+    def run(self, env: Mapping[str, str], stdin: JsonObject | bytes | None = None) -> Reply:
+        """Call the shim with exactly this environment."""
         begun = time.monotonic()
-        process = self.launch(verb, container_id, netns, pod=pod, **more)
-        out, err = process.communicate(_bytes(stdin), timeout=25)
+        process = self.begin_call(env)
+        out, err = process.communicate(as_bytes(stdin), timeout=25)
         return Reply(process.returncode, out, err, time.monotonic() - begun)
 
-    def launch(
-        self,
-        verb: str,
-        container_id: str,
-        netns: Namespace | str = "",
-        *,
-        pod: str = "",
-        **more: str,
-    ) -> subprocess.Popen[bytes]:
+    def begin_call(self, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Start the shim; the caller gives it stdin and awaits it."""
-        path = netns.path if isinstance(netns, Namespace) else netns
-        if pod:
-            more["CNI_ARGS"] = (
-                f"IgnoreUnknown=1;K8S_POD_NAMESPACE={NAMESPACE};K8S_POD_NAME={pod};"
-                f"K8S_POD_INFRA_CONTAINER_ID={container_id};K8S_POD_UID=uid-{pod}"
-            )
         pipe = subprocess.PIPE
-        env = self.env(verb, container_id, path, **more)
         return subprocess.Popen([self.shim], stdin=pipe, stdout=pipe, stderr=pipe, env=env)
 
     def log_text(self) -> str:
@@ -282,7 +284,16 @@ def addresses_in(sandbox: Namespace) -> dict[str, list[str]]:
     }
 
 
-def _bytes(stdin: JsonObject | bytes | None) -> bytes:
+def as_bytes(stdin: JsonObject | bytes | None = None) -> bytes:
+    """Give a netconf as the shim reads it; None is the shortest of ours."""
     if isinstance(stdin, bytes):
         return stdin
     return json.dumps(netconf() if stdin is None else stdin).encode()
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until something holds; fail where it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
