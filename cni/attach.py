@@ -15,10 +15,12 @@ from ipaddress import ip_interface
 from cni.attachment import PlannedAttachment, waves
 from cni.chain import Chains
 from cni.completion import complete
+from cni.default_route import settled, takers
 from cni.entry import Entry, Stage
 from cni.journal import Journal
 from cni.leave import Leaver
 from cni.probe import Probe
+from cni.sandbox import Sandboxes
 from cni.undo import Undo
 from planes.model.errors import CniCode, Conflict
 from planes.model.result import Result
@@ -29,10 +31,13 @@ Report = Callable[[Entry], Awaitable[None]]
 class Attacher:
     """Turns a planned entry into an attached one, or into nothing."""
 
-    def __init__(self, chains: Chains, leaver: Leaver, journal: Journal, probe: Probe) -> None:
+    def __init__(
+        self, chains: Chains, leaver: Leaver, journal: Journal, sandboxes: Sandboxes, probe: Probe
+    ) -> None:
         self._chains = chains
         self._leaver = leaver
         self._journal = journal
+        self._sandboxes = sandboxes
         self._probe = probe
 
     async def attach(self, entry: Entry, report: Report) -> Entry:
@@ -55,6 +60,7 @@ class Attacher:
             for wave in waves(entry.attachments):
                 begun.extend(wave)
                 await self._attach_wave(entry, wave, results)
+            results = await self._settle_routes(entry, results)
             done = replace(
                 entry,
                 stage=Stage.ATTACHED,
@@ -68,6 +74,16 @@ class Attacher:
             await complete(undo.unwind())
             raise
         return done
+
+    async def _settle_routes(self, entry: Entry, results: dict[str, Result]) -> dict[str, Result]:
+        """Give the default route to who takes it, in the kernel and in the results."""
+        taken = takers(entry.attachments)
+        if not taken:
+            return results
+        for ifname, gateways in taken.items():
+            await self._sandboxes.set_default_route(entry.netns, ifname, gateways)
+        self._probe.reached("routes")
+        return settled(results, taken)
 
     async def _commit(self, done: Entry, report: Report) -> None:
         """Commit and report at once: each is a write elsewhere, and either's failure undoes all."""

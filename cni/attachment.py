@@ -29,6 +29,7 @@ class PlannedAttachment:
         args: merged into `args.cni` of every plugin (a selection's cni-args).
         candidates: addresses of which plane IPAM takes the first free one.
         ips: the addresses asked for, "" prefix length allowed.
+        default_route: gateways whose families' default routes it takes.
         plane: the plane it belongs to, "" for none.
         is_default: the default network.
         result: what ADD gave; None before that.
@@ -42,6 +43,7 @@ class PlannedAttachment:
     args: Mapping[str, Any] = field(default_factory=dict)
     candidates: tuple[str, ...] = ()
     ips: tuple[str, ...] = ()
+    default_route: tuple[str, ...] = ()
     plane: str = ""
     is_default: bool = False
     result: Result | None = None
@@ -62,6 +64,7 @@ class PlannedAttachment:
             "args": dict(self.args),
             "candidates": list(self.candidates),
             "ips": list(self.ips),
+            "defaultRoute": list(self.default_route),
             "plane": self.plane,
             "default": self.is_default,
             "result": self.result.to_version("1.1.0") if self.result is not None else None,

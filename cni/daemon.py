@@ -130,7 +130,7 @@ class Daemon:
             gate=self._gate,
             pods=Pods(world.store, is_standalone=True),
             planner=planner,
-            attacher=Attacher(chains, self._leaver, self._journal, world.probe),
+            attacher=Attacher(chains, self._leaver, self._journal, self._sandboxes, world.probe),
             leaver=self._leaver,
             journal=self._journal,
             checker=Checker(chains, self._networks, self._sandboxes, world.store),

@@ -195,6 +195,7 @@ def _attachment(obj: JsonObject) -> PlannedAttachment:
         args=obj["args"],
         candidates=tuple(obj["candidates"]),
         ips=tuple(obj["ips"]),
+        default_route=tuple(obj["defaultRoute"]),
         plane=obj["plane"],
         is_default=obj["default"],
         result=parse_result(result, default_version="1.1.0") if result is not None else None,

@@ -187,6 +187,7 @@ def _secondary(
         args=selection.cni_args or {},
         candidates=tuple(str(one) for one in attachment.candidates),
         ips=attachment.ips,
+        default_route=selection.default_route or (),
         plane=attachment.plane or "",
     )
 

@@ -1,15 +1,17 @@
-"""What a plan and a way out need to know of a sandbox, in one visit of a kernel thread.
+"""What verbs need of a sandbox as a whole, each in one visit of a kernel thread.
 
-Invariant: looks only; an answer is about the namespace that is behind the path at that moment,
-which its inode identifies.
+Invariant: an answer is about the namespace that is behind the path at that moment, which its
+inode identifies.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from cni.net.default_route import set_default_route
 from cni.net.kernel import Kernel
 from cni.net.links import get_links, read_links
 from cni.net.workers import Worker
@@ -29,7 +31,7 @@ class Survey:
 
 
 class Sandboxes(Protocol):
-    """Looks into sandboxes."""
+    """Sandboxes, seen and changed as a whole."""
 
     async def survey(self, netns: str) -> Survey:
         """Look into a namespace.
@@ -40,9 +42,17 @@ class Sandboxes(Protocol):
         """
         ...
 
+    async def set_default_route(self, netns: str, ifname: str, gateways: Sequence[str]) -> None:
+        """Make gateways through an interface the only default routes of their families.
+
+        Raises:
+            PlanesError: the kernel refuses, or shows something else afterwards.
+        """
+        ...
+
 
 class KernelSandboxes:
-    """Looks into real ones."""
+    """Real ones."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
@@ -57,3 +67,7 @@ class KernelSandboxes:
                 return Survey(os.fstat(sandbox.fd).st_ino, names)
 
         return await self._kernel.run(look)
+
+    async def set_default_route(self, netns: str, ifname: str, gateways: Sequence[str]) -> None:
+        """Set default routes; see `Sandboxes.set_default_route`."""
+        await self._kernel.run(lambda worker: set_default_route(worker, netns, ifname, gateways))

@@ -140,6 +140,54 @@ def test_the_reference_binaries_do_the_same_work(daemon: Place, here: Node) -> N
 
 
 @kernel
+def test_the_default_route_goes_where_the_pod_asks(daemon: Place, here: Node) -> None:
+    """One is left, status and CHECK agree with the kernel (Multus #1444)."""
+    set_up(daemon)
+    asked = [{"name": "store", "default-route": ["172.16.0.1"]}]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "routed",
+            "namespace": "shop",
+            "annotations": {"k8s.v1.cni.cncf.io/networks": json.dumps(asked)},
+        },
+        "spec": {"containers": [{"name": "c", "image": "i"}]},
+    }
+    daemon.manifest("routed", pod)
+    daemon.start()
+    daemon.call("ADD", here.sandbox.path, pod="shop/routed")
+    routes = here.sandbox.ip_json("-4", "route", "show", "default")
+    assert [(one["gateway"], one["dev"]) for one in routes] == [("172.16.0.1", "net1")]
+    status = parse_status((daemon.state / "status" / "shop" / "routed.json").read_text())
+    assert [one.gateway for one in status] == [(), ("172.16.0.1",), ()]
+    daemon.call("CHECK", here.sandbox.path, pod="shop/routed")
+    daemon.call("DEL", here.sandbox.path, pod="shop/routed")
+    assert leftovers(daemon, here) == NOTHING
+
+
+@kernel
+def test_a_default_route_that_cannot_be_undoes_everything(daemon: Place, here: Node) -> None:
+    set_up(daemon)
+    asked = [{"name": "store", "default-route": ["192.0.2.1"]}]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "lost",
+            "namespace": "shop",
+            "annotations": {"k8s.v1.cni.cncf.io/networks": json.dumps(asked)},
+        },
+        "spec": {"containers": [{"name": "c", "image": "i"}]},
+    }
+    daemon.manifest("lost", pod)
+    daemon.start()
+    with pytest.raises(CniError, match=r"192\.0\.2\.1"):
+        daemon.call("ADD", here.sandbox.path, pod="shop/lost")
+    assert leftovers(daemon, here) == NOTHING
+
+
+@kernel
 @pytest.mark.parametrize(
     ("change", "code", "words"),
     [

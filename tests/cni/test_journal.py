@@ -37,6 +37,7 @@ def attachment(ifname: str = "net1", result: Result | None = RESULT) -> PlannedA
         args={"a": {"b": 1}},
         candidates=("10.1.0.6",),
         ips=("10.1.0.5/24",),
+        default_route=("10.1.0.1",),
         plane="business",
         is_default=False,
         result=result,

@@ -52,17 +52,22 @@ class FakeKernel:
         sandboxes: path to inode and names of links.
         removals: the groups that were removed, in order.
         error: raised by `remove_links` while it is set.
+        default_routes: who took default routes through which gateways.
     """
 
     sandboxes: dict[str, tuple[int, set[str]]] = field(default_factory=dict)
     removals: list[tuple[str, ...]] = field(default_factory=list)
     error: PlanesError | None = None
+    default_routes: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
     async def survey(self, netns: str) -> Survey:
         if netns not in self.sandboxes:
             raise MissingNetns(f"cannot open network namespace {netns}: it does not exist")
         inode, names = self.sandboxes[netns]
         return Survey(inode, frozenset(names))
+
+    async def set_default_route(self, netns: str, ifname: str, gateways: Sequence[str]) -> None:
+        self.default_routes.append((ifname, tuple(gateways)))
 
     async def remove_links(self, netns: str, names: Sequence[str]) -> None:
         self.removals.append(tuple(names))
@@ -183,7 +188,7 @@ class Bench:
             gate=self.gate,
             pods=Pods(self.store, is_standalone=True),
             planner=Planner(networks, plugins, ipams.handles, self.kernel, "node-a"),
-            attacher=Attacher(self.chains, self.leaver, self.journal, self.probe),
+            attacher=Attacher(self.chains, self.leaver, self.journal, self.kernel, self.probe),
             leaver=self.leaver,
             journal=self.journal,
             checker=Checker(self.chains, networks, self.kernel, self.store),
