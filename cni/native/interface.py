@@ -12,7 +12,7 @@ from cni.ipam.ipams import Ipams
 from cni.native.rollback import Undo
 from cni.plugin import Call
 from planes.model.errors import BadInput, CniCode
-from planes.model.mac import ETHERNET_BYTES, format_mac, parse_mac
+from planes.model.mac import ETHERNET_BYTES, format_mac, parse_mac, why_unusable
 from planes.model.netconf import NetConf
 from planes.model.result import Result
 
@@ -57,6 +57,8 @@ def chosen_mac(*texts: str) -> str:
     packed = parse_mac(text)
     if len(packed) != ETHERNET_BYTES:
         raise BadInput(f"cannot use {text} as the MAC of an interface: it is not of Ethernet")
+    if reason := why_unusable(packed):
+        raise BadInput(f"cannot use {text} as the MAC of an interface: {reason}")
     return format_mac(packed)
 
 

@@ -16,7 +16,8 @@ from tests.support.scenarios import BRIDGE, MACVLAN, V4, Scenario, host_local
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(60)]
 
 PAIRS = [*MACVLAN[1:6], *(one for one in BRIDGE if one.is_checked)]
-VERSIONS = ("0.4.0", "1.0.0")
+# Every pair in one version; another version changes the prevResult only, so a few pairs suffice.
+CASES = [(one, "1.0.0") for one in PAIRS] + [(one, "0.4.0") for one in (PAIRS[0], PAIRS[-3])]
 
 
 def rules(node: Node) -> list[str]:
@@ -44,8 +45,11 @@ async def hand_over(
     await first.delete(call, conf)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("scenario", PAIRS, ids=lambda one: f"{one.conf['type']}-{one.name}")
+@pytest.mark.parametrize(
+    ("scenario", "version"),
+    CASES,
+    ids=[f"{one.conf['type']}-{one.name}-{version}" for one, version in CASES],
+)
 async def test_we_detach_what_the_reference_attached(
     scenario: Scenario, version: str, node_a: Node, tmp_path: Path
 ) -> None:
@@ -58,8 +62,11 @@ async def test_we_detach_what_the_reference_attached(
         kernel.close()
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("scenario", PAIRS, ids=lambda one: f"{one.conf['type']}-{one.name}")
+@pytest.mark.parametrize(
+    ("scenario", "version"),
+    CASES,
+    ids=[f"{one.conf['type']}-{one.name}-{version}" for one, version in CASES],
+)
 async def test_the_reference_detaches_what_we_attached(
     scenario: Scenario, version: str, node_a: Node, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cni.ipam.ipams import Ipams
+from cni.native.interface import chosen_mac
 from cni.plugin import Call
 from planes.model.catalog import Catalog
 from planes.model.errors import BadInput, Conflict, NotFound, PlanesError, Unavailable
@@ -200,3 +201,14 @@ async def test_a_disabled_type_goes_to_its_binary() -> None:
     assert not given.handles("static")
     await given.add(call(), netconf(STATIC))
     assert plugin.verbs == ["ADD"]
+
+
+@pytest.mark.parametrize("mac", ["01:00:5e:00:00:01", "00:00:00:00:00:00", "nonsense", "c2:11:22"])
+def test_a_mac_no_interface_can_have_is_refused(mac: str) -> None:
+    with pytest.raises(BadInput):
+        chosen_mac("", mac)
+
+
+def test_the_first_mac_that_is_set_wins() -> None:
+    assert chosen_mac("", "C2-11-22-33-44-55", "c2:11:22:33:44:66") == "c2:11:22:33:44:55"
+    assert chosen_mac("", "") == ""
