@@ -12,29 +12,35 @@ from tests.support.planes import plane_object
 JsonObject = dict[str, Any]
 
 
+def pod_object(name: str, networks: str) -> JsonObject:
+    """Give the manifest of a pod of namespace shop."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": "shop",
+            "annotations": {"k8s.v1.cni.cncf.io/networks": networks},
+        },
+        "spec": {"containers": [{"name": "c", "image": "i"}]},
+    }
+
+
+def _cluster(files: str) -> JsonObject:
+    ipam = {
+        "type": "host-local",
+        "dataDir": files,
+        "ranges": [[{"subnet": "10.244.1.0/24"}]],
+        "routes": [{"dst": "0.0.0.0/0"}],
+    }
+    bridge = {"type": "bridge", "bridge": "cni0", "isGateway": True, "ipMasq": True, "ipam": ipam}
+    return {"cniVersion": "1.0.0", "name": "cluster", "plugins": [bridge]}
+
+
 def set_up(place: Place) -> None:
-    """Write the manifests and the default network."""
+    """Write the manifests and the default network; pod shop/web asks for the bridge NAD."""
     files = str(place.directory / "host-local")
-    place.default_network(
-        {
-            "cniVersion": "1.0.0",
-            "name": "cluster",
-            "plugins": [
-                {
-                    "type": "bridge",
-                    "bridge": "cni0",
-                    "isGateway": True,
-                    "ipMasq": True,
-                    "ipam": {
-                        "type": "host-local",
-                        "dataDir": files,
-                        "ranges": [[{"subnet": "10.244.1.0/24"}]],
-                        "routes": [{"dst": "0.0.0.0/0"}],
-                    },
-                }
-            ],
-        }
-    )
+    place.default_network(_cluster(files))
     nad = {
         "cniVersion": "1.0.0",
         "type": "bridge",
@@ -55,16 +61,7 @@ def set_up(place: Place) -> None:
             "metadata": {"name": "store", "namespace": "shop"},
             "spec": {"config": json.dumps(nad)},
         },
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {
-                "name": "web",
-                "namespace": "shop",
-                "annotations": {"k8s.v1.cni.cncf.io/networks": "store"},
-            },
-            "spec": {"containers": [{"name": "c", "image": "i"}]},
-        },
+        pod_object("web", "store"),
     )
 
 

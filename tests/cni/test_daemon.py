@@ -1,21 +1,17 @@
-"""The real daemon on a real node: attach, look, take down; and how it refuses to start."""
+"""The real daemon on a real node: attach, look, take down."""
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from cni.__main__ import main
-from cni.settings import OPTIONS, read_settings
 from planes.model.status import parse_status
-from tests.cni.scene import NOTHING, leftovers, set_up
+from tests.cni.scene import NOTHING, leftovers, pod_object, set_up
 from tests.support.daemon import CniError, Place
 from tests.support.netns import Node, why_no_reference
 
@@ -144,17 +140,7 @@ def test_the_default_route_goes_where_the_pod_asks(daemon: Place, here: Node) ->
     """One is left, status and CHECK agree with the kernel (Multus #1444)."""
     set_up(daemon)
     asked = [{"name": "store", "default-route": ["172.16.0.1"]}]
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": "routed",
-            "namespace": "shop",
-            "annotations": {"k8s.v1.cni.cncf.io/networks": json.dumps(asked)},
-        },
-        "spec": {"containers": [{"name": "c", "image": "i"}]},
-    }
-    daemon.manifest("routed", pod)
+    daemon.manifest("routed", pod_object("routed", json.dumps(asked)))
     daemon.start()
     daemon.call("ADD", here.sandbox.path, pod="shop/routed")
     routes = here.sandbox.ip_json("-4", "route", "show", "default")
@@ -170,17 +156,7 @@ def test_the_default_route_goes_where_the_pod_asks(daemon: Place, here: Node) ->
 def test_a_default_route_that_cannot_be_undoes_everything(daemon: Place, here: Node) -> None:
     set_up(daemon)
     asked = [{"name": "store", "default-route": ["192.0.2.1"]}]
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": "lost",
-            "namespace": "shop",
-            "annotations": {"k8s.v1.cni.cncf.io/networks": json.dumps(asked)},
-        },
-        "spec": {"containers": [{"name": "c", "image": "i"}]},
-    }
-    daemon.manifest("lost", pod)
+    daemon.manifest("lost", pod_object("lost", json.dumps(asked)))
     daemon.start()
     with pytest.raises(CniError, match=r"192\.0\.2\.1"):
         daemon.call("ADD", here.sandbox.path, pod="shop/lost")
@@ -211,17 +187,7 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
     daemon: Place, here: Node, change: dict[str, str], code: int, words: str
 ) -> None:
     set_up(daemon)
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": "bad",
-            "namespace": "shop",
-            "annotations": {"k8s.v1.cni.cncf.io/networks": change["networks"]},
-        },
-        "spec": {"containers": [{"name": "c", "image": "i"}]},
-    }
-    daemon.manifest("bad", pod)
+    daemon.manifest("bad", pod_object("bad", change["networks"]))
     daemon.start()
     with pytest.raises(CniError) as caught:
         daemon.call("ADD", here.sandbox.path, pod="shop/bad")
@@ -239,31 +205,6 @@ def test_a_file_that_is_no_namespace_is_code_8(daemon: Place, here: Node) -> Non
         daemon.call("ADD", str(daemon.directory / "log"), pod="shop/web")
     assert caught.value.code == 8
     assert daemon.call("DEL", str(daemon.directory / "log"), pod="shop/web") == {}
-
-
-@kernel
-def test_a_second_daemon_on_the_same_state_is_refused_in_one_line(
-    daemon: Place, here: Node
-) -> None:
-    set_up(daemon)
-    daemon.start()
-    stderr = io.StringIO()
-    flags = ["--standalone", str(daemon.directory), "--socket", f"{daemon.directory}/other"]
-    assert main([*flags, "--state-dir", str(daemon.state)], {}, stderr) == 1
-    assert stderr.getvalue().count("\n") == 1
-    assert "another daemon uses it" in stderr.getvalue()
-
-
-@kernel
-def test_a_socket_in_use_is_told_in_one_line(daemon: Place, here: Node) -> None:
-    set_up(daemon)
-    daemon.start()
-    stderr = io.StringIO()
-    flags = ["--standalone", str(daemon.directory / "manifests"), "--socket", str(daemon.socket)]
-    other = ["--state-dir", str(daemon.directory / "other"), "--log-level", "error"]
-    assert main([*flags, *other], {}, stderr) == 1
-    assert stderr.getvalue().count("\n") == 1
-    assert "another daemon serves it" in stderr.getvalue()
 
 
 @kernel
@@ -287,74 +228,3 @@ def _resident(daemon: Place) -> int:
     assert daemon.process is not None
     text = Path(f"/proc/{daemon.process.pid}/statm").read_text()
     return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-@pytest.mark.parametrize(
-    ("argv", "words"),
-    [
-        ([], "--standalone"),
-        (["--standalone", "/nowhere"], "/nowhere"),
-    ],
-)
-def test_a_bad_directory_of_manifests_is_told_in_one_line(argv: list[str], words: str) -> None:
-    stderr = io.StringIO()
-    assert main(argv, {}, stderr) == 1
-    assert stderr.getvalue().startswith("netplane-cni: cannot ")
-    assert stderr.getvalue().count("\n") == 1
-    assert words in stderr.getvalue()
-
-
-def test_an_ordinary_user_is_told_so_in_one_line(tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("needs root to become somebody else")
-    code = (
-        "import os, sys; from cni.__main__ import main; os.setuid(65534);"
-        "sys.exit(main(sys.argv[1:], {}, sys.stderr))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "--standalone", "/"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=20,
-    )
-    assert done.returncode == 1
-    assert done.stderr == (
-        "netplane-cni: cannot attach sandboxes to networks as an ordinary user; run it as root\n"
-    )
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ["--max-in-flight", "0"],
-        ["--call-deadline", "-1"],
-        ["--native", "bridge=perhaps"],
-        ["--metrics", "nowhere"],
-        ["--log-level", "loud"],
-        ["--no-such-flag"],
-    ],
-)
-def test_a_bad_flag_is_told_in_one_line(
-    argv: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as caught:
-        read_settings(["--standalone", str(tmp_path), *argv], {})
-    assert caught.value.code == 2
-    assert capsys.readouterr().err.count("\n") == 1
-
-
-def test_flags_variables_and_the_file_set_the_same_things(tmp_path: Path) -> None:
-    config = tmp_path / "config.yaml"
-    config.write_text("native: {bridge: false, macvlan: true}\nmax-in-flight: 3\nnode: from-file\n")
-    env = {"NETPLANE_NODE": "from-env", "NETPLANE_CONFIG": str(config)}
-    settings = read_settings(["--standalone", str(tmp_path), "--max-in-flight", "5"], env)
-    assert settings.not_native == {"bridge"}
-    assert settings.max_in_flight == 5
-    assert settings.node == "from-env"
-    assert settings.cni_bin_dir == ("/opt/cni/bin", "/usr/lib/cni")
-    assert str(settings.socket) == "/run/netplane/cni.sock"
-
-
-def test_every_setting_has_a_word_of_help() -> None:
-    assert all(option.help for option in OPTIONS)

@@ -1,11 +1,11 @@
-"""kill -9 at every step boundary of an ADD with three attachments: nothing survives it."""
+"""An ADD of three attachments, cut off at every step boundary on a real node: nothing is left."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.cni.scene import NOTHING, leftovers, set_up
-from tests.support.daemon import DiedError, Place
+from tests.support.daemon import CniError, DiedError, Place
 from tests.support.netns import Node
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(300)]
@@ -18,17 +18,16 @@ def test_after_restart_and_del_nothing_is_left_wherever_it_was_killed(
     set_up(daemon)
     steps = 0
     while not _lives_through(daemon, here, steps):
-        daemon.start("--log-level", "warning")
-        daemon.call("DEL", here.sandbox.path, container=f"c{steps}", pod="shop/web")
-        assert leftovers(daemon, here) == NOTHING, f"killed at step {steps}\n{daemon.log}"
-        daemon.kill()
         steps += 1
     assert steps > 20, "the steps of the ADD were not seen"
     assert leftovers(daemon, here) == NOTHING
 
 
 def _lives_through(daemon: Place, here: Node, steps: int) -> bool:
-    daemon.start("--log-level", "warning", module=("tests.support.mortal", str(steps)))
+    """Clean up after the life before, which is not counted, then ADD and DEL."""
+    daemon.start("--log-level", "warning", module=("tests.support.mortal", "kill", str(steps)))
+    daemon.call("DEL", here.sandbox.path, container=f"c{steps - 1}", pod="shop/web")
+    assert leftovers(daemon, here) == NOTHING, f"killed at step {steps - 1}\n{daemon.log}"
     try:
         for verb in ("ADD", "DEL"):
             daemon.call(verb, here.sandbox.path, container=f"c{steps}", pod="shop/web")
@@ -41,7 +40,7 @@ def _lives_through(daemon: Place, here: Node, steps: int) -> bool:
 
 def test_what_was_cut_off_is_undone_at_start_before_anybody_asks(daemon: Place, here: Node) -> None:
     set_up(daemon)
-    daemon.start(module=("tests.support.mortal", "25"))
+    daemon.start(module=("tests.support.mortal", "kill", "25"))
     with pytest.raises(DiedError):
         daemon.call("ADD", here.sandbox.path, pod="shop/web")
     assert daemon.process is not None
@@ -60,3 +59,30 @@ def test_a_whole_add_survives_a_kill(daemon: Place, here: Node) -> None:
     daemon.call("CHECK", here.sandbox.path, pod="shop/web")
     daemon.call("DEL", here.sandbox.path, pod="shop/web")
     assert leftovers(daemon, here) == NOTHING
+
+
+@pytest.mark.parametrize("how", ["fail", "cancel"])
+def test_an_add_that_ends_at_any_step_leaves_nothing_and_needs_no_del(
+    daemon: Place, here: Node, how: str
+) -> None:
+    """One life: every ADD ends one step later than the one before."""
+    set_up(daemon)
+    daemon.start("--log-level", "error", module=("tests.support.mortal", how, "0"))
+    steps = 0
+    while not _goes_through(daemon, here, how):
+        assert leftovers(daemon, here) == NOTHING, f"{how} at step {steps}\n{daemon.log}"
+        steps += 1
+    assert steps > 20, "the steps of the ADD were not seen"
+
+
+def _goes_through(daemon: Place, here: Node, how: str) -> bool:
+    try:
+        daemon.call("ADD", here.sandbox.path, pod="shop/web")
+    except CniError:
+        return False
+    except DiedError:  # a call that is cancelled has nobody left to answer
+        assert how == "cancel"
+        assert daemon.process is not None
+        assert daemon.process.poll() is None
+        return False
+    return True

@@ -1,12 +1,14 @@
-"""The daemon with a watcher that kills it at the n-th step of its first ADD.
+"""The daemon with a watcher that ends it, or an ADD, at the n-th step.
 
-`python -m tests.support.mortal N <flags of the daemon>`. Steps are what the runtime announces
+`python -m tests.support.mortal HOW N <flags of the daemon>`. Steps are what the runtime announces
 (`cni.probe`), and the beginning and end of all kernel work, address book and status writes: the
-watcher stands at the daemon's own seams and sends it SIGKILL.
+watcher stands at the daemon's own seams. HOW is `kill` (SIGKILL of the process), `fail` (an
+error) or `cancel` (of the task that carries out the step).
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -19,6 +21,7 @@ from cni.net.kernel import Kernel
 from cni.net.workers import Worker
 from cni.settings import Settings
 from planes.model.addresses import IPAddress
+from planes.model.errors import Internal
 from planes.model.objects import Pod
 from planes.model.plane import Plane
 from planes.model.result import Address
@@ -27,19 +30,47 @@ from planes.store.protocol import AddressBook, AddressOwner, Store
 T = TypeVar("T")
 
 
-class Reaper:
-    """Counts steps from the first `called` on, and kills at one of them."""
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
-    def __init__(self, at: int) -> None:
-        self._at = at
+
+def _fail() -> None:
+    raise Internal("cannot go on: this is the step that fails")
+
+
+def _cancel() -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        task.cancel()
+
+
+ACTS: Mapping[str, Callable[[], None]] = {"kill": _kill, "fail": _fail, "cancel": _cancel}
+
+
+class Reaper:
+    """Counts the steps of each ADD, and acts at one of them: a later one in every ADD.
+
+    Args:
+        act: what happens there.
+        at: the step of the first ADD.
+    """
+
+    def __init__(self, act: Callable[[], None], at: int) -> None:
+        self._act = act
+        self._at = at - 1
         self._count = -1
+        self._is_armed = False
 
     def reached(self, boundary: str) -> None:
-        if self._count < 0 and boundary != "called":
+        if boundary == "called":
+            self._at += 1
+            self._count = -1
+            self._is_armed = True
+        if not self._is_armed:
             return
         self._count += 1
         if self._count == self._at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._act()
 
 
 class MortalKernel(Kernel):
@@ -98,13 +129,13 @@ class MortalStore:
         return getattr(self._store, name)
 
 
-def mortal(at: int) -> Callable[[Settings, Mapping[str, str]], World]:
+def mortal(how: str, at: int) -> Callable[[Settings, Mapping[str, str]], World]:
     """Make a world in which the n-th step of the first ADD is the last."""
 
     def make(settings: Settings, env: Mapping[str, str]) -> World:
         real = machine(settings, env)
         real.kernel.close()
-        reaper = Reaper(at)
+        reaper = Reaper(ACTS[how], at)
         store: Any = MortalStore(real.store, reaper)
         return World(store, MortalKernel(reaper), real.system, real.clock, reaper)
 
@@ -112,4 +143,5 @@ def mortal(at: int) -> Callable[[Settings, Mapping[str, str]], World]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[2:], os.environ, sys.stderr, mortal(int(sys.argv[1]))))
+    how, at = sys.argv[1], int(sys.argv[2])
+    sys.exit(main(sys.argv[3:], os.environ, sys.stderr, mortal(how, at)))

@@ -1,0 +1,115 @@
+"""How the daemon starts, or refuses to: settings, and one line about what is wrong."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cni.__main__ import main
+from cni.settings import OPTIONS, read_settings
+from tests.cni.scene import set_up
+from tests.support.daemon import Place
+from tests.support.netns import Node
+
+kernel = pytest.mark.kernel
+
+
+@kernel
+def test_a_second_daemon_on_the_same_state_is_refused_in_one_line(
+    daemon: Place, here: Node
+) -> None:
+    set_up(daemon)
+    daemon.start()
+    stderr = io.StringIO()
+    flags = ["--standalone", str(daemon.directory), "--socket", f"{daemon.directory}/other"]
+    assert main([*flags, "--state-dir", str(daemon.state)], {}, stderr) == 1
+    assert stderr.getvalue().count("\n") == 1
+    assert "another daemon uses it" in stderr.getvalue()
+
+
+@kernel
+def test_a_socket_in_use_is_told_in_one_line(daemon: Place, here: Node) -> None:
+    set_up(daemon)
+    daemon.start()
+    stderr = io.StringIO()
+    flags = ["--standalone", str(daemon.directory / "manifests"), "--socket", str(daemon.socket)]
+    other = ["--state-dir", str(daemon.directory / "other"), "--log-level", "error"]
+    assert main([*flags, *other], {}, stderr) == 1
+    assert stderr.getvalue().count("\n") == 1
+    assert "another daemon serves it" in stderr.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        ([], "--standalone"),
+        (["--standalone", "/nowhere"], "/nowhere"),
+    ],
+)
+def test_a_bad_directory_of_manifests_is_told_in_one_line(argv: list[str], words: str) -> None:
+    stderr = io.StringIO()
+    assert main(argv, {}, stderr) == 1
+    assert stderr.getvalue().startswith("netplane-cni: cannot ")
+    assert stderr.getvalue().count("\n") == 1
+    assert words in stderr.getvalue()
+
+
+def test_an_ordinary_user_is_told_so_in_one_line(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become somebody else")
+    code = (
+        "import os, sys; from cni.__main__ import main; os.setuid(65534);"
+        "sys.exit(main(sys.argv[1:], {}, sys.stderr))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--standalone", "/"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "netplane-cni: cannot attach sandboxes to networks as an ordinary user; run it as root\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--max-in-flight", "0"],
+        ["--call-deadline", "-1"],
+        ["--native", "bridge=perhaps"],
+        ["--metrics", "nowhere"],
+        ["--log-level", "loud"],
+        ["--no-such-flag"],
+    ],
+)
+def test_a_bad_flag_is_told_in_one_line(
+    argv: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        read_settings(["--standalone", str(tmp_path), *argv], {})
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_flags_variables_and_the_file_set_the_same_things(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("native: {bridge: false, macvlan: true}\nmax-in-flight: 3\nnode: from-file\n")
+    env = {"NETPLANE_NODE": "from-env", "NETPLANE_CONFIG": str(config)}
+    settings = read_settings(["--standalone", str(tmp_path), "--max-in-flight", "5"], env)
+    assert settings.not_native == {"bridge"}
+    assert settings.max_in_flight == 5
+    assert settings.node == "from-env"
+    assert settings.cni_bin_dir == ("/opt/cni/bin", "/usr/lib/cni")
+    assert str(settings.socket) == "/run/netplane/cni.sock"
+
+
+def test_every_setting_has_a_word_of_help() -> None:
+    assert all(option.help for option in OPTIONS)
