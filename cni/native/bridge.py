@@ -28,7 +28,7 @@ from cni.net.removal import remove_links
 from cni.net.workers import Worker
 from cni.plugin import Call
 from planes.model.addresses import IPInterface, parse_interface
-from planes.model.errors import Conflict, Internal, NotFound
+from planes.model.errors import BadInput, Conflict, Internal, NotFound
 from planes.model.netconf import NetConf
 from planes.model.result import Interface, Result
 
@@ -175,8 +175,7 @@ class Bridge:
             await self._ipams.release(call, conf)
         finally:
             if conf.fields().boolean("ipMasq"):
-                previous = conf.prev_result() or Result()
-                await self._masquerade.remove(_masqueraded(call, conf, previous))
+                await self._masquerade.remove(_masqueraded(call, conf, _known_result(conf)))
 
     async def status(self, call: Call, conf: NetConf) -> None:
         """Raise where an ADD would be bound to fail.
@@ -186,6 +185,14 @@ class Bridge:
         """
         if conf.ipam_type:
             await self._ipams.status(call, conf)
+
+
+def _known_result(conf: NetConf) -> Result:
+    """Give the prevResult; a DEL must go on without one, or with one that cannot be read."""
+    try:
+        return conf.prev_result() or Result()
+    except BadInput:
+        return Result()
 
 
 def _masqueraded(call: Call, conf: NetConf, result: Result) -> Masqueraded:

@@ -126,7 +126,7 @@ async def test_delete_without_namespace_gives_addresses_and_rules_back(
     one, call = plugin(kernel, "bridge"), Call("c1", a_node.sandbox.path, "net1")
     await one.add(call, conf)
     a_node.sandbox.ip("link", "del", "net1")
-    await one.delete(Call("c1", "", "net1"), conf)
+    await one.delete(Call("c1", "", "net1"), NetConf({**conf.raw, "prevResult": {"ips": 5}}))
     await one.delete(Call("c1", "/run/netns/np-t-none", "net1"), conf)
     assert "CNI-" not in a_node.host.run("iptables-save", "-t", "nat")
     assert list(tmp_path.glob("testnet/10.*")) == []
