@@ -238,14 +238,22 @@ def _changed_at(directory: Path) -> float:
 
 
 class SpoolFirst:
-    """Verbs that settle the spool of a sandbox before its ADD."""
+    """Verbs that settle the spool of a sandbox before its ADD.
+
+    A DEL never overtakes an ADD that came before it and still settles: it would find nothing to
+    take down, and what the ADD then attaches would stay.
+    """
 
     def __init__(self, verbs: Verbs, spool: Spool) -> None:
         self._verbs = verbs
         self._spool = spool
+        self._locks = KeyedLocks()
 
     async def handle(self, request: CniRequest) -> bytes:
         """Carry out a call; see `Verbs.handle`."""
-        if request.verb is Verb.ADD:
-            await self._spool.settle(request.container_id)
-        return await self._verbs.handle(request)
+        if request.verb not in {Verb.ADD, Verb.DEL}:
+            return await self._verbs.handle(request)
+        async with self._locks.hold(request.container_id):
+            if request.verb is Verb.ADD:
+                await self._spool.settle(request.container_id)
+            return await self._verbs.handle(request)

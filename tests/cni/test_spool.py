@@ -28,9 +28,9 @@ def request(verb: str = "DEL", container_id: str = "c0ffee", body: bytes = CONF)
     return head.encode() + body
 
 
-def add(container_id: str = "c0ffee") -> CniRequest:
+def add(container_id: str = "c0ffee", verb: str = "ADD") -> CniRequest:
     env = {
-        "CNI_COMMAND": "ADD",
+        "CNI_COMMAND": verb,
         "CNI_CONTAINERID": container_id,
         "CNI_NETNS": "/x",
         "CNI_IFNAME": "eth0",
@@ -234,3 +234,10 @@ async def test_a_cancelled_replay_keeps_the_file(place: Place) -> None:
     await asyncio.wait({replay})
     assert place.names() == ["1.request"]
     assert place.verbs.cancelled == [("DEL", "c0ffee")]
+
+
+async def test_a_del_does_not_overtake_an_add_that_settles_first(place: Place) -> None:
+    """The runtime gave its ADD up and sends DEL while the spool is still being read."""
+    verbs = SpoolFirst(place.verbs, place.spool)
+    await asyncio.gather(verbs.handle(add()), verbs.handle(add(verb="DEL")))
+    assert [str(request.verb) for request in place.verbs.requests] == ["ADD", "DEL"]
