@@ -137,7 +137,7 @@ def test_a_container_id_of_60_kb_leaves_nothing(node: LiveNode, sandbox: Namespa
     assert addresses_in(sandbox) == {}
 
 
-@pytest.mark.parametrize("bytes_sent", [0, 1, 40, 200, 320])
+@pytest.mark.parametrize("bytes_sent", [0, 1, 40, 200, -1])
 def test_a_socket_closed_in_the_middle_of_a_request_leaves_nothing(
     node: LiveNode, sandbox: Namespace, bytes_sent: int
 ) -> None:
