@@ -1,10 +1,12 @@
-"""What reviews are judged by: 50 planes, 5,000 namespaces of which each joins three, and a pod.
+"""What reviews are judged by: 50 planes, 5,000 namespaces that join one or three, and two pods.
 
-The review is of about 10 kB, as a Deployment's pod with two sidecars has.
+The reviews are of about 10 kB, as a pod with two sidecars has: one pod of a namespace with one
+plane, and one with three planes and a static address by its ordinal.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -22,8 +24,15 @@ from webhook.review import Patched, parse
 PLANES = 50
 NAMESPACES = 5000
 REVIEW_BYTES = 10_000
-_JOINED = 3
-_SUBJECT = "team-1234"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One kind of pod: the review to be mutated, and that of the mutated pod, to be validated."""
+
+    name: str
+    mutate: bytes
+    validate: bytes
 
 
 def plane_objects() -> list[JsonObject]:
@@ -61,7 +70,7 @@ def namespace_objects() -> list[JsonObject]:
 
 
 def _labels(number: int) -> dict[str, str]:
-    joined = [(number + step * 7) % PLANES for step in range(_JOINED)]
+    joined = [(number + step * 7) % PLANES for step in range(1 if number % 2 else 3)]
     return {
         "team": f"t{number}",
         "stage": "production",
@@ -77,13 +86,26 @@ def store() -> Store:
     )
 
 
-def review_bodies() -> tuple[bytes, bytes]:
-    """Give the review that is to be mutated, and that of the mutated pod, to be validated."""
-    fresh = _review(_pod())
+def cases() -> tuple[Case, ...]:
+    """Give both kinds of pods.
+
+    Raises:
+        TypeError: admission does not give them planes.
+    """
+    three = {"netplane.io/static-ips": '{"plane-34": ["10.34.100.10-10.34.100.20"]}'}
+    return (
+        _case("1 plane", "team-1235", {}),
+        _case("3 planes, static IP", "team-1234", three),
+    )
+
+
+def _case(name: str, namespace: str, annotations: dict[str, str]) -> Case:
+    pod = _pod(namespace, annotations)
+    fresh = _review(pod)
     answer = mutate(parse(fresh), store())
     if not isinstance(answer, Patched):
         raise TypeError(f"the pod should get planes: {answer}")
-    return fresh, _review(apply(answer.patch, _pod()))
+    return Case(name, fresh, _review(apply(answer.patch, pod)))
 
 
 def _review(pod: JsonObject) -> bytes:
@@ -94,7 +116,7 @@ def _review(pod: JsonObject) -> bytes:
         "requestKind": {"group": "", "version": "v1", "kind": "Pod"},
         "requestResource": {"group": "", "version": "v1", "resource": "pods"},
         "name": "",
-        "namespace": _SUBJECT,
+        "namespace": pod["metadata"]["namespace"],
         "operation": "CREATE",
         "userInfo": {
             "username": "system:serviceaccount:kube-system:statefulset-controller",
@@ -111,18 +133,15 @@ def _review(pod: JsonObject) -> bytes:
     )
 
 
-def _pod() -> JsonObject:
+def _pod(namespace: str, annotations: dict[str, str]) -> JsonObject:
     pod: JsonObject = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": "web-3",
-            "namespace": _SUBJECT,
+            "namespace": namespace,
             "labels": {"app": "web", "apps.kubernetes.io/pod-index": "3"},
-            "annotations": {
-                "netplane.io/static-ips": '{"plane-34": ["10.34.100.10-10.34.100.20"]}',
-                "prometheus.io/scrape": "true",
-            },
+            "annotations": {**annotations, "prometheus.io/scrape": "true"},
             "ownerReferences": [
                 {
                     "apiVersion": "apps/v1",

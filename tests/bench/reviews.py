@@ -32,10 +32,9 @@ from webhook.validate import validate
 
 _CLIENTS = 2
 _CONNECTIONS = 8
-_ROUNDS = 5
-_SECONDS = 1.5
+_ROUNDS = 4
+_SECONDS = 1.2
 _DECISIONS = 4000
-_PATHS = ("/mutate/pods", "/validate/pods")
 _RATE = Goal(">= 8,000 /s", 8000.0, is_at_most=False)
 _DECIDE = (Goal("p50 <= 0.1 ms", 0.1), Goal("p99 <= 1 ms", 1.0, is_tail=True))
 
@@ -61,30 +60,31 @@ def bench(folder: Path, scale: float, say: Callable[[str], None]) -> Iterable[Ro
     Raises:
         SkippedError: there is only one core.
     """
-    bodies = review_world.review_bodies()
-    yield from _decide(bodies, max(200, round(_DECISIONS * scale)), say)
+    cases = review_world.cases()
+    for case in cases:
+        say(f"in-process, {case.name}")
+        yield from _decide(case, max(200, round(_DECISIONS * scale)))
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         raise SkippedError("needs two cores: one for the server, one for its clients")
-    for path, body in zip(_PATHS, bodies, strict=True):
-        (folder / path.strip("/").replace("/", "-")).write_bytes(body)
     with ExitStack() as stack:
-        ours, bare = _start(folder, cores[0], bodies[0], stack)
-        for path in _PATHS:
-            rates = _Rates(), _Rates()
-            for number in range(max(1, round(_ROUNDS * scale))):
-                say(f"{path}, round {number + 1}")
-                for server, found in zip((ours, bare), rates, strict=True):
-                    _load(folder, server, path, cores[1], found)
-            yield from _rows(path, len(bodies[_PATHS.index(path)]), *rates)
+        ours, bare = _start(folder, cores[0], cases[0].mutate, stack)
+        for case in cases:
+            for path, body in (("/mutate/pods", case.mutate), ("/validate/pods", case.validate)):
+                (folder / "review").write_bytes(body)
+                rates = _Rates(), _Rates()
+                for number in range(max(1, round(_ROUNDS * scale))):
+                    say(f"{path}, {case.name}, round {number + 1}")
+                    for server, found in zip((ours, bare), rates, strict=True):
+                        _load(folder, server, path, cores[1], found)
+                yield from _rows(f"{path}, {case.name}", *rates)
 
 
-def _decide(bodies: tuple[bytes, bytes], count: int, say: Callable[[str], None]) -> Iterable[Row]:
+def _decide(case: review_world.Case, count: int) -> Iterable[Row]:
     """Time both hooks on bytes, without HTTP, each and together."""
     store = review_world.store()
-    say("in-process")
     judged: list[tuple[Callable[[Review, Store], Answer], bytes]]
-    judged = list(zip((mutate, validate), bodies, strict=True))
+    judged = [(mutate, case.mutate), (validate, case.validate)]
     times: tuple[list[float], list[float]] = ([], [])
     for number in range(count + count // 10):
         for (judge, body), found in zip(judged, times, strict=True):
@@ -94,10 +94,13 @@ def _decide(bodies: tuple[bytes, bytes], count: int, say: Callable[[str], None])
             if number >= count // 10:
                 found.append((time.perf_counter() - begin) * 1e3)
     both = [sum(pair) for pair in zip(*times, strict=True)]
-    size = f"{len(bodies[0]) / 1e3:.1f} kB"
-    yield Row(f"mutate + validate, in-process, {size}", side("netplane", "ms", both, *_DECIDE))
+    size = f"{len(case.mutate) / 1e3:.1f} kB"
+    yield Row(
+        f"in-process mutate + validate, {case.name}, {size}",
+        side("netplane", "ms", both, *_DECIDE),
+    )
     for word, found in zip(("mutate", "validate"), times, strict=True):
-        yield Row(f"{word}, in-process", side("netplane", "ms", found))
+        yield Row(f"in-process {word}, {case.name}", side("netplane", "ms", found))
 
 
 def _start(folder: Path, core: int, body: bytes, stack: ExitStack) -> tuple[_Server, _Server]:
@@ -141,7 +144,7 @@ def _load(folder: Path, server: _Server, path: str, core: int, found: _Rates) ->
     command = [
         *("taskset", "-c", str(core), sys.executable, "-m", "tests.bench.review_load"),
         *("--port", str(server.port), "--path", path, "--connections", str(_CONNECTIONS)),
-        *("--body", str(folder / path.strip("/").replace("/", "-"))),
+        *("--body", str(folder / "review")),
         *("--ca", str(folder / "certs" / "ca.crt"), "--seconds", str(_SECONDS)),
     ]
     before = cpu_seconds(server.pid)
@@ -159,21 +162,20 @@ def _load(folder: Path, server: _Server, path: str, core: int, found: _Rates) ->
     found.client.append(sum(one["cpu"] / one["seconds"] for one in answers))
 
 
-def _rows(path: str, size: int, ours: _Rates, bare: _Rates) -> Iterable[Row]:
+def _rows(what: str, ours: _Rates, bare: _Rates) -> Iterable[Row]:
     notes = (
         f"the clients' core was {median(ours.client):.0%} busy with us,"
         f" {median(bare.client):.0%} with the bare handler",
     )
-    what = f"reviews, {path}, {size / 1e3:.1f} kB"
     others = published("best Go peer, 6.4 kB", "/s", 3450.0)
     yield Row(
-        what,
+        f"reviews {what}",
         side("webhook", "/s", ours.clock, _RATE, tail=False),
         (side("bare aiohttp handler", "/s", bare.clock, tail=False), others),
         notes,
     )
     yield Row(
-        f"reviews, {path}, per CPU second",
+        f"reviews {what}, per CPU second",
         side("webhook", "/s", ours.cpu, _RATE, tail=False),
         (side("bare aiohttp handler", "/s", bare.cpu, tail=False),),
     )
