@@ -22,6 +22,7 @@ from cni.delegate import ExecPlugin
 from cni.detach import Detacher
 from cni.gate import Gate
 from cni.gc import Collector
+from cni.hotplug import Hotplug
 from cni.ipam.ipams import Ipams
 from cni.journal import Journal
 from cni.leave import Leaver
@@ -81,7 +82,12 @@ class Daemon:
             self._sandboxes,
             self._reporter,
         )
-        self.runtime = self._runtime(chains, ipams)
+        self._attacher = Attacher(chains, self._leaver, self._journal, self._sandboxes, world.probe)
+        self._planner = Planner(
+            self._networks, self._plugins, ipams.handles, self._sandboxes, settings.node
+        )
+        self._pods = Pods(world.store, is_standalone=True)
+        self.runtime = self._runtime(chains)
         self._recovery = Recovery(
             journal=self._journal,
             leaver=self._leaver,
@@ -96,6 +102,7 @@ class Daemon:
             settings.socket,
             world.clock,
             metrics=self._metrics.render,
+            delegates=self._hotplug(),
             observe=self._observer(),
             deadline=settings.call_deadline,
             drain=DRAIN_SECONDS,
@@ -120,24 +127,32 @@ class Daemon:
         self._plugins = Plugins(native, world.system, settings.plugin_deadline)
         return Chains(self._plugins, ipams, world.probe), ipams
 
-    def _runtime(self, chains: Chains, ipams: Ipams) -> Runtime:
-        world, settings = self._world, self._settings
-        planner = Planner(
-            self._networks, self._plugins, ipams.handles, self._sandboxes, settings.node
+    def _hotplug(self) -> Hotplug:
+        return Hotplug(
+            runtime=self.runtime,
+            planner=self._planner,
+            attacher=self._attacher,
+            gate=self._gate,
+            journal=self._journal,
+            pods=self._pods,
+            cni_path=self._settings.cni_bin_dir,
         )
+
+    def _runtime(self, chains: Chains) -> Runtime:
+        world = self._world
         return Runtime(
             store=world.store,
             gate=self._gate,
-            pods=Pods(world.store, is_standalone=True),
-            planner=planner,
-            attacher=Attacher(chains, self._leaver, self._journal, self._sandboxes, world.probe),
+            pods=self._pods,
+            planner=self._planner,
+            attacher=self._attacher,
             leaver=self._leaver,
             journal=self._journal,
             checker=Checker(chains, self._networks, self._sandboxes, world.store),
             collector=Collector(self._journal, self._leaver, self._networks, chains),
             kernel=world.kernel,
             reporter=self._reporter,
-            cni_path=settings.cni_bin_dir,
+            cni_path=self._settings.cni_bin_dir,
             probe=world.probe,
         )
 

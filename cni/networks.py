@@ -60,11 +60,11 @@ class Networks:
         delegate = fields.object("delegate") if self._is_standalone else None
         if delegate:
             what = f"{_WHAT}: delegate"
-            found = _sound(parse_conflist(delegate, default_name=fields.string("name"), what=what))
+            found = sound(parse_conflist(delegate, default_name=fields.string("name"), what=what))
         elif delegate is not None or fields.has("prevResult"):
             return None
         else:
-            found = _sound(await self._conf_dir.default())
+            found = sound(await self._conf_dir.default())
         return Network(found.name, found)
 
     async def nad(self, ref: NadRef) -> ConfList:
@@ -80,11 +80,16 @@ class Networks:
                 f"cannot find the NAD {ref}", remedy="create it, or correct the pod's annotation"
             )
         if not nad.config.strip():
-            return _sound(await self._conf_dir.named(nad.name))
-        return _sound(parse_conflist(nad.config, default_name=nad.name, what=f"the NAD {ref}"))
+            return sound(await self._conf_dir.named(nad.name))
+        return sound(parse_conflist(nad.config, default_name=nad.name, what=f"the NAD {ref}"))
 
 
-def _sound(conflist: ConfList) -> ConfList:
+def sound(conflist: ConfList) -> ConfList:
+    """Give a configuration back that does not lead back to us.
+
+    Raises:
+        BadInput: it does.
+    """
     for plugin in conflist.plugins:
         if is_ours(plugin.type):
             raise BadInput(

@@ -7,19 +7,20 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cni.attachment import PlannedAttachment
 from cni.chain import PLANE_IPAM, Plugins, netconf
 from cni.entry import Entry
-from cni.networks import Network, Networks
+from cni.faults import name_faults, raise_all
+from cni.networks import Network, Networks, sound
 from cni.pods import Subject
-from cni.sandbox import Sandboxes
+from cni.sandbox import Sandboxes, Survey
 from planes.model.decision import Attachment, Decision
-from planes.model.errors import BadInput, CniCode, Conflict, JsonObject, PlanesError
-from planes.model.names import check_ifname
+from planes.model.errors import JsonObject, PlanesError
+from planes.model.netconf import ConfList
 
 _OURS_IN_ARGS: Final = frozenset(
     {
@@ -104,8 +105,47 @@ class Planner:
                 continue
             network = Network(str(attachment.network), conflist)
             attachments.append(_secondary(wish, subject, attachment, network))
+        return self._checked(wish, subject, attachments, survey, faults)
+
+    async def plan_one(
+        self, wish: Wish, subject: Subject, conflist: ConfList, wishes: Mapping[str, Any]
+    ) -> Entry:
+        """Plan one more attachment of a running sandbox, outside of any decision.
+
+        Args:
+            wish: the call; its interface is the one to make.
+            subject: whose sandbox it is.
+            conflist: the network.
+            wishes: `ips`, `mac` and `cni-args`, as in a network selection element.
+
+        Raises:
+            PlanesError: all that is wrong with it.
+        """
+        survey = await self._sandboxes.survey(wish.netns)
+        ips, mac = tuple(wishes.get("ips", ())), wishes.get("mac", "")
+        asked = [("MAC", mac), ("IP", ",".join(ips))]
+        own = {"ips": list(ips), "mac": mac}
+        one = _default(wish, subject, Network(conflist.name, sound(conflist)))
+        one = replace(
+            one,
+            cni_args=(*one.cni_args, *((key, value) for key, value in asked if value)),
+            capability_args={**one.capability_args, **{k: v for k, v in own.items() if v}},
+            args=wishes.get("cni-args") or {},
+            ips=ips,
+            is_default=False,
+        )
+        return self._checked(wish, subject, [one], survey, [])
+
+    def _checked(
+        self,
+        wish: Wish,
+        subject: Subject,
+        attachments: list[PlannedAttachment],
+        survey: Survey,
+        faults: list[PlanesError],
+    ) -> Entry:
         names = [one.ifname for one in attachments]
-        faults += _name_faults(names, survey.names)
+        faults += name_faults(names, survey.names)
         for one in attachments:
             faults += self._plugin_faults(one, wish.cni_path)
         raise_all(f"attach {subject.pod.key}", faults)
@@ -208,47 +248,4 @@ def _others(wish: Wish, without: frozenset[str]) -> tuple[tuple[str, str], ...]:
         (key, value)
         for key, value in wish.cni_args
         if key not in _OURS_IN_ARGS and key not in without
-    )
-
-
-def _name_faults(names: Sequence[str], taken: frozenset[str]) -> list[PlanesError]:
-    faults: list[PlanesError] = []
-    for position, name in enumerate(names):
-        try:
-            check_ifname(name)
-        except PlanesError as error:
-            faults.append(error)
-            continue
-        if name in names[:position]:
-            faults.append(
-                BadInput(
-                    f'cannot attach two networks as interface "{name}"',
-                    remedy='give one of them another "interface" in the annotation',
-                )
-            )
-        elif name in taken:
-            faults.append(
-                Conflict(
-                    f'cannot attach interface "{name}": the sandbox has one of that name',
-                    remedy="DEL the old attachment first, or choose another name",
-                )
-            )
-    return faults
-
-
-def raise_all(what: str, faults: Sequence[PlanesError]) -> None:
-    """Raise what was found: one as it is, several as one error that lists them.
-
-    Raises:
-        PlanesError: there is any.
-    """
-    if not faults:
-        return
-    if len(faults) == 1:
-        raise faults[0]
-    codes = {int(fault.cni_code) for fault in faults}
-    raise BadInput(
-        f"cannot {what}: {' | '.join(fault.message for fault in faults)}",
-        remedy=" | ".join(dict.fromkeys(fault.remedy for fault in faults if fault.remedy)),
-        code=codes.pop() if len(codes) == 1 else CniCode.BAD_CONFIG,
     )

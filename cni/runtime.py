@@ -91,15 +91,14 @@ class Runtime:
         async with self._gate.call(request.container_id):
             self._probe.reached("called")
             await self._make_room(request)
-            caller = _caller(request)
-            subject = await self._pods.find(caller, request.conf)
+            subject = await self._pods.find(caller_of(request), request.conf)
             catalog = self._store.catalog
             decision = verdict(subject, catalog)
             error = refusal(subject, decision)
             if error is not None:
                 self._reporter.tell([denied(subject, error), *missing_nads(subject, catalog)])
                 raise error
-            entry = await self._planner.plan(self._wish(request), subject, decision)
+            entry = await self._planner.plan(wish_of(request, self._cni_path), subject, decision)
             self._probe.reached("planned")
             stdout, done = await self._attach(request, subject, entry)
         self._reporter.added(done)
@@ -171,25 +170,36 @@ class Runtime:
     def _path(self, request: CniRequest) -> tuple[str, ...]:
         return _merged(request.cni_path, self._cni_path)
 
-    def _wish(self, request: CniRequest) -> Wish:
-        try:
-            request.netns.encode()
-        except UnicodeEncodeError as error:
-            raise BadInput(
-                "cannot use CNI_NETNS: the path is not UTF-8", code=CniCode.BAD_ENVIRONMENT
-            ) from error
-        return Wish(
-            container_id=request.container_id,
-            netns=request.netns,
-            ifname=request.ifname,
-            cni_args=request.cni_args,
-            cni_path=self._path(request),
-            conf=request.conf,
-            network=request.network,
-        )
+
+def wish_of(request: CniRequest, cni_path: tuple[str, ...]) -> Wish:
+    """Give what a call asks for.
+
+    Args:
+        request: the call.
+        cni_path: our own directories, after those of the call.
+
+    Raises:
+        BadInput: its namespace is no text.
+    """
+    try:
+        request.netns.encode()
+    except UnicodeEncodeError as error:
+        raise BadInput(
+            "cannot use CNI_NETNS: the path is not UTF-8", code=CniCode.BAD_ENVIRONMENT
+        ) from error
+    return Wish(
+        container_id=request.container_id,
+        netns=request.netns,
+        ifname=request.ifname,
+        cni_args=request.cni_args,
+        cni_path=_merged(request.cni_path, cni_path),
+        conf=request.conf,
+        network=request.network,
+    )
 
 
-def _caller(request: CniRequest) -> Caller:
+def caller_of(request: CniRequest) -> Caller:
+    """Give what a call says about its sandbox."""
     args = dict(request.cni_args)
     return Caller(
         container_id=request.container_id,

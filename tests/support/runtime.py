@@ -19,6 +19,7 @@ from cni.delegate import ExecPlugin
 from cni.detach import Detacher
 from cni.gate import Gate
 from cni.gc import Collector
+from cni.hotplug import Hotplug
 from cni.ipam.ipams import Ipams
 from cni.journal import Journal
 from cni.leave import Leaver
@@ -183,12 +184,15 @@ class Bench:
             store=self.store,
             clock=self.clock,
         )
+        pods = Pods(self.store, is_standalone=True)
+        planner = Planner(networks, plugins, ipams.handles, self.kernel, "node-a")
+        attacher = Attacher(self.chains, self.leaver, self.journal, self.kernel, self.probe)
         self.runtime = Runtime(
             store=self.store,
             gate=self.gate,
-            pods=Pods(self.store, is_standalone=True),
-            planner=Planner(networks, plugins, ipams.handles, self.kernel, "node-a"),
-            attacher=Attacher(self.chains, self.leaver, self.journal, self.kernel, self.probe),
+            pods=pods,
+            planner=planner,
+            attacher=attacher,
             leaver=self.leaver,
             journal=self.journal,
             checker=Checker(self.chains, networks, self.kernel, self.store),
@@ -197,6 +201,15 @@ class Bench:
             reporter=self.reporter,
             cni_path=(BIN,),
             probe=self.probe,
+        )
+        self.hotplug = Hotplug(
+            runtime=self.runtime,
+            planner=planner,
+            attacher=attacher,
+            gate=self.gate,
+            journal=self.journal,
+            pods=pods,
+            cni_path=(BIN,),
         )
 
     async def open(self) -> Bench:

@@ -1,0 +1,76 @@
+"""Multus' /delegate: one more network for a running sandbox, journaled like any other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cni.multus_protocol import InterfaceAttributes
+from cni.request import CniRequest, parse_call
+from planes.model.errors import Conflict, PlanesError
+from tests.cni.shop import bench
+from tests.support.runtime import NETNS
+
+CONF = {
+    "cniVersion": "1.0.0",
+    "name": "extra",
+    "type": "two",
+    "ip": "10.3.0.5/24",
+    "capabilities": {"ips": True, "mac": True},
+}
+
+
+def request(verb: str, ifname: str = "net9") -> CniRequest:
+    return parse_call(
+        {
+            "CNI_COMMAND": verb,
+            "CNI_CONTAINERID": "c1",
+            "CNI_NETNS": NETNS,
+            "CNI_IFNAME": ifname,
+            "CNI_PATH": "/opt/cni/bin",
+            "CNI_ARGS": "IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web",
+        },
+        json.dumps(CONF).encode(),
+    )
+
+
+ATTRIBUTES = InterfaceAttributes(("10.3.0.5/24",), "02:00:00:00:00:33", {"a": 1})
+
+
+async def test_attaches_beside_what_is_there_and_leaves_status_alone(tmp_path: Path) -> None:
+    made = await bench(tmp_path)
+    await made.call("ADD")
+    status = dict(made.store.statuses)
+    result = json.loads(await made.hotplug.delegate(request("ADD"), ATTRIBUTES))
+    assert [link["name"] for link in result["interfaces"]] == ["net9"]
+    seen = made.exec.one("ADD two net9")
+    assert seen.conf["runtimeConfig"] == {"ips": ["10.3.0.5/24"], "mac": "02:00:00:00:00:33"}
+    assert seen.conf["args"] == {"cni": {"a": 1}}
+    assert seen.env["CNI_ARGS"].endswith("MAC=02:00:00:00:00:33;IP=10.3.0.5/24")
+    assert made.store.statuses == status
+
+
+async def test_its_del_takes_that_interface_and_no_other(tmp_path: Path) -> None:
+    made = await bench(tmp_path)
+    await made.call("ADD")
+    before = made.leftovers()
+    await made.hotplug.delegate(request("ADD"), ATTRIBUTES)
+    await made.hotplug.delegate(request("DEL"), ATTRIBUTES)
+    assert made.leftovers() == before
+
+
+async def test_an_interface_is_attached_once(tmp_path: Path) -> None:
+    made = await bench(tmp_path)
+    await made.hotplug.delegate(request("ADD"), ATTRIBUTES)
+    with pytest.raises(Conflict):
+        await made.hotplug.delegate(request("ADD"), ATTRIBUTES)
+
+
+async def test_a_name_that_is_taken_in_the_sandbox_is_refused(tmp_path: Path) -> None:
+    made = await bench(tmp_path)
+    made.kernel.sandboxes[NETNS][1].add("net9")
+    with pytest.raises(PlanesError, match="net9"):
+        await made.hotplug.delegate(request("ADD"), ATTRIBUTES)
+    assert made.exec.calls == []
