@@ -1,0 +1,117 @@
+"""Conflists as libcni runs them: what each plugin reads, natively or by exec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cni.attachment import PlannedAttachment, waves
+from cni.chain import netconf, static
+from cni.plugin import Call
+from planes.model.errors import PlanesError
+from planes.model.netconf import NetConf, parse_conflist
+from planes.model.result import Address, Dns, Result, Route
+from tests.cni.shop import bench
+from tests.support.runtime import NETNS, Bench
+
+JsonObject = dict[str, Any]
+CALL = Call("c1", NETNS, "net1", cni_path=("/opt/cni/bin",))
+
+
+def attachment(*plugins: JsonObject, version: str = "1.0.0", **more: Any) -> PlannedAttachment:
+    conflist = parse_conflist({"cniVersion": version, "name": "n", "plugins": list(plugins)})
+    return PlannedAttachment("shop/n", conflist, "net1", **more)
+
+
+@pytest.fixture
+async def made(tmp_path: Path) -> Bench:
+    return await bench(tmp_path)
+
+
+async def test_native_and_executed_plugins_hand_each_other_their_results(made: Bench) -> None:
+    chained = attachment({"type": "inside", "ip": "10.5.0.2/24"}, {"type": "meta"})
+    result = await made.chains.add(CALL, chained)
+    seen = made.exec.one("ADD meta net1").conf
+    assert seen["prevResult"]["ips"] == [{"address": "10.5.0.2/24", "interface": 0}]
+    assert [ip.address for ip in result.ips] == ["10.5.0.2/24"]
+
+
+async def test_a_native_type_that_cannot_do_a_netconf_leaves_it_to_the_binary(made: Bench) -> None:
+    made.exec.scripts["inside"] = made.exec.scripts["one"]
+    await made.chains.add(CALL, attachment({"type": "inside", "exotic": True}))
+    assert made.exec.names() == ["ADD inside net1"]
+    assert made.log == []
+
+
+@pytest.mark.parametrize("version", ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"])
+async def test_every_version_chains_in_its_own_form(made: Bench, version: str) -> None:
+    chained = attachment({"type": "one", "ip": "10.5.0.2/24"}, {"type": "meta"}, version=version)
+    result = await made.chains.add(CALL, chained)
+    seen = made.exec.one("ADD meta net1").conf
+    assert seen["cniVersion"] == seen["prevResult"]["cniVersion"] == version
+    assert [ip.address for ip in result.ips] == ["10.5.0.2/24"]
+
+
+@pytest.mark.parametrize("version", ["0.1.0", "0.2.0"])
+async def test_the_oldest_versions_run_too(made: Bench, version: str) -> None:
+    async def old(call: Any) -> Any:
+        body = b'{"cniVersion":"0.2.0","ip4":{"ip":"10.5.0.2/24"}}'
+        return type(await made.exec.scripts["one"](call))(0, body, b"")
+
+    made.exec.scripts["old"] = old
+    result = await made.chains.add(CALL, attachment({"type": "old"}, version=version))
+    assert [ip.address for ip in result.ips] == ["10.5.0.2/24"]
+
+
+def test_unknown_keys_and_capabilities_pass_through() -> None:
+    plugin = {"type": "one", "capabilities": {"mac": True}, "odd": {"k": 10**30}}
+    conf = netconf(attachment(plugin, capability_args={"mac": "m", "ips": ["i"]}), 0, None)
+    assert conf.raw["odd"] == {"k": 10**30}
+    assert conf.raw["capabilities"] == {"mac": True}
+    assert conf.raw["runtimeConfig"] == {"mac": "m"}
+
+
+def test_a_selections_args_are_merged_over_the_configurations() -> None:
+    plugin = {"type": "one", "args": {"other": 1, "cni": {"a": 1, "b": 2}}}
+    conf = netconf(attachment(plugin, args={"b": 3}), 0, None)
+    assert conf.raw["args"] == {"other": 1, "cni": {"a": 1, "b": 3}}
+
+
+def test_plane_ipam_hears_its_wishes_without_declared_capabilities() -> None:
+    plugin = {"type": "one", "ipam": {"type": "plane", "plane": "p"}}
+    wishes = attachment(plugin, ips=("10.0.0.5/24",), candidates=("10.0.0.6",))
+    conf = netconf(wishes, 0, None)
+    assert conf.runtime_config == {"ips": ["10.0.0.5/24"], "candidates": ["10.0.0.6"]}
+
+
+def test_a_planes_addresses_become_static_ones_for_a_binary() -> None:
+    given = Result(
+        ips=(Address("10.0.0.5/24", "10.0.0.1"), Address("fd00::5/64")),
+        routes=(Route("10.8.0.0/16", "10.0.0.1"), Route("10.9.0.0/16")),
+        dns=Dns(nameservers=("10.0.0.53",)),
+    )
+    conf = static(NetConf({"type": "ipvlan", "ipam": {"type": "plane", "plane": "p"}}), given)
+    assert conf.ipam == {
+        "type": "static",
+        "addresses": [
+            {"address": "10.0.0.5/24", "gateway": "10.0.0.1"},
+            {"address": "fd00::5/64"},
+        ],
+        "routes": [{"dst": "10.8.0.0/16", "gw": "10.0.0.1"}, {"dst": "10.9.0.0/16"}],
+        "dns": {"nameservers": ["10.0.0.53"], "domain": "", "search": [], "options": []},
+    }
+
+
+async def test_a_failing_plugin_ends_the_chain(made: Bench) -> None:
+    with pytest.raises(PlanesError, match="absent"):
+        await made.chains.add(CALL, attachment({"type": "absent"}, {"type": "meta"}))
+    assert made.exec.names() == []
+
+
+def test_waves_put_the_default_first_and_what_stands_on_others_last() -> None:
+    first = attachment({"type": "one"}, is_default=True)
+    plane = attachment({"type": "two"})
+    above = attachment({"type": "vlan", "linkInContainer": True})
+    assert waves([above, plane, first, above]) == ((first,), (plane,), (above,), (above,))
