@@ -123,13 +123,17 @@ class LiveNode:
             name = f"{manifest['kind']}-{meta.get('namespace', '')}-{meta['name']}.json"
             (self.manifests / name.lower()).write_text(json.dumps(manifest))
 
-    def put_pod(self, name: str, annotations: Mapping[str, str] | None = None) -> None:
-        """Create a pod of the shop, as if admission had been down."""
+    def pod_object(self, name: str, annotations: Mapping[str, str] | None = None) -> JsonObject:
+        """Give a pod of the shop."""
         meta: JsonObject = {"name": name, "namespace": NAMESPACE, "uid": f"uid-{name}"}
         if annotations:
             meta["annotations"] = dict(annotations)
         spec = {"containers": [{"name": "main", "image": "app"}]}
-        self.pods.put({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+
+    def put_pod(self, name: str, annotations: Mapping[str, str] | None = None) -> None:
+        """Create a pod of the shop, as if admission had been down."""
+        self.pods.put(self.pod_object(name, annotations))
 
     def begin(self) -> None:
         """Begin the daemon without waiting for it."""
