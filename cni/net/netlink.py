@@ -107,12 +107,13 @@ def messages(data: bytes) -> Iterator[Message]:
 def attributes(payload: memoryview) -> dict[int, memoryview]:
     """Split a payload of attributes; of a repeated kind the last wins."""
     found: dict[int, memoryview] = {}
-    offset = 0
-    while offset + _ATTRIBUTE.size <= len(payload):
-        size, kind = _ATTRIBUTE.unpack_from(payload, offset)
-        if size < _ATTRIBUTE.size:
+    unpack, head = _ATTRIBUTE.unpack_from, _ATTRIBUTE.size  # a link has 40 of them
+    offset, end = 0, len(payload) - head
+    while offset <= end:
+        size, kind = unpack(payload, offset)
+        if size < head:
             break
-        found[kind & NLA_TYPE_MASK] = payload[offset + _ATTRIBUTE.size : offset + size]
+        found[kind & NLA_TYPE_MASK] = payload[offset + head : offset + size]
         offset += (size + 3) & ~3
     return found
 
