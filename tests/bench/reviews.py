@@ -36,6 +36,7 @@ _ROUNDS = 4
 _SECONDS = 1.2
 _DECISIONS = 4000
 _RATE = Goal(">= 8,000 /s", 8000.0, is_at_most=False)
+_HALF = Goal(">= 1/2 of bare", 0.5, is_at_most=False)  # 8,000 where the bare handler does 16,000
 _DECIDE = (Goal("p50 <= 0.1 ms", 0.1), Goal("p99 <= 1 ms", 1.0, is_tail=True))
 
 
@@ -171,11 +172,11 @@ def _rows(what: str, ours: _Rates, bare: _Rates) -> Iterable[Row]:
     yield Row(
         f"reviews {what}",
         side("webhook", "/s", ours.clock, _RATE, tail=False),
-        (side("bare aiohttp handler", "/s", bare.clock, tail=False), others),
+        (side("bare aiohttp handler", "/s", bare.clock, _HALF, tail=False), others),
         notes,
     )
     yield Row(
         f"reviews {what}, per CPU second",
         side("webhook", "/s", ours.cpu, _RATE, tail=False),
-        (side("bare aiohttp handler", "/s", bare.cpu, tail=False),),
+        (side("bare aiohttp handler", "/s", bare.cpu, _HALF, tail=False),),
     )
