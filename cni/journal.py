@@ -91,6 +91,17 @@ class Journal:
         """Give all calls, oldest first."""
         return tuple(self._entries.values())
 
+    def siblings(self, entry: Entry) -> tuple[Entry, ...]:
+        """Give the other attached calls of the same pod and sandbox (another network of ours)."""
+        return tuple(
+            other
+            for key, other in self._entries.items()
+            if key[0] == entry.container_id
+            and key != entry.key
+            and (other.namespace, other.pod) == (entry.namespace, entry.pod)
+            and other.stage is Stage.ATTACHED
+        )
+
     def holds_pod(self, namespace: str, pod: str, *, but: Key) -> bool:
         """Tell whether another call than `but` has the pod attached, and is not on its way out."""
         return any(

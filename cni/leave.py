@@ -125,12 +125,16 @@ class Leaver:
                 )
             left = replace(_only(entry, failures), stage=Stage.LEAVING)
             await self._journal.update(replace(left, attempts=entry.attempts + 1))
-        if entry.stage is not Stage.LEAVING and not self._is_followed(entry):
-            await self._reporter.withdraw(entry)
+        if entry.stage is not Stage.LEAVING:
+            await self._tell(entry)
 
-    def _is_followed(self, entry: Entry) -> bool:
-        """Tell whether another sandbox of the pod is there (a StatefulSet's next one)."""
-        return self._journal.holds_pod(entry.namespace, entry.pod, but=entry.key)
+    async def _tell(self, entry: Entry) -> None:
+        """Correct the pod's network-status, unless its next sandbox has written its own."""
+        siblings = self._journal.siblings(entry)
+        if siblings:
+            await self._reporter.reduce(*siblings)
+        elif not self._journal.holds_pod(entry.namespace, entry.pod, but=entry.key):
+            await self._reporter.withdraw(entry)
 
 
 def _only(entry: Entry, failures: Sequence[Failure]) -> Entry:

@@ -29,13 +29,13 @@ class Reporter:
         self._store = store
         self._events: asyncio.Queue[Event] = asyncio.Queue()
 
-    async def publish(self, pod: Pod, entry: Entry) -> None:
-        """Write the network-status of a pod.
+    async def publish(self, pod: Pod, *entries: Entry) -> None:
+        """Write the network-status of a pod: all its attached calls, in order.
 
         Raises:
             Unavailable: it could not be written.
         """
-        await self._store.put_status(pod, status_text(entry))
+        await self._store.put_status(pod, status_text(*entries))
 
     async def repair(self, pod: Pod, entry: Entry) -> None:
         """Write the network-status of a pod that has none.
@@ -45,6 +45,14 @@ class Reporter:
         """
         if not pod.annotations.get(STATUS_ANNOTATION):
             await self.publish(pod, entry)
+
+    async def reduce(self, *left: Entry) -> None:
+        """Write the network-status of what is left; a store that is away is no reason to fail."""
+        pod = Pod(left[0].namespace, left[0].pod, uid=left[0].uid)
+        try:
+            await self.publish(pod, *left)
+        except PlanesError as error:
+            _log.warning("cannot reduce network-status", extra={"error": str(error)})
 
     async def withdraw(self, entry: Entry) -> None:
         """Take the network-status back; a store that is away is no reason to fail."""
@@ -80,10 +88,11 @@ class Reporter:
             raise
 
 
-def status_text(entry: Entry) -> str:
-    """Give the network-status annotation of an attached entry."""
+def status_text(*entries: Entry) -> str:
+    """Give the network-status annotation of attached entries."""
     return encode_status(
         status
+        for entry in entries
         for one in entry.attachments
         if one.result is not None
         for status in statuses_of(

@@ -115,7 +115,7 @@ class Runtime:
         async def report(done: Entry) -> None:
             nonlocal stdout
             stdout = encode_result(answer(done, before), request.cni_version)
-            await self._reporter.publish(subject.pod, done)
+            await self._reporter.publish(subject.pod, *self._journal.siblings(done), done)
 
         done = await self._attacher.attach(entry, report)
         return stdout, done

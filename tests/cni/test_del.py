@@ -10,6 +10,7 @@ import pytest
 from cni.system import Completed
 from planes.model.errors import Internal, PlanesError, Unavailable
 from planes.model.objects import Nad
+from planes.model.status import parse_status
 from tests.cni.shop import bench, shop
 from tests.support.exec import PluginCall, failed, ok, plain
 from tests.support.runtime import NETNS, NOTHING
@@ -198,4 +199,21 @@ async def test_waits_for_the_add_of_its_sandbox(tmp_path: Path) -> None:
     await asyncio.sleep(0)
     await made.call("DEL")
     assert adding.done()
+    assert made.leftovers() == NOTHING
+
+
+async def test_status_tells_of_all_networks_of_a_sandbox_and_of_what_is_left(
+    tmp_path: Path,
+) -> None:
+    """As podman does it: one container on two networks of our type, two calls."""
+    made = await bench(tmp_path)
+    whole = {"namespace": "plain", "name": "second"}
+    await made.call("ADD", pod="plain/pod")
+    await made.call("ADD", pod="plain/pod", ifname="eth1", conf=whole)
+    interfaces = [one.interface for one in parse_status(made.store.statuses["plain", "pod"])]
+    assert interfaces == ["eth0", "eth1"]
+    await made.call("DEL", pod="plain/pod")
+    interfaces = [one.interface for one in parse_status(made.store.statuses["plain", "pod"])]
+    assert interfaces == ["eth1"]
+    await made.call("DEL", pod="plain/pod", ifname="eth1", conf=whole)
     assert made.leftovers() == NOTHING
