@@ -19,6 +19,7 @@ from typing import Any
 
 from planes.store.podfiles import PodFiles
 from tests.support.netns import CNI_BIN_DIR, Namespace
+from tests.support.reply import Reply
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 20.0
@@ -27,33 +28,6 @@ _BRIDGES = frozenset({"cni0", "cni1"})  # a bridge outlives its containers, as t
 _LOCKS = frozenset({".lock", "lock", "cursor"})
 
 JsonObject = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What came of a call of the shim."""
-
-    status: int
-    stdout: bytes
-    stderr: bytes
-    seconds: float
-
-    @property
-    def result(self) -> JsonObject:
-        """The result of a call that succeeded."""
-        assert self.status == 0, self.stdout.decode() + self.stderr.decode()
-        parsed: JsonObject = json.loads(self.stdout)
-        return parsed
-
-    @property
-    def error(self) -> JsonObject:
-        """The error of a call that failed, after checking what every error owes its reader."""
-        assert self.status == 1, (self.status, self.stdout)
-        error: JsonObject = json.loads(self.stdout)
-        assert error.keys() <= {"cniVersion", "code", "msg", "details"}
-        assert error["msg"].startswith("cannot "), error
-        assert "Traceback" not in self.stdout.decode() + self.stderr.decode()
-        return error
 
 
 @dataclass
@@ -243,9 +217,9 @@ class LiveNode:
         found: list[JsonObject] = json.loads(path.read_text())
         return found
 
-    def remains(self) -> list[str]:
+    def remains(self, seconds: float = 3.0) -> list[str]:
         """Name what was left behind by calls, once the kernel has had time to end namespaces."""
-        deadline = time.monotonic() + 3
+        deadline = time.monotonic() + seconds
         while (found := self._remains()) and time.monotonic() < deadline:
             time.sleep(0.05)
         return found

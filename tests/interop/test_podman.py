@@ -1,0 +1,135 @@
+"""A real client without Kubernetes: containers of podman get the planes of a namespace."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.node.conftest import prepared
+from tests.support.netns import why_no_link_kind, why_no_reference
+from tests.support.node import LiveNode
+from tests.support.podman import Podman, podman, why_no_podman
+from tests.support.shim import STRICT, compile_shim, compiler
+
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "standalone.md"
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveNode]:
+    reason = why_no_link_kind("macvlan") or why_no_reference("bridge") or why_no_podman()
+    if reason:
+        pytest.skip(reason)
+    cc = compiler()
+    if cc is None:
+        pytest.skip("no C compiler: install gcc")
+    home = tmp_path_factory.mktemp("node")
+    shim = compile_shim(home / "netplane", *STRICT, "-static", cc=cc)
+    with prepared(home / "n", shim) as made:
+        made.start()
+        yield made
+
+
+@pytest.fixture
+def client(node: LiveNode) -> Iterator[Podman]:
+    variables = {
+        "NETPLANE_SOCKET": str(node.socket),
+        "NETPLANE_STATE_DIR": str(node.state),
+    }
+    with podman(node.shim, variables) as made:
+        for name, conflist in _documented().items():
+            made.network(name, conflist)
+        yield made
+    assert node.remains() == []
+
+
+def test_a_container_gets_the_planes_of_the_namespace(node: LiveNode, client: Podman) -> None:
+    with _running(client, "shop") as name:
+        assert _interfaces(client, name).keys() == {"eth0", "net1", "san0"}
+
+
+def test_planes_are_chosen_by_name(node: LiveNode, client: Podman) -> None:
+    with _running(client, "storage-only") as name:
+        assert _interfaces(client, name).keys() == {"san0"}
+
+
+def test_podman_knows_the_address_of_the_default_network(node: LiveNode, client: Podman) -> None:
+    with _running(client, "shop") as name:
+        told = client.run(
+            "inspect", name, "--format", "{{.NetworkSettings.Networks.shop.IPAddress}}"
+        )
+        assert _interfaces(client, name)["eth0"].split("/")[0] == told.strip()
+
+
+def test_the_status_of_a_container_is_in_the_state_directory(
+    node: LiveNode, client: Podman
+) -> None:
+    with _running(client, "shop") as name:
+        told = {one["interface"]: one["ips"][0] for one in node.status_of(name)}
+        found = {key: value.split("/")[0] for key, value in _interfaces(client, name).items()}
+        assert told == found
+
+
+def test_two_containers_reach_each_other_on_a_plane(node: LiveNode, client: Podman) -> None:
+    with _running(client, "shop") as first, _running(client, "shop") as second:
+        address = _interfaces(client, second)["net1"].split("/")[0]
+        client.inside(first, "ping", "-c", "1", "-W", "2", address)
+
+
+def test_a_container_that_is_removed_leaves_nothing(node: LiveNode, client: Podman) -> None:
+    with _running(client, "shop") as name:
+        assert node.remains(seconds=0) != []
+        client.run("rm", "-f", "-t", "0", name)
+        assert node.remains() == []
+
+
+def test_a_container_that_ends_leaves_nothing(node: LiveNode, client: Podman) -> None:
+    """Podman cleans up from another process, which knows containers.conf only."""
+    with _running(client, "shop") as name:
+        client.run("kill", name)
+        client.run("wait", name)
+        assert node.remains(seconds=15) == []
+
+
+def test_an_unknown_namespace_is_told_to_the_user(node: LiveNode, client: Podman) -> None:
+    client.network("wrong", _conflist("wrong", namespace="nope"))
+    done = client.start("c-wrong", "wrong")
+    assert done.returncode != 0
+    assert 'there is no namespace "nope" among the manifests' in done.stderr
+
+
+@contextmanager
+def _running(client: Podman, network: str) -> Iterator[str]:
+    name = f"c{len(client.run('ps', '-a', '-q').split())}"
+    done = client.start(name, network)
+    assert done.returncode == 0, done.stderr
+    yield name
+
+
+def _interfaces(client: Podman, name: str) -> dict[str, str]:
+    """The first IPv4 address of each interface in a container, as its own tools show it."""
+    found: dict[str, str] = {}
+    for block in re.split(r"^\d+: ", client.inside(name, "ip", "addr"), flags=re.M)[1:]:
+        ifname = re.split(r"[@:]", block)[0]
+        address = re.search(r"inet (\S+)", block)
+        if ifname != "lo" and address is not None:
+            found[ifname] = address[1]
+    return found
+
+
+def _conflist(name: str, **keys: object) -> dict[str, object]:
+    plugin = {"type": "netplane", **keys}
+    return {"cniVersion": "1.0.0", "name": name, "plugins": [plugin]}
+
+
+def _documented() -> dict[str, dict[str, object]]:
+    """The conflists that the documentation shows, by name."""
+    blocks = re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(), flags=re.S)
+    found = [json.loads(block) for block in blocks]
+    return {one["name"]: one for one in found if "plugins" in one}
