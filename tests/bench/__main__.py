@@ -42,7 +42,8 @@ def main(argv: Sequence[str]) -> int:
     unknown = set(given.bench) - set(BENCHES)
     if unknown or not 0 < given.scale <= 100:
         parser.error(f"no such bench or scale: {', '.join(sorted(unknown)) or given.scale}")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     begin = time.monotonic()
     rows: dict[str, list[Row]] = {}
     try:

@@ -62,7 +62,12 @@ def running(
     """
     with log.open("ab") as sink:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=ROOT
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            cwd=ROOT,
+            start_new_session=True,  # Ctrl-C is for the benchmark, which then ends it in order
         )
     try:
         deadline = time.monotonic() + _READY_SECONDS
