@@ -46,7 +46,13 @@ async def serve(settings: Settings, clock: Clock) -> int:
     context = RotatingContext()
     rotator = _rotator(settings, context, metrics, clock)
     await rotator.turn()
-    store = DirStore(settings.manifests, settings.state_dir, clock=clock)
+    store = DirStore(
+        settings.manifests,
+        settings.state_dir,
+        clock=clock,
+        namespace_isolation=settings.namespace_isolation,
+        global_namespaces=settings.global_namespaces,
+    )
     reviews = ReviewMetrics(metrics, JUDGES)
     limits = Limits()
     app = App(store, metrics=reviews, limits=limits, is_served=_is_served(context, clock))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 from planes.model.errors import BadInput
 from planes.model.names import is_dns_subdomain
 from planes.run import logs
-from planes.run.settings import CONFIG, Option, endpoint, load
+from planes.run.settings import CONFIG, Option, boolean, endpoint, load
 
 PROGRAM = "netplane-webhook"
 
@@ -23,6 +24,11 @@ def _names(text: str) -> tuple[str, ...]:
         if not _is_address(name) and not is_dns_subdomain(name):
             raise ValueError(f"{name!r} is neither a DNS name nor an address")
     return names
+
+
+def _namespaces(text: str) -> tuple[str, ...]:
+    names = json.loads(text) if text.startswith("[") else text.split(",")
+    return tuple(name.strip() for name in names if name.strip())
 
 
 def _seconds(text: str) -> float:
@@ -41,10 +47,22 @@ def _level(text: str) -> str:
 OPTIONS = (
     Option("--standalone", None, "directory of manifests to work from, without Kubernetes"),
     Option("--listen", "127.0.0.1:9443", "where to serve admission over TLS", endpoint),
-    Option("--cert-dir", None, "directory of ca.crt, tls.crt and tls.key; made there if empty"),
+    Option(
+        "--cert-dir", None, "directory of ca.crt, tls.crt and tls.key; made with them if missing"
+    ),
     Option("--cert-names", "", "more DNS names and addresses for the certificate, a,b,c", _names),
     Option("--state-dir", "/var/lib/netplane", "directory of status files and addresses"),
     Option("--metrics", None, "where to serve /metrics over plain HTTP", endpoint),
+    Option(
+        "--namespace-isolation",
+        "false",
+        "a NAD serves pods of its own namespace only",
+        boolean,
+        is_switch=True,
+    ),
+    Option(
+        "--global-namespaces", "default", "whose NADs serve everybody under isolation", _namespaces
+    ),
     Option("--drain-grace", "0", "seconds to go on taking requests after SIGTERM", _seconds),
     Option("--log-level", "info", "debug, info, warning or error", _level),
     CONFIG,
@@ -57,6 +75,7 @@ class Settings:
 
     Attributes:
         names: what the certificate is for: where we listen, this host, and what was added.
+        namespace_isolation, global_namespaces: as the daemon has them; both must decide alike.
         drain_grace: seconds between unreadiness and the end of listening.
     """
 
@@ -66,6 +85,8 @@ class Settings:
     names: tuple[str, ...]
     state_dir: Path
     metrics: tuple[str, int] | None
+    namespace_isolation: bool
+    global_namespaces: tuple[str, ...]
     drain_grace: float
     log_level: str
 
@@ -83,13 +104,29 @@ def read(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
     return Settings(
         manifests=_directory(values, "standalone", "a directory of manifests: planes, namespaces"),
         listen=values["listen"],
-        cert_dir=_directory(values, "cert_dir", "an empty directory, or one with a certificate"),
+        cert_dir=_certificates(values),
         names=_all_names(values["listen"][0], values["cert_names"]),
         state_dir=Path(values["state_dir"]),
         metrics=values["metrics"],
+        namespace_isolation=values["namespace_isolation"],
+        global_namespaces=values["global_namespaces"],
         drain_grace=values["drain_grace"],
         log_level=values["log_level"],
     )
+
+
+def _certificates(values: Mapping[str, Any]) -> Path:
+    """Give the certificate directory, made where only it is missing: keys, for nobody else."""
+    path = Path(values["cert_dir"] or "")
+    if values["cert_dir"] and not path.exists() and path.absolute().parent.is_dir():
+        try:
+            path.mkdir(mode=0o700)
+        except OSError as error:
+            raise BadInput(
+                f"cannot make --cert-dir {path}: {error.strerror}",
+                remedy="name a directory that may be written",
+            ) from error
+    return _directory(values, "cert_dir", "a directory, empty or with a certificate")
 
 
 def _directory(values: Mapping[str, Any], key: str, wanted: str) -> Path:
