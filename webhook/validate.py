@@ -8,7 +8,7 @@ refused.
 
 from __future__ import annotations
 
-from planes.model.decision import decide
+from planes.model.decision import Decision, decide
 from planes.model.errors import BadInput, Finding
 from planes.model.names import (
     DEFAULT_NETWORK_ANNOTATION,
@@ -18,6 +18,7 @@ from planes.model.names import (
     STATUS_ANNOTATION,
 )
 from planes.model.objects import Pod
+from planes.model.patch import resource_patch
 from planes.store.protocol import Store
 from webhook.review import Allowed, Answer, Denied, Errored, Review
 from webhook.subject import Subject, audit_of, node_of, pod_of, subject_of
@@ -38,10 +39,10 @@ def validate(review: Review, store: Store) -> Answer:
     pod = pod_of(review)
     if not isinstance(pod, Pod):
         return pod
-    return _created(pod, store) if review.operation == "CREATE" else _updated(pod, review)
+    return _created(pod, review, store) if review.operation == "CREATE" else _updated(pod, review)
 
 
-def _created(pod: Pod, store: Store) -> Answer:
+def _created(pod: Pod, review: Review, store: Store) -> Answer:
     subject = subject_of(pod, store)
     if not isinstance(subject, Subject):
         return subject
@@ -52,7 +53,14 @@ def _created(pod: Pod, store: Store) -> Answer:
         return Denied(decision.errors, warnings, {"decision": "denied", **audit})
     if decision.annotations:
         warnings.append("the pod's planes are not written into it; the node attaches them")
+    if resource_patch(review.obj or {}, decision.resources):
+        warnings.append(_too_few_devices(decision))
     return Allowed(warnings, {"decision": "allowed", **audit})
+
+
+def _too_few_devices(decision: Decision) -> str:
+    needed = ", ".join(f"{count} of {name}" for name, count in decision.resources.items())
+    return f"the pod's networks need devices that no container asks for; request {needed}"
 
 
 def _updated(pod: Pod, review: Review) -> Answer:

@@ -17,9 +17,7 @@ def check_access(
     if draft.is_new:
         return
     ref = draft.ref
-    found = reach(ref, f"{draft.path}.name", pod, namespace, catalog)
-    if found is not None:
-        findings.errors.append(found)
+    reach(ref, f"{draft.path}.name", pod, namespace, catalog, findings=findings)
     if draft.plane is None:
         findings.warnings.extend(catalog.lint.get(ref, ()))
 
@@ -31,14 +29,31 @@ def reach(
     namespace: Namespace,
     catalog: Catalog,
     *,
+    findings: Findings,
     shared: frozenset[str] = frozenset(),
-) -> Finding | None:
-    """Say why a pod cannot use a NAD, None where it can.
+) -> bool:
+    """Tell whether a pod can use a NAD, and report why not.
 
     Under namespace isolation the NADs of `shared` namespaces serve everybody too.
     """
     if ref not in catalog.nads:
-        return _unknown(ref, path, pod, catalog)
+        fault: Finding | None = _unknown(ref, path, catalog, findings)
+    else:
+        fault = _fault(ref, path, pod, namespace, catalog, shared=shared)
+    if fault is not None:
+        findings.errors.append(fault)
+    return fault is None
+
+
+def _fault(
+    ref: NadRef,
+    path: str,
+    pod: Pod,
+    namespace: Namespace,
+    catalog: Catalog,
+    *,
+    shared: frozenset[str],
+) -> Finding | None:
     plane = catalog.plane_of(ref)
     if plane is not None:
         if not plane.matches(namespace, pod):
@@ -61,7 +76,13 @@ def reach(
     return None
 
 
-def _unknown(ref: NadRef, path: str, pod: Pod, catalog: Catalog) -> Finding:
+def _unknown(ref: NadRef, path: str, catalog: Catalog, findings: Findings) -> Finding:
+    hint = _hint(ref, catalog) if findings.may_hint() else ""
+    remedy = hint or f"create the NAD in namespace {ref.namespace} first"
+    return Finding(path, f"cannot find a NAD {ref.name} in namespace {ref.namespace}", remedy)
+
+
+def _hint(ref: NadRef, catalog: Catalog) -> str:
     elsewhere = [other for other in catalog.same_named(ref.name) if other != ref]
     # with the exact name elsewhere, only planes are worth guessing at
     close = [
@@ -76,8 +97,7 @@ def _unknown(ref: NadRef, path: str, pod: Pod, catalog: Catalog) -> Finding:
         )
     if close:
         hints.append(f"did you mean {_listed(close)}?")
-    remedy = "; ".join(hints) or f"create the NAD in namespace {ref.namespace} first"
-    return Finding(path, f"cannot find a NAD {ref.name} in namespace {ref.namespace}", remedy)
+    return "; ".join(hints)
 
 
 def _listed(refs: list[NadRef]) -> str:

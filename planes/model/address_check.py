@@ -29,11 +29,12 @@ def check_addresses(draft: Draft, pod: Pod, catalog: Catalog, findings: Findings
     facts = catalog.facts_of(draft.ref)
     _check_together(draft, plane, findings)
     for index, (address, prefix) in enumerate(draft.asked):
-        path = f"{draft.path}.ips[{index}]"
-        fault = None if plane is None else _plane_fault(plane, pod, address, prefix, path)
+        fault = None
+        if plane is not None:
+            fault = _plane_fault(plane, pod, draft, index)
         if fault is None and (plane is None or not plane.subnets):
-            fault = _nad_fault(facts, address, prefix, path, findings)
-        fault = fault or _rival(draft, pod, address, path, catalog)
+            fault = _nad_fault(facts, address, prefix, draft.ip_path(index), findings)
+        fault = fault or _rival(draft, index, pod, catalog, findings)
         if fault is not None:
             findings.enforce(plane, [fault])
     if plane is None or plane.ipam_mode is IpamMode.NAD:
@@ -42,13 +43,14 @@ def check_addresses(draft: Draft, pod: Pod, catalog: Catalog, findings: Findings
 
 def _check_together(draft: Draft, plane: Plane | None, findings: Findings) -> None:
     addresses = [address for address, _ in draft.asked]
-    path = f"{draft.path}.ips"
+    path = draft.ips_path
     if len(set(addresses)) < len(addresses):
         findings.refuse(path, "cannot give an interface one address twice", "remove one of them")
     if plane is None or plane.ipam_mode is not IpamMode.PLANE:
         return
+    versions = [address.version for address in addresses]
     for version in (4, 6):
-        count = sum(address.version == version for address in addresses)
+        count = versions.count(version)
         if count > 1:
             findings.refuse(
                 path,
@@ -56,7 +58,7 @@ def _check_together(draft: Draft, plane: Plane | None, findings: Findings) -> No
                 "gives one of each family",
                 "ask for one",
             )
-    for version in sorted(plane.families - {address.version for address in addresses}):
+    for version in sorted(plane.families.difference(versions)):
         findings.warn(
             path,
             f"the pod gets no IPv{version} address of plane {plane.name}: it asks for others only",
@@ -64,18 +66,18 @@ def _check_together(draft: Draft, plane: Plane | None, findings: Findings) -> No
         )
 
 
-def _plane_fault(
-    plane: Plane, pod: Pod, address: IPAddress, prefix: int | None, path: str
-) -> Finding | None:
+def _plane_fault(plane: Plane, pod: Pod, draft: Draft, index: int) -> Finding | None:
+    address, prefix = draft.asked[index]
     refused = refusal(plane, pod, address)
     if refused is not None:
+        path = draft.ip_path(index)
         message = f"cannot give the pod {address}: {refused.cause}"
         return Finding(path, message, refused.remedy, refused.status)
     subnet = plane.subnet_of(address)
     if subnet is None or prefix in {None, subnet.cidr.prefixlen}:
         return None
     return Finding(
-        path,
+        draft.ip_path(index),
         f"cannot use prefix length /{prefix}: {address} is in {subnet.cidr} of plane {plane.name}",
         f"write {address}/{subnet.cidr.prefixlen}",
     )
@@ -124,17 +126,18 @@ def _end_of_subnet(address: IPAddress, prefix: int, path: str) -> Finding | None
 
 
 def _rival(
-    draft: Draft, pod: Pod, address: IPAddress, path: str, catalog: Catalog
+    draft: Draft, index: int, pod: Pod, catalog: Catalog, findings: Findings
 ) -> Finding | None:
-    ref = draft.ref
+    ref, address = draft.ref, draft.asked[index][0]
     rival = catalog.claims.rival(ref, address, pod.key)
     if rival is None:
         return None
-    spans = _suggestable(draft, address, catalog)
+    spans = _suggestable(draft, address, catalog) if findings.may_hint() else ()
     free = catalog.claims.free(ref, spans, address) if spans else ()
     remedy = f"free now: {', '.join(map(str, free))}" if free else "ask for another address"
     verb = "has it" if rival.is_attached else "asks for it already"
-    return Finding(path, f"cannot give the pod {address}: pod {rival.pod} {verb}", remedy, 409)
+    message = f"cannot give the pod {address}: pod {rival.pod} {verb}"
+    return Finding(draft.ip_path(index), message, remedy, 409)
 
 
 def _suggestable(draft: Draft, address: IPAddress, catalog: Catalog) -> tuple[AddressRange, ...]:
@@ -153,7 +156,7 @@ def _suggestable(draft: Draft, address: IPAddress, catalog: Catalog) -> tuple[Ad
 def _warn_unheard(draft: Draft, facts: NadFacts, findings: Findings) -> None:
     if not facts.is_known or facts.fault:
         return
-    path = f"{draft.path}.ips"
+    path = draft.ips_path
     ref = draft.ref
     if facts.ipam_type in DEAF_IPAMS or not facts.ipam_type:
         ipam = f"the {facts.ipam_type} IPAM" if facts.ipam_type else "no IPAM"

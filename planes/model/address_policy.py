@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from planes.model.addresses import IPAddress
+from planes.model.addresses import AddressRange, IPAddress
 from planes.model.objects import Pod
 from planes.model.plane_spec import Allow, IpamMode, Plane, Subnet
+from planes.model.spans import SpanSet
 
 _WRONG = 422
 _FORBIDDEN = 403
@@ -39,6 +40,30 @@ def refusal(plane: Plane, pod: Pod, address: IPAddress) -> Refusal | None:
     if subnet is None:
         return _outside(plane, address)
     return _in_subnet(plane, subnet, address) or _policy(plane, subnet, pod, address)
+
+
+def askable_by(plane: Plane, pod: Pod) -> SpanSet | None:
+    """Give all addresses that `refusal` lets a pod ask for; None where the plane knows no subnets.
+
+    The same rules as ranges, so that a long list is compared with them and not walked.
+    """
+    if plane.ipam_mode is IpamMode.NONE or plane.allow is Allow.NEVER:
+        return SpanSet(())
+    if not plane.subnets:
+        return None
+    own = [entry.address for entry in plane.reserved_for(pod)]
+    usable = [address for address in own if _is_usable(plane, address)]
+    if plane.allow is Allow.ANY and not usable:
+        return plane.askable_set
+    spans = [AddressRange(address, address) for address in usable]
+    if plane.allow is Allow.ANY:
+        spans += [span for subnet in plane.subnets for span in subnet.askable]
+    return SpanSet(spans)
+
+
+def _is_usable(plane: Plane, address: IPAddress) -> bool:
+    subnet = plane.subnet_of(address)
+    return subnet is not None and _in_subnet(plane, subnet, address) is None
 
 
 def _outside(plane: Plane, address: IPAddress) -> Refusal:
@@ -75,7 +100,7 @@ def _policy(plane: Plane, subnet: Subnet, pod: Pod, address: IPAddress) -> Refus
         own = ", ".join(str(each.address) for each in plane.reserved_for(pod))
         remedy = f"reserved for this pod: {own}" if own else "ask an administrator to reserve one"
         return Refusal(f"plane {plane.name} gives out reserved addresses only", remedy, _FORBIDDEN)
-    if any(address in span for span in subnet.askable):
+    if address in subnet.askable_set:
         return None
     return Refusal(f"plane {plane.name} does not give it out as a static address", _advice(subnet))
 

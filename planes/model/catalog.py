@@ -8,18 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from planes.model.claims import ClaimIndex
 from planes.model.errors import Finding
+from planes.model.membership import Membership, membership_of, shared_nad
 from planes.model.nad_facts import NadFacts, nad_facts
 from planes.model.nad_lint import lint_nad
-from planes.model.names import PLANE_LABEL_PREFIX, shown
+from planes.model.names import RESOURCE_NAME_ANNOTATION
 from planes.model.objects import Nad, NadRef, Namespace
-from planes.model.plane_spec import JOINED, REQUIRED, Plane
+from planes.model.plane_spec import Plane
 from planes.model.render import plane_nad
 from planes.model.suggest import close_names
+from planes.model.texts import Texts
 
 _NO_FACTS = NadFacts(is_known=False)
+_MOST_MEMBERSHIPS = 8192
+"""More than the namespaces of a large cluster; bounds what is remembered of deleted ones."""
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,9 @@ class Catalog:
         nads: hand-written NADs and those rendered from planes.
         facts: what each NAD's configuration says.
         lint: warnings about hand-written NADs.
+        warnings: about planes that do not go together.
+        resources: the device plugin's resource of each NAD that needs one.
+        texts: readers of annotations that remember.
         namespace_isolation: Multus' option: a NAD serves its own namespace only.
         global_namespaces: namespaces whose NADs serve everybody under isolation.
     """
@@ -38,7 +48,10 @@ class Catalog:
     nads: Mapping[NadRef, Nad] = field(default_factory=dict)
     facts: Mapping[NadRef, NadFacts] = field(default_factory=dict)
     lint: Mapping[NadRef, tuple[Finding, ...]] = field(default_factory=dict)
+    warnings: tuple[Finding, ...] = ()
+    resources: Mapping[NadRef, str] = field(default_factory=dict)
     claims: ClaimIndex = field(default_factory=ClaimIndex)
+    texts: Texts = field(default_factory=Texts, compare=False)
     namespace_isolation: bool = False
     global_namespaces: frozenset[str] = frozenset({"default"})
     _by_name: Mapping[str, Plane] = field(default_factory=dict)
@@ -46,6 +59,10 @@ class Catalog:
     _by_label: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     _anywhere: tuple[int, ...] = ()
     _nad_names: Mapping[str, tuple[NadRef, ...]] = field(default_factory=dict)
+    _nads_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    _memberships: dict[str, tuple[Namespace, Membership]] = field(
+        default_factory=dict, compare=False
+    )
 
     @classmethod
     def build(
@@ -65,12 +82,7 @@ class Catalog:
         ordered = tuple(sorted(planes, key=lambda plane: (plane.order, plane.name)))
         rendered = [nad for nad in map(plane_nad, ordered) if nad is not None]
         by_nad = {nad.ref: nad for nad in (*nads, *rendered)}
-        by_ref: dict[NadRef, Plane] = {}
-        for plane in ordered:
-            by_ref.setdefault(plane.ref, plane)
-        names: dict[str, tuple[NadRef, ...]] = {}
-        for ref in sorted(by_nad):
-            names[ref.name] = (*names.get(ref.name, ()), ref)
+        by_ref = _grouped((plane.ref, plane) for plane in ordered)
         by_label: dict[str | None, tuple[int, ...]] = {}
         for index, plane in enumerate(ordered):
             for key in _label_keys(plane):
@@ -82,14 +94,26 @@ class Catalog:
             nads=by_nad,
             facts=facts,
             lint={ref: found for ref, found in lint.items() if found},
+            warnings=tuple(
+                shared_nad(ref, [plane.name for plane in backed])
+                for ref, backed in by_ref.items()
+                if len(backed) > 1
+            ),
+            resources={
+                nad.ref: name
+                for nad in by_nad.values()
+                if (name := nad.annotations.get(RESOURCE_NAME_ANNOTATION))
+            },
             claims=claims or ClaimIndex(),
             namespace_isolation=namespace_isolation,
             global_namespaces=frozenset(global_namespaces),
+            texts=Texts() if previous is None else previous.texts,
             _by_name={plane.name: plane for plane in ordered},
-            _by_ref=by_ref,
+            _by_ref={ref: backed[0] for ref, backed in by_ref.items()},
             _by_label={key: found for key, found in by_label.items() if key is not None},
             _anywhere=by_label.get(None, ()),
-            _nad_names=names,
+            _nad_names=_grouped((ref.name, ref) for ref in sorted(by_nad)),
+            _nads_in=_grouped((ref.namespace, ref.name) for ref in sorted(by_nad)),
         )
 
     def with_claims(self, claims: ClaimIndex) -> Catalog:
@@ -104,13 +128,20 @@ class Catalog:
         """Give the plane that a NAD backs; of several the first in order."""
         return self._by_ref.get(ref)
 
-    def planes_for(self, namespace: Namespace) -> tuple[Plane, ...]:
-        """Give the planes a namespace joins, in order; no pod is looked at."""
+    def membership(self, namespace: Namespace) -> Membership:
+        """Give what a namespace's labels mean; worked out once for each namespace as it is."""
+        known = self._memberships.get(namespace.name)
+        if known is not None and known[0] is namespace:
+            return known[1]
         found = set(self._anywhere)
         for key in namespace.labels:
             found.update(self._by_label.get(key, ()))
-        planes = [self.planes[index] for index in sorted(found)]
-        return tuple([plane for plane in planes if plane.joined_by(namespace)])
+        candidates = [self.planes[index] for index in sorted(found)]
+        membership = membership_of(namespace, candidates, self._by_name)
+        if len(self._memberships) >= _MOST_MEMBERSHIPS:
+            self._memberships.clear()
+        self._memberships[namespace.name] = (namespace, membership)
+        return membership
 
     def facts_of(self, ref: NadRef) -> NadFacts:
         """Give what a NAD's configuration says."""
@@ -122,34 +153,18 @@ class Catalog:
 
     def close_to(self, ref: NadRef) -> tuple[NadRef, ...]:
         """Give NADs whose names look like a wrong one: its namespace's, then any plane's."""
-        near = {nad.name for nad in self.nads if nad.namespace == ref.namespace}
-        planes = {plane.ref.name: plane.ref for plane in self.planes}
+        near = self._nads_in.get(ref.namespace, ())
+        planes = {plane.name: plane for plane in self._by_ref.values()}
         found = [NadRef(ref.namespace, name) for name in close_names(ref.name, near)]
-        found += [planes[name] for name in close_names(ref.name, planes)]
+        found += [planes[name].ref for name in close_names(ref.name, planes)]
         return tuple(dict.fromkeys(found))
 
-    def label_faults(self, namespace: Namespace) -> tuple[list[Finding], list[Finding]]:
-        """List plane labels that join nothing: errors where a plane is required, else warnings."""
-        errors: list[Finding] = []
-        warnings: list[Finding] = []
-        for key, value in namespace.labels.items():
-            if not key.startswith(PLANE_LABEL_PREFIX):
-                continue
-            path = f"namespace.metadata.labels[{key}]"
-            name = key.removeprefix(PLANE_LABEL_PREFIX)
-            if value not in {JOINED, REQUIRED}:
-                message = f"{shown(value)} is neither {JOINED} nor {REQUIRED}: it joins nothing"
-                remedy = f"set it to {JOINED} or {REQUIRED}, or remove it"
-                warnings.append(Finding(path, message, remedy))
-            elif name not in self._by_name:
-                close = close_names(name, self._by_name)
-                remedy = f"did you mean {close[0]}?" if close else "create the plane, or remove it"
-                if value == REQUIRED:
-                    message = f"cannot attach the required plane {shown(name)}: there is none"
-                    errors.append(Finding(path, message, remedy))
-                else:
-                    warnings.append(Finding(path, f"there is no plane {shown(name)}", remedy))
-        return errors, warnings
+
+def _grouped(pairs: Iterable[tuple[_K, _V]]) -> dict[_K, tuple[_V, ...]]:
+    found: dict[_K, list[_V]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return {key: tuple(values) for key, values in found.items()}
 
 
 def _label_keys(plane: Plane) -> tuple[str | None, ...]:

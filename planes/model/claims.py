@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from planes.model.addresses import AddressRange, IPAddress, parse_request
+from planes.model.bounds import MAX_LOOKED_AT
 from planes.model.errors import BadInput
 from planes.model.layered import Layered
 from planes.model.names import NETWORKS_ANNOTATION, STATUS_ANNOTATION
@@ -19,8 +20,6 @@ from planes.model.selection import read_selections
 from planes.model.status import parse_status
 
 Key = tuple[NadRef, IPAddress]
-_MAX_LOOKED_AT = 4096
-"""Enough to find a free address beside a full block; bounds the work for one message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +191,8 @@ class ClaimIndex:
         new one, and the lower name before the higher: so exactly one of two rivals is refused.
         """
         claims = self.holders(ref, address)
+        if not claims:
+            return None
         own = next((claim for claim in claims if claim.pod == pod), None)
         if own is not None and own.is_attached:
             return None
@@ -232,6 +233,6 @@ def _candidates(spans: tuple[AddressRange, ...], near: IPAddress) -> Iterator[IP
     for run in (*rising, *map(iter, same)):
         for address in run:
             looked_at += 1
-            if looked_at > _MAX_LOOKED_AT:
+            if looked_at > MAX_LOOKED_AT:
                 return
             yield address

@@ -13,28 +13,22 @@ from dataclasses import dataclass, field
 from planes.model.access import check_access
 from planes.model.address_check import check_addresses
 from planes.model.addresses import IPAddress
-from planes.model.annotation_text import extend
 from planes.model.catalog import Catalog
 from planes.model.default_network import read_default_network
 from planes.model.drafts import Draft, draft_attachments
 from planes.model.element_check import check_elements
 from planes.model.errors import Finding
 from planes.model.findings import Findings
-from planes.model.names import (
-    INJECTED_ANNOTATION,
-    NETWORKS_ANNOTATION,
-    STATIC_IPS_ANNOTATION,
-    STATUS_ANNOTATION,
-)
+from planes.model.injection import annotations_of, proven_record
+from planes.model.names import NETWORKS_ANNOTATION, STATIC_IPS_ANNOTATION, STATUS_ANNOTATION
 from planes.model.objects import NadRef, Namespace, Pod
-from planes.model.plane_spec import Plane
 from planes.model.quota import check_quota
-from planes.model.record import Injected, Record, digest_of, format_record, read_record
-from planes.model.selection import Reading, Selection, read_selections
+from planes.model.resources import resources_of
+from planes.model.selection import Selection
 from planes.model.static_assignment import assign_addresses
-from planes.model.static_ips import read_static_ips
 
 _NO_ANNOTATIONS: Mapping[str, str] = {}
+_NO_RESOURCES: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +62,7 @@ class Decision:
     Attributes:
         attachments: in the order of the annotation.
         annotations: what has to be set on the pod; empty where nothing has to be done.
+        resources: how many devices the pod's containers have to ask for, by resource.
         errors: why the pod is refused; empty where it is not.
         warnings: what its author should know.
         audits: breaches of planes that only audit.
@@ -76,6 +71,7 @@ class Decision:
 
     attachments: tuple[Attachment, ...] = ()
     annotations: Mapping[str, str] = field(default_factory=dict)
+    resources: Mapping[str, int] = field(default_factory=dict)
     errors: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
     audits: tuple[Finding, ...] = ()
@@ -117,52 +113,59 @@ def decide(pod: Pod, namespace: Namespace, catalog: Catalog, *, creating: bool =
         )
     if pod.host_network:
         return _on_host_network(pod, findings)
-    planes = _planes_of(namespace, catalog, findings)
-    reading = read_selections(pod.annotations.get(NETWORKS_ANNOTATION, ""), pod.namespace)
-    lists, list_errors = read_static_ips(pod.annotations.get(STATIC_IPS_ANNOTATION, ""))
-    findings.errors += [*reading.errors, *list_errors]
+    membership = catalog.membership(namespace)
+    findings.required = membership.required
+    findings.errors += membership.errors
+    findings.warnings += membership.warnings
+    annotations = pod.annotations
+    reading = catalog.texts.networks.get(annotations.get(NETWORKS_ANNOTATION, ""), pod.namespace)
+    static_ips = catalog.texts.static_ips.get(annotations.get(STATIC_IPS_ANNOTATION, ""))
+    findings.errors += reading.errors
+    findings.errors += static_ips.errors
     findings.warnings += reading.warnings
     default_network = read_default_network(pod, namespace, catalog, findings)
-    if reading.errors:
-        return _refused(findings)
-    joined = [plane for plane in planes if plane.pod_selector.matches(pod.labels)]
-    record = _record_of(pod)
-    drafts = draft_attachments(reading.selections, joined, catalog, findings)
-    if not _mark_injected(drafts, record):
-        record = None
-    assign_addresses(drafts, lists, pod, catalog, findings)
+    joined = [plane for plane in membership.planes if plane.pod_selector.matches(pod.labels)]
+    drafts = draft_attachments(reading.elements, joined, catalog, findings)
+    record = proven_record(pod, drafts, catalog)
+    assign_addresses(
+        drafts,
+        static_ips.lists,
+        pod,
+        catalog,
+        findings,
+        is_complete=not reading.errors,
+    )
     for draft in drafts:
         check_access(draft, pod, namespace, catalog, findings)
         check_addresses(draft, pod, catalog, findings)
     check_elements(drafts, catalog, findings)
     check_quota(drafts, pod, namespace, catalog, findings)
+    if findings.errors:
+        return _decided(findings, drafts, default_network)
+    return _decided(
+        findings,
+        drafts,
+        default_network,
+        annotations_of(pod, reading, drafts, record),
+        resources_of(drafts, catalog),
+    )
+
+
+def _decided(
+    findings: Findings,
+    drafts: Sequence[Draft] = (),
+    default_network: Selection | None = None,
+    annotations: Mapping[str, str] = _NO_ANNOTATIONS,
+    resources: Mapping[str, int] = _NO_RESOURCES,
+) -> Decision:
     return Decision(
         attachments=tuple([_attachment(draft) for draft in drafts]),
-        annotations=(
-            _NO_ANNOTATIONS if findings.errors else _annotations(pod, reading, drafts, record)
-        ),
+        annotations=annotations,
+        resources=resources,
         errors=tuple(findings.errors),
         warnings=tuple(findings.warnings),
         audits=tuple(findings.audits),
         default_network=default_network,
-    )
-
-
-def _planes_of(namespace: Namespace, catalog: Catalog, findings: Findings) -> Sequence[Plane]:
-    """Give the planes that a namespace joins, and report labels that join nothing."""
-    planes = catalog.planes_for(namespace)
-    findings.required = frozenset([p.name for p in planes if p.is_required_by(namespace)])
-    errors, warnings = catalog.label_faults(namespace)
-    findings.errors += errors
-    findings.warnings += warnings
-    return planes
-
-
-def _refused(findings: Findings) -> Decision:
-    return Decision(
-        errors=tuple(findings.errors),
-        warnings=tuple(findings.warnings),
-        audits=tuple(findings.audits),
     )
 
 
@@ -174,71 +177,18 @@ def _on_host_network(pod: Pod, findings: Findings) -> Decision:
                 "it is ignored: the pod runs in the host's network",
                 "remove the annotation or spec.hostNetwork",
             )
-    return _refused(findings)
-
-
-def _record_of(pod: Pod) -> Record | None:
-    text = pod.annotations.get(INJECTED_ANNOTATION)
-    return None if text is None else read_record(text)
-
-
-def _mark_injected(drafts: Sequence[Draft], record: Record | None) -> bool:
-    """Mark what an earlier review injected; tell whether the record still describes it."""
-    if record is None:
-        return False
-    entries = {(name, interface) for name, _, interface in record.planes}
-    found = [
-        draft
-        for draft in drafts
-        if not draft.is_new
-        and draft.plane is not None
-        and (draft.plane.name, draft.interface) in entries
-    ]
-    if len(found) != len(record.planes):
-        return False
-    if digest_of([draft.selection for draft in found]) != record.digest:
-        return False
-    for draft in found:
-        draft.injected = True
-    return True
+    return _decided(findings)
 
 
 def _attachment(draft: Draft) -> Attachment:
-    return Attachment(
-        network=draft.ref,
-        plane=None if draft.plane is None else draft.plane.name,
-        selection=draft.selection,
-        interface=draft.interface,
-        ips=draft.ips,
-        candidates=draft.candidates,
-        mac=draft.selection.mac,
-        injected=draft.injected,
-    )
-
-
-def _annotations(
-    pod: Pod, reading: Reading, drafts: Sequence[Draft], record: Record | None
-) -> Mapping[str, str]:
-    """Give what has to be set; `record` is the one in force, None where there is none."""
-    found: dict[str, str] = {}
-    additions = [draft.selection for draft in drafts if draft.is_new]
-    completions = {draft.index: draft.ips for draft in drafts if draft.is_completed}
-    if additions or completions:
-        text = pod.annotations.get(NETWORKS_ANNOTATION, "")
-        found[NETWORKS_ANNOTATION] = extend(text, reading.selections, additions, completions)
-    injected = [draft for draft in drafts if draft.injected]
-    is_changed = any(draft.is_new or draft.is_completed for draft in injected)
-    if is_changed or (record is None and INJECTED_ANNOTATION in pod.annotations):
-        generations = {name: made for name, made, _ in record.planes} if record else {}
-        found[INJECTED_ANNOTATION] = format_record(
-            [_injected(draft, generations) for draft in injected]
-        )
-    return found
-
-
-def _injected(draft: Draft, generations: Mapping[str, int]) -> Injected:
     plane = draft.plane
-    name, generation = ("", 0) if plane is None else (plane.name, plane.generation)
-    if not draft.is_new:
-        generation = generations.get(name, generation)
-    return Injected(name, generation, draft.selection)
+    return Attachment(
+        draft.ref,
+        None if plane is None else plane.name,
+        draft.selection,
+        draft.interface,
+        draft.ips,
+        draft.candidates,
+        draft.selection.mac,
+        draft.injected,
+    )

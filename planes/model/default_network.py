@@ -21,7 +21,7 @@ def read_default_network(
     Multus does not apply its namespace isolation here; we do, except for its own namespace.
     """
     text = pod.annotations.get(DEFAULT_NETWORK_ANNOTATION, "")
-    if not text.strip():
+    if not text or text.isspace():
         return None
     path = f"metadata.annotations[{DEFAULT_NETWORK_ANNOTATION}]"
     reading = read_selections(text, MULTUS_NAMESPACE, path)
@@ -29,14 +29,13 @@ def read_default_network(
     findings.warnings += reading.warnings
     if reading.errors:
         return None
-    if len(reading.selections) != 1:
-        count = len(reading.selections)
+    if len(reading.elements) != 1:
+        count = len(reading.elements)
         findings.refuse(path, f"cannot use {count} default networks", "name exactly one NAD")
         return None
-    selection = reading.selections[0]
+    (selection,) = reading.selections
     shared = frozenset({MULTUS_NAMESPACE})
-    fault = reach(selection.ref, path, pod, namespace, catalog, shared=shared)
-    if fault is not None:
-        findings.errors.append(fault)
-        return None
-    return selection
+    is_usable = reach(
+        selection.ref, path, pod, namespace, catalog, findings=findings, shared=shared
+    )
+    return selection if is_usable else None

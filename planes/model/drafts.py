@@ -8,7 +8,7 @@ others add later cannot renumber it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from planes.model.addresses import IPAddress, parse_request
 from planes.model.catalog import Catalog
@@ -18,6 +18,9 @@ from planes.model.objects import NadRef
 from planes.model.plane_check import TAKEN_INTERFACES
 from planes.model.plane_spec import Attach, Plane
 from planes.model.selection import NETWORKS_PATH, Selection
+from planes.model.static_ips import AddressList
+
+Asked = tuple[IPAddress, int | None]
 
 
 @dataclass(slots=True)
@@ -25,74 +28,92 @@ class Draft:
     """One attachment while it is being decided.
 
     Attributes:
-        plane: the plane behind its NAD.
+        ref: the NAD.
+        plane: the plane behind it.
+        ips: addresses to ask for, as written.
+        asked: the same as addresses, with the prefix length that was written.
+        source: where the addresses were listed, None for those of the element itself.
         is_new: True where it is not in the annotation yet.
         is_completed: True where addresses have to be put into the user's element.
         injected: True where a plane put it there, now or in an earlier review.
-        ref: the NAD.
-        asked: `ips` as addresses with the prefix length that was written.
     """
 
     index: int
     selection: Selection
     interface: str
+    ref: NadRef
     plane: Plane | None
+    ips: tuple[str, ...] = ()
+    asked: tuple[Asked, ...] = ()
+    candidates: tuple[IPAddress, ...] = ()
+    source: AddressList | None = None
     is_new: bool = False
     is_completed: bool = False
     injected: bool = False
-    ips: tuple[str, ...] = ()
-    candidates: tuple[IPAddress, ...] = ()
-    ref: NadRef = field(init=False)
-    asked: tuple[tuple[IPAddress, int | None], ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.ref = self.selection.ref
-        self.ask(self.ips)
-
-    def ask(self, ips: tuple[str, ...]) -> None:
-        """Set the addresses to ask for, known to be readable."""
-        self.ips = ips
-        self.asked = tuple([parse_request(text) for text in ips])
 
     @property
     def path(self) -> str:
         """Where it stands, or will stand, in the annotation."""
         return f"{NETWORKS_PATH}[{self.index}]"
 
+    @property
+    def ips_path(self) -> str:
+        """Where its addresses were asked for."""
+        return f"{self.path}.ips" if self.source is None else self.source.path
+
+    def ip_path(self, index: int) -> str:
+        """Where one of its addresses was asked for."""
+        if self.source is None:
+            return f"{self.path}.ips[{index}]"
+        return self.source.place_of(self.asked[index][0])
+
 
 def draft_attachments(
-    selections: Sequence[Selection], joined: Sequence[Plane], catalog: Catalog, findings: Findings
+    elements: Sequence[Selection | None],
+    joined: Sequence[Plane],
+    catalog: Catalog,
+    findings: Findings,
 ) -> list[Draft]:
-    """Draft the user's elements and every missing plane that a joined namespace always gets."""
+    """Draft the user's elements and every missing plane that a joined namespace always gets.
+
+    Elements that cannot be read (None) keep their places, and the planes come after them.
+    """
     drafts = [
-        Draft(
-            index=index,
-            selection=selection,
-            interface=selection.interface or f"net{index + 1}",
-            plane=catalog.plane_of(selection.ref),
-            ips=selection.ips,
-        )
-        for index, selection in enumerate(selections)
+        _of_user(index, selection, catalog)
+        for index, selection in enumerate(elements)
+        if selection is not None
     ]
     present = {draft.ref for draft in drafts}
-    taken = {draft.interface for draft in drafts} | TAKEN_INTERFACES
+    taken = {draft.interface for draft in drafts}
+    index = len(elements)
     for plane in joined:
-        if plane.attachment is not Attach.ALWAYS or plane.ref in present:
+        ref = plane.ref
+        if plane.attachment is not Attach.ALWAYS or ref in present:
             continue
-        present.add(plane.ref)
-        if plane.ref not in catalog.nads:
+        if ref not in catalog.nads:
             findings.enforce(plane, [_no_nad(plane)])
             continue
-        interface = _interface(plane, len(drafts), taken)
+        present.add(ref)
+        interface = _interface(plane, index, taken)
         taken.add(interface)
-        selection = Selection(
-            name=plane.ref.name,
-            namespace=plane.ref.namespace,
-            interface=interface,
-            default_route=_default_route(plane, drafts),
-        )
-        drafts.append(Draft(len(drafts), selection, interface, plane, is_new=True, injected=True))
+        route = _default_route(plane, drafts) if plane.default_route else None
+        selection = Selection(ref.name, ref.namespace, interface, default_route=route)
+        drafts.append(Draft(index, selection, interface, ref, plane, is_new=True, injected=True))
+        index += 1
     return drafts
+
+
+def _of_user(index: int, selection: Selection, catalog: Catalog) -> Draft:
+    ref, ips = selection.ref, selection.ips
+    return Draft(
+        index=index,
+        selection=selection,
+        interface=selection.interface or f"net{index + 1}",
+        ref=ref,
+        plane=catalog.plane_of(ref),
+        ips=ips,
+        asked=tuple([parse_request(text) for text in ips]) if ips else (),
+    )
 
 
 def _no_nad(plane: Plane) -> Finding:
@@ -104,16 +125,16 @@ def _no_nad(plane: Plane) -> Finding:
 
 
 def _interface(plane: Plane, index: int, taken: set[str]) -> str:
-    if plane.interface and plane.interface not in taken:
-        return plane.interface
+    name = plane.interface
     number = index + 1
-    while f"net{number}" in taken:
+    while not name or name in taken or name in TAKEN_INTERFACES:
+        name = f"net{number}"
         number += 1
-    return f"net{number}"
+    return name
 
 
 def _default_route(plane: Plane, drafts: Sequence[Draft]) -> tuple[str, ...] | None:
     """Give the gateways of a default-route plane, unless an element before has taken the route."""
-    if not plane.default_route or any(draft.selection.default_route for draft in drafts):
+    if any(draft.selection.default_route for draft in drafts):
         return None
     return tuple(map(str, plane.gateways))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from planes.model.addresses import parse_address
+from planes.model.bounds import MAX_ELEMENTS
 from planes.model.catalog import Catalog
 from planes.model.drafts import Draft
 from planes.model.errors import Finding
 from planes.model.findings import Findings
 from planes.model.mac import ETHERNET_BYTES, parse_mac, why_unusable
 from planes.model.plane_check import TAKEN_INTERFACES
-from planes.model.selection import MAX_ELEMENTS, NETWORKS_PATH, Selection
+from planes.model.selection import NETWORKS_PATH, Selection
 
 
 def check_elements(drafts: Sequence[Draft], catalog: Catalog, findings: Findings) -> None:
@@ -23,13 +24,11 @@ def check_elements(drafts: Sequence[Draft], catalog: Catalog, findings: Findings
             f"at most {MAX_ELEMENTS} are possible",
         )
     _check_interfaces(drafts, findings)
-    asking = [draft for draft in drafts if draft.selection.raw is not None]
     _check_default_routes(drafts, findings)
-    for draft in asking:
+    for draft in drafts:
         if draft.selection.mac:
             _check_mac(draft, catalog, findings)
-        for finding in _dropped(draft, catalog):
-            findings.warnings.append(finding)
+        findings.warnings += _dropped(draft, catalog)
 
 
 def _check_interfaces(drafts: Sequence[Draft], findings: Findings) -> None:
@@ -60,6 +59,7 @@ def _check_default_routes(drafts: Sequence[Draft], findings: Findings) -> None:
                     f"[{owners[version]}] has one",
                     "keep one gateway of each family in the whole list",
                 )
+                break
             owners.setdefault(version, draft.index)
 
 
@@ -84,22 +84,32 @@ def _check_mac(draft: Draft, catalog: Catalog, findings: Findings) -> None:
         findings.warn(path, f"it has {len(address)} bytes: only InfiniBand interfaces take it")
 
 
-def _dropped(draft: Draft, catalog: Catalog) -> Iterator[Finding]:
-    """Yield a warning for each request that the NAD's plugins never get to see."""
+def _dropped(draft: Draft, catalog: Catalog) -> list[Finding]:
+    """Warn of each request that the NAD's plugins never get to see."""
+    requests = _requests(draft.selection)
     facts = catalog.facts_of(draft.ref)
-    if not facts.is_known or facts.fault or draft.ref not in catalog.nads:
-        return
-    for key, capability, value in _requests(draft.selection):
-        if value and capability not in facts.capabilities:
-            yield Finding(
-                f"{draft.path}.{key}",
-                f"NAD {draft.ref} declares no {capability} capability: this is ignored",
-                f'add "capabilities": {{"{capability}": true}} to the plugin that can do it',
-            )
+    if not requests or not facts.is_known or facts.fault or draft.ref not in catalog.nads:
+        return []
+    return [
+        Finding(
+            f"{draft.path}.{key}",
+            f"NAD {draft.ref} declares no {capability} capability: this is ignored",
+            f'add "capabilities": {{"{capability}": true}} to the plugin that can do it',
+        )
+        for key, capability in requests
+        if capability not in facts.capabilities
+    ]
 
 
-def _requests(selection: Selection) -> Iterator[tuple[str, str, object]]:
-    yield "portMappings", "portMappings", selection.port_mappings
-    yield "bandwidth", "bandwidth", selection.bandwidth
-    yield "infiniband-guid", "infinibandGUID", selection.infiniband_guid
-    yield "deviceID", "deviceID", selection.device_id
+def _requests(selection: Selection) -> list[tuple[str, str]]:
+    """Give keys and capabilities of what an element asks for, beside addresses and MAC."""
+    found = []
+    if selection.port_mappings:
+        found.append(("portMappings", "portMappings"))
+    if selection.bandwidth:
+        found.append(("bandwidth", "bandwidth"))
+    if selection.infiniband_guid:
+        found.append(("infiniband-guid", "infinibandGUID"))
+    if selection.device_id:
+        found.append(("deviceID", "deviceID"))
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from planes.model.bounds import MAX_HINTS
 from planes.model.errors import Finding
 from planes.model.plane_spec import Enforcement, Plane
 
@@ -15,12 +16,19 @@ class Findings:
 
     Attributes:
         required: names of planes that the namespace requires: their rules are always kept.
+        hints: how many more errors may come with suggestions.
     """
 
     required: frozenset[str] = frozenset()
     errors: list[Finding] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
     audits: list[Finding] = field(default_factory=list)
+    hints: int = MAX_HINTS
+
+    def may_hint(self) -> bool:
+        """Tell whether suggestions may be searched for once more."""
+        self.hints -= 1
+        return self.hints >= 0
 
     def refuse(self, path: str, message: str, remedy: str = "", status: int = 422) -> None:
         """Add an error that no plane's enforcement softens."""

@@ -1,4 +1,8 @@
-"""JSON Patch (RFC 6902) for annotations: key by key, so that others' annotations stay untouched."""
+"""JSON Patch (RFC 6902) for what a decision changes: annotations, and requests for devices.
+
+Member by member, so that what others wrote stays untouched; what is there already needs no
+operation.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,19 @@ from typing import Any
 from planes.model.errors import BadInput, JsonObject
 
 _ANNOTATIONS = "/metadata/annotations"
+_RESOURCES = "/spec/containers/0/resources"
+_KINDS = ("requests", "limits")
+"""Kubernetes wants both, and alike, for resources that are not its own."""
+
+_ENOUGH = 2**31
+
+
+def pod_patch(
+    pod_obj: JsonObject, annotations: Mapping[str, str], resources: Mapping[str, int]
+) -> list[JsonObject]:
+    """Give the operations that carry a decision out on a pod."""
+    patch = annotation_patch(pod_obj, annotations)
+    return [*patch, *resource_patch(pod_obj, resources)] if resources else patch
 
 
 def annotation_patch(pod_obj: JsonObject, annotations: Mapping[str, str]) -> list[JsonObject]:
@@ -36,6 +53,68 @@ def annotation_patch(pod_obj: JsonObject, annotations: Mapping[str, str]) -> lis
     ]
 
 
+def resource_patch(pod_obj: JsonObject, resources: Mapping[str, int]) -> list[JsonObject]:
+    """Give the operations that make the first container ask for what attachments need.
+
+    Which container it is makes no difference to a network: the kubelet counts for the pod.
+    Amounts are set, not added, and left alone where any container asks for as many already: a
+    second run finds nothing to do. A pod without containers is the API server's to refuse.
+    """
+    containers = _containers(pod_obj) if resources else []
+    missing = {
+        name: count
+        for name, count in resources.items()
+        if containers and not any(_asked(each, name) >= count for each in containers)
+    }
+    if not missing:
+        return []
+    own = containers[0].get("resources")
+    if not isinstance(own, dict):
+        amounts = {name: str(count) for name, count in missing.items()}
+        return [{"op": "add", "path": _RESOURCES, "value": dict.fromkeys(_KINDS, amounts)}]
+    patch: list[JsonObject] = []
+    for kind in _KINDS:
+        present = own.get(kind)
+        if not isinstance(present, dict):
+            amounts = {name: str(count) for name, count in missing.items()}
+            patch.append({"op": "add", "path": f"{_RESOURCES}/{kind}", "value": amounts})
+            continue
+        patch += [
+            {
+                "op": "replace" if name in present else "add",
+                "path": f"{_RESOURCES}/{kind}/{escape(name)}",
+                "value": str(count),
+            }
+            for name, count in missing.items()
+        ]
+    return patch
+
+
+def _containers(pod_obj: JsonObject) -> list[JsonObject]:
+    spec = pod_obj.get("spec")
+    containers = spec.get("containers") if isinstance(spec, dict) else None
+    if not isinstance(containers, list) or not all(isinstance(each, dict) for each in containers):
+        return []
+    return containers
+
+
+def _asked(container: JsonObject, name: str) -> int:
+    """Give what a container asks for; limits stand in for requests, as Kubernetes has it."""
+    resources = container.get("resources")
+    kinds = resources if isinstance(resources, dict) else {}
+    return max(_amount(kinds.get(kind), name) for kind in _KINDS)
+
+
+def _amount(amounts: Any, name: str) -> int:
+    amount = amounts.get(name) if isinstance(amounts, dict) else None
+    if isinstance(amount, int) and not isinstance(amount, bool):
+        return amount
+    if not isinstance(amount, str):
+        return 0
+    # devices are whole: another spelling of a quantity is the API server's to judge
+    return int(amount) if amount.isascii() and amount.isdigit() and len(amount) < 10 else _ENOUGH
+
+
 def _get(present: Any, key: str) -> Any:
     return present.get(key) if isinstance(present, dict) else None
 
@@ -51,7 +130,10 @@ def unescape(token: str) -> str:
 
 
 def apply(patch: Sequence[JsonObject], obj: JsonObject) -> JsonObject:
-    """Give the object after `add` and `replace` on object members; the original stays as it is.
+    """Give the object after `add` and `replace` of object members; the original stays as it is.
+
+    A path may lead through lists.
+
 
     Raises:
         BadInput: an operation is of another kind, or its place does not exist.
@@ -63,21 +145,27 @@ def apply(patch: Sequence[JsonObject], obj: JsonObject) -> JsonObject:
                 f"cannot apply patch operation {operation.get('op')} at {operation.get('path')}",
                 remedy="use add and replace of object members",
             )
-        obj = _set(obj, tokens, operation)
+        patched: JsonObject = _set(obj, tokens, operation)
+        obj = patched
     return obj
 
 
-def _set(obj: Any, tokens: Sequence[str], operation: JsonObject) -> JsonObject:
-    key = tokens[0]
+def _set(parent: Any, tokens: Sequence[str], operation: JsonObject) -> Any:
+    key: Any = tokens[0]
     is_last = len(tokens) == 1
-    if not isinstance(obj, dict) or (
-        key not in obj and (not is_last or operation["op"] == "replace")
-    ):
+    if isinstance(parent, list) and not is_last:
+        is_there = key.isascii() and key.isdigit() and int(key) < len(parent)
+        key = int(key) if is_there else key
+    else:
+        is_there = isinstance(parent, dict) and (
+            key in parent or (is_last and operation["op"] == "add")
+        )
+    if not is_there:
         raise BadInput(
             f"cannot apply the patch: {operation['path']} does not exist",
             remedy="make the patch for the object it is applied to",
         )
-    return {
-        **obj,
-        key: operation.get("value") if is_last else _set(obj[key], tokens[1:], operation),
-    }
+    value = operation.get("value") if is_last else _set(parent[key], tokens[1:], operation)
+    if isinstance(parent, list):
+        return [*parent[:key], value, *parent[key + 1 :]]
+    return {**parent, key: value}

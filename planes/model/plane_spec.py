@@ -16,6 +16,7 @@ from planes.model.errors import JsonObject
 from planes.model.names import NETPLANE_NAMESPACE, PLANE_LABEL_PREFIX
 from planes.model.objects import NadRef, Namespace, Pod
 from planes.model.selector import Requirement, Selector
+from planes.model.spans import SpanSet
 
 JOINED = "enabled"
 REQUIRED = "required"
@@ -107,6 +108,11 @@ class Subnet:
         return subtract(spans, self._kept)
 
     @cached_property
+    def askable_set(self) -> SpanSet:
+        """`askable`, to be asked about single addresses."""
+        return SpanSet(self.askable)
+
+    @cached_property
     def _kept(self) -> tuple[AddressRange, ...]:
         single = [*self.unusable, *self.reserved]
         return (*self.exclude, *(AddressRange(address, address) for address in single))
@@ -120,11 +126,6 @@ class Subnet:
             if self.cidr.version == 4:
                 found.append(self.cidr.broadcast_address)
         return tuple(found)
-
-    @property
-    def capacity(self) -> int:
-        """How many addresses can be handed out without being asked for."""
-        return sum(span.size for span in self.dynamic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,9 +229,9 @@ class Plane:
         return frozenset(subnet.version for subnet in self.subnets)
 
     @cached_property
-    def static_ranges(self) -> tuple[AddressRange, ...]:
-        """The static ranges of all its subnets."""
-        return tuple(span for subnet in self.subnets for span in subnet.static_ranges)
+    def askable_set(self) -> SpanSet:
+        """What may be asked for in any of its subnets where `staticIPs.allow` is `Any`."""
+        return SpanSet(span for subnet in self.subnets for span in subnet.askable)
 
     @cached_property
     def gateways(self) -> tuple[IPAddress, ...]:

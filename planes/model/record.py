@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from planes.model.bounds import MAX_RECORD_CHARACTERS
 from planes.model.decode import loads
 from planes.model.errors import BadInput
 from planes.model.selection import Selection
@@ -62,6 +63,8 @@ def digest_of(selections: Sequence[Selection]) -> str:
 
 def read_record(text: str) -> Record | None:
     """Read the annotation, None where it is not one of ours."""
+    if len(text) > MAX_RECORD_CHARACTERS:
+        return None
     try:
         value = loads(text, "the record of injected networks")
     except BadInput:

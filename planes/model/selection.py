@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from planes.model.bounds import MAX_ELEMENTS, MAX_FINDINGS, MAX_IPS_OF_POD
 from planes.model.decode import kind_of, loads
 from planes.model.encode import dumps
 from planes.model.errors import BadInput, Finding
@@ -24,7 +25,6 @@ from planes.model.selection_element import (
 from planes.model.spec_reader import refuse
 
 __all__ = [
-    "MAX_ELEMENTS",
     "NETWORKS_PATH",
     "Reading",
     "Selection",
@@ -37,20 +37,28 @@ __all__ = [
 ]
 
 NETWORKS_PATH = f"metadata.annotations[{NETWORKS_ANNOTATION}]"
-MAX_ELEMENTS = 32
-"""More interfaces than any pod has use for; bounds the work that one annotation can cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a text says: the elements in order, and what is wrong.
+    """What a text says.
 
-    Where there are errors, elements that cannot be read are missing and positions mean nothing.
+    Attributes:
+        elements: in their places, None for one that cannot be read; without errors there is none.
+        errors: what is wrong, at most `MAX_FINDINGS`.
     """
 
-    selections: tuple[Selection, ...] = ()
+    elements: tuple[Selection | None, ...] = ()
     errors: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
+
+    @property
+    def selections(self) -> tuple[Selection, ...]:
+        """The elements that can be read, in order."""
+        return tuple([element for element in self.elements if element is not None])
+
+
+_NOTHING = Reading()
 
 
 def is_json(text: str) -> bool:
@@ -71,8 +79,8 @@ def parse_selections(text: str, pod_namespace: str) -> tuple[Selection, ...]:
 
 def read_selections(text: str, pod_namespace: str, path: str = NETWORKS_PATH) -> Reading:
     """Read the annotation, listing everything that is wrong with it."""
-    if not text.strip():
-        return Reading()
+    if not text or text.isspace():
+        return _NOTHING
     return (_read_json if is_json(text) else _read_list)(text, pod_namespace, path)
 
 
@@ -85,7 +93,7 @@ def _read_list(text: str, pod_namespace: str, path: str) -> Reading:
         _read_item(item.strip(), f"{path}[{index}]", pod_namespace, errors)
         for index, item in enumerate(items)
     ]
-    return Reading(tuple(selection for selection in found if selection), tuple(errors))
+    return Reading(tuple(found), tuple(errors))
 
 
 def _too_many(count: int, path: str) -> Finding:
@@ -124,12 +132,19 @@ def _read_json(text: str, pod_namespace: str, path: str) -> Reading:
         return Reading(errors=(_too_many(len(value), path),))
     errors: list[Finding] = []
     warnings: list[Finding] = []
-    found = [
-        read_element(element, f"{path}[{index}]", pod_namespace, errors, warnings)
-        for index, element in enumerate(value)
-    ]
-    selections = tuple(selection for selection in found if selection)
-    return Reading(selections, tuple(errors), tuple(warnings))
+    found: list[Selection | None] = []
+    for index, element in enumerate(value):
+        if len(errors) >= MAX_FINDINGS:
+            found.append(None)
+            continue
+        at = f"{path}[{index}]"
+        found.append(read_element(element, at, pod_namespace, errors, warnings))
+    count = sum([len(selection.ips) for selection in found if selection is not None])
+    if count > MAX_IPS_OF_POD:
+        remedy = f"ask for at most {MAX_IPS_OF_POD}"
+        errors.append(Finding(path, f"cannot give {count} addresses to one pod", remedy))
+        found = [None] * len(found)
+    return Reading(tuple(found), tuple(errors[:MAX_FINDINGS]), tuple(warnings))
 
 
 def shorthand(selection: Selection) -> str | None:

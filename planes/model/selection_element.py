@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from planes.model.addresses import parse_address, parse_request
+from planes.model.bounds import MAX_IPS, MAX_MEMBERS, MAX_PORTS, MAX_UNKNOWN
 from planes.model.decode import kind_of
 from planes.model.errors import BadInput, Finding, JsonObject
 from planes.model.mac import parse_mac
@@ -75,6 +76,10 @@ def read_element(
         message = f"cannot read the element: it must be an object, not {kind_of(obj)}"
         errors.append(Finding(path, message, 'write {"name": …}'))
         return None
+    if len(obj) > MAX_MEMBERS:
+        message = f"cannot read the element: it has {len(obj)} members"
+        errors.append(Finding(path, message, f"give at most {MAX_MEMBERS}"))
+        return None
     before = len(errors)
     found: dict[str, Any] = {}
     for key, value in obj.items():
@@ -82,7 +87,7 @@ def read_element(
             continue
         reader = _READERS.get(key) or _FOLDED.get(key.lower())
         if reader is None:
-            warnings.append(_unknown(key, path))
+            _warn_unknown(key, path, warnings)
         else:
             attribute, wire, read = reader
             found[attribute] = read(value, f"{path}.{wire}", errors)
@@ -102,10 +107,15 @@ def read_element(
     return Selection(**found)
 
 
-def _unknown(key: str, path: str) -> Finding:
-    close = get_close_matches(key[:32], list(_READERS), 1)
-    remedy = f"did you mean {close[0]}?" if close else "remove it"
-    return Finding(f"{path}.{key[:32]}", "nobody knows this field and it is ignored", remedy)
+def _warn_unknown(key: str, path: str, warnings: list[Finding]) -> None:
+    if len(warnings) < MAX_UNKNOWN:
+        close = get_close_matches(key[:32], list(_READERS), 1)
+        remedy = f"did you mean {close[0]}?" if close else "remove it"
+        message = "nobody knows this field and it is ignored"
+        warnings.append(Finding(f"{path}.{key[:32]}", message, remedy))
+    elif len(warnings) == MAX_UNKNOWN:
+        message = "more fields that nobody knows are ignored too, here and after"
+        warnings.append(Finding(path, message, "remove them"))
 
 
 def _wrong(path: str, words: str, value: object, remedy: str = "") -> Finding:
@@ -132,6 +142,10 @@ def _checked(
     if not isinstance(value, list):
         remedy = f'write "{path.rpartition(".")[2]}": ["192.168.10.5"]'
         errors.append(_wrong(path, "a list of addresses", value, remedy))
+        return ()
+    if len(value) > MAX_IPS:
+        message = f"cannot use {len(value)} addresses for one interface"
+        errors.append(Finding(path, message, f"give at most {MAX_IPS}"))
         return ()
     for index, text in enumerate(value):
         if not isinstance(text, str):
@@ -165,6 +179,10 @@ def _hardware_address(value: Any, path: str, errors: list[Finding]) -> str:
 def _port_mappings(value: Any, path: str, errors: list[Finding]) -> tuple[JsonObject, ...]:
     if not isinstance(value, list):
         errors.append(_wrong(path, "a list of objects", value))
+        return ()
+    if len(value) > MAX_PORTS:
+        message = f"cannot map {len(value)} ports of one interface"
+        errors.append(Finding(path, message, f"map at most {MAX_PORTS}"))
         return ()
     for index, entry in enumerate(value):
         if not isinstance(entry, dict):

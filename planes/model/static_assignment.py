@@ -12,7 +12,8 @@ from planes.model.errors import Finding
 from planes.model.findings import Findings
 from planes.model.objects import Pod
 from planes.model.plane_spec import Allow, IpamMode, Plane
-from planes.model.static_ips import STATIC_IPS_PATH, AddressList, Assignment, assign
+from planes.model.selection import Selection
+from planes.model.static_ips import AddressList, assign
 from planes.model.suggest import close_names
 
 
@@ -22,30 +23,32 @@ def assign_addresses(
     pod: Pod,
     catalog: Catalog,
     findings: Findings,
+    *,
+    is_complete: bool,
 ) -> None:
-    """Put each plane's static addresses into the draft that has none, and check the others."""
-    by_plane: dict[str, list[Draft]] = {}
+    """Put each plane's static addresses into the draft that has none, and check the others.
+
+    `is_complete` is False where some element cannot be read: it may be the one that asks for a
+    plane, so nobody can say then that the pod is not attached to it.
+    """
     for draft in drafts:
-        if draft.plane is not None:
-            by_plane.setdefault(draft.plane.name, []).append(draft)
+        plane = draft.plane
+        if plane is not None and plane.reservations and plane.name not in lists:
+            _reserved([each for each in drafts if each.plane is plane], plane, pod, catalog)
     for name, addresses in lists.items():
-        attached = by_plane.pop(name, [])
-        plane = attached[0].plane if attached else None
-        if plane is None:
-            findings.errors.append(_not_attached(name, pod, catalog))
+        attached = [draft for draft in drafts if draft.plane and draft.plane.name == name]
+        if not attached:
+            if is_complete or catalog.plane(name) is None:
+                findings.errors.append(_not_attached(name, addresses.path, pod, catalog, findings))
         elif addresses.spans:
-            found = assign(pod, plane, addresses, catalog.claims)
-            _assign(attached, plane, addresses, found, findings)
-    for attached in by_plane.values():
-        if attached[0].plane is not None and attached[0].plane.reservations:
-            _reserved(attached, attached[0].plane, pod, catalog)
+            _assign(attached, addresses, pod, catalog, findings)
 
 
-def _not_attached(name: str, pod: Pod, catalog: Catalog) -> Finding:
-    path = f"{STATIC_IPS_PATH}.{name[:63]}"
+def _not_attached(name: str, path: str, pod: Pod, catalog: Catalog, findings: Findings) -> Finding:
     plane = catalog.plane(name)
     if plane is None:
-        close = close_names(name, (each.name for each in catalog.planes))
+        names = (each.name for each in catalog.planes)
+        close = close_names(name, names) if findings.may_hint() else []
         remedy = f"did you mean {close[0]}?" if close else "name a plane, see kubectl get planes"
         return Finding(path, "cannot give an address of a plane that does not exist", remedy)
     return Finding(
@@ -58,54 +61,65 @@ def _not_attached(name: str, pod: Pod, catalog: Catalog) -> Finding:
 
 def _assign(
     attached: Sequence[Draft],
-    plane: Plane,
     addresses: AddressList,
-    found: Assignment,
+    pod: Pod,
+    catalog: Catalog,
     findings: Findings,
 ) -> None:
+    plane = attached[0].plane
+    if plane is None:
+        return
     written = [draft for draft in attached if draft.ips]
+    found = assign(pod, plane, addresses, catalog.claims)
     if not written:
         findings.enforce(plane, found.errors)
-        _give(attached[0], plane, found.ips)
+        _give(attached[0], plane, found.ips, addresses)
         attached[0].candidates = found.candidates
         return
     # An earlier review put the addresses there, or the user wrote them twice: both must agree,
     # and a replica must keep to its own place in the list.
     asked = {address for draft in written for address, _ in draft.asked}
-    if not all(_agrees(draft, addresses) for draft in written) or not set(found.ips) <= asked:
-        findings.enforce(plane, [_differs(plane, found.ips or found.candidates)])
+    if not asked.issuperset(found.ips) or not all(address in addresses for address in asked):
+        findings.enforce(plane, [_differs(addresses, found.ips or found.candidates)])
+        return
+    for draft in written:
+        draft.source = addresses
 
 
-def _agrees(draft: Draft, addresses: AddressList) -> bool:
-    return all(address in addresses for address, _ in draft.asked)
-
-
-def _differs(plane: Plane, ips: Sequence[IPAddress]) -> Finding:
+def _differs(addresses: AddressList, ips: Sequence[IPAddress]) -> Finding:
     shown = ", ".join(map(str, ips[:3])) or "another address"
     return Finding(
-        f"{STATIC_IPS_PATH}.{plane.name}",
+        addresses.path,
         f"cannot follow both annotations: this one gives {shown}, the network selection another",
         "remove ips from the network selection, or the plane from this annotation",
     )
 
 
-def _give(draft: Draft, plane: Plane, ips: Sequence[IPAddress]) -> None:
+def _give(draft: Draft, plane: Plane, ips: Sequence[IPAddress], source: AddressList) -> None:
     if not ips:
         return
-    texts = tuple(_with_prefix(plane, address) for address in ips)
-    draft.ask(texts)
-    draft.selection = replace(draft.selection, ips=texts)
-    draft.is_completed = not draft.is_new
+    asked = [(address, _prefix(plane, address)) for address in ips]
+    texts = tuple([str(ip) if length is None else f"{ip}/{length}" for ip, length in asked])
+    draft.ips, draft.asked, draft.source = texts, tuple(asked), source
+    old = draft.selection
+    if draft.is_new:
+        draft.selection = Selection(
+            old.name, old.namespace, old.interface, texts, default_route=old.default_route
+        )
+    else:
+        draft.selection = replace(old, ips=texts)
+        draft.is_completed = True
 
 
-def _with_prefix(plane: Plane, address: IPAddress) -> str:
+def _prefix(plane: Plane, address: IPAddress) -> int | None:
     subnet = plane.subnet_of(address)
-    return str(address) if subnet is None else f"{address}/{subnet.cidr.prefixlen}"
+    return None if subnet is None else subnet.cidr.prefixlen
 
 
 def _reserved(attached: Sequence[Draft], plane: Plane, pod: Pod, catalog: Catalog) -> None:
     """Give a pod what is reserved for it without being asked, as far as it is free."""
     own = list(plane.reserved_for(pod))
+    path = f"spec.staticIPs.reservations of plane {plane.name}"
     if (
         not own
         or plane.allow is Allow.NEVER
@@ -115,14 +129,16 @@ def _reserved(attached: Sequence[Draft], plane: Plane, pod: Pod, catalog: Catalo
         return
     by_ordinal = [entry for entry in own if entry.ordinal is not None]
     if by_ordinal:
-        _give(attached[0], plane, _one_each([entry.address for entry in by_ordinal]))
+        given = _one_each([entry.address for entry in by_ordinal])
+        _give(attached[0], plane, given, AddressList((), path))
         return
     spans = tuple(AddressRange(entry.address, entry.address) for entry in own)
-    found = assign(pod, plane, AddressList(spans), catalog.claims)
+    source = AddressList(spans, path)
+    found = assign(pod, plane, source, catalog.claims)
     if not found.errors and not any(
         catalog.claims.rival(plane.ref, address, pod.key) for address in found.ips
     ):
-        _give(attached[0], plane, found.ips)
+        _give(attached[0], plane, found.ips, source)
         attached[0].candidates = found.candidates
 
 

@@ -65,7 +65,7 @@ def _shared_addresses(pods: list[Pod]) -> Iterator[Finding]:
 
 def _short_lists(pods: list[Pod], catalog: Catalog) -> Iterator[Finding]:
     """Yield a finding for each list of static addresses that is shorter than the replicas need."""
-    lists, _ = read_static_ips(pods[0].annotations.get(STATIC_IPS_ANNOTATION, ""))
+    lists = read_static_ips(pods[0].annotations.get(STATIC_IPS_ANNOTATION, "")).lists
     for name, addresses in lists.items():
         plane = catalog.plane(name)
         needed = max(_place(pod, plane, number) for number, pod in enumerate(pods)) + 1

@@ -68,7 +68,7 @@ def test_errors_have_place_and_remedy() -> None:
     text = on(pod_object(static={"business": ["10.0.0.1"]}))
     assert text.startswith("Pod shop/web-0 is refused: 1 error.")
     assert "  - cannot give the pod 10.0.0.1: it is outside plane business" in text
-    assert "    where: metadata.annotations[k8s.v1.cni.cncf.io/networks][0].ips[0]" in text
+    assert "    where: metadata.annotations[netplane.io/static-ips].business[0]" in text
     assert "    remedy: ask for one of 192.168.0.0/16" in text
 
 

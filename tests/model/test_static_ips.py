@@ -148,14 +148,14 @@ def test_a_plane_that_is_not_attached_is_named() -> None:
     ],
 )
 def test_entries_that_cannot_be_read_are_refused(entries: str, words: str) -> None:
-    _, errors = read_static_ips(f'{{"business": {entries}}}')
+    errors = read_static_ips(f'{{"business": {entries}}}').errors
     assert words in errors[0].message
     assert errors[0].path.startswith(f"metadata.annotations[{STATIC_IPS_ANNOTATION}].business")
 
 
 @pytest.mark.parametrize("text", ["[", "[]", "7", '"x"'])
 def test_a_text_that_is_no_object_is_refused(text: str) -> None:
-    _, errors = read_static_ips(text)
+    errors = read_static_ips(text).errors
     assert len(errors) == 1
 
 

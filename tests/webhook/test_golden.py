@@ -1,7 +1,7 @@
 """Reviews as an API server sends them, and the exact bytes of our answers.
 
-A changed answer is a change that users see: the files under tests/data/reviews are read, not
-regenerated. `<name>.request.json` has one `<name>.<path>.response.json` per path.
+A changed answer is a change that users see: `python -m tests.webhook.golden` writes the files under
+tests/data/reviews, and the difference is read. Each `<name>.request.json` has an answer per path.
 """
 
 from __future__ import annotations

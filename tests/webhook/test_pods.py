@@ -16,8 +16,9 @@ from planes.model.names import (
     STATIC_IPS_ANNOTATION,
     STATUS_ANNOTATION,
 )
-from planes.model.objects import CONFIG_MIRROR_ANNOTATION
+from planes.model.objects import CONFIG_MIRROR_ANNOTATION, Namespace
 from tests.support.admission import pod_object, review_object
+from tests.support.planes import make_plane
 from tests.support.shop import shop
 from tests.support.store import FakeStore
 from webhook.mutate import mutate
@@ -57,7 +58,7 @@ def test_a_pod_of_a_joined_namespace_gets_its_planes() -> None:
 
 def test_a_pod_elsewhere_is_left_alone() -> None:
     mutated, validated = answers(pod_object(namespace="plain"))
-    assert mutated == Allowed([], {"decision": "nothing to add"})
+    assert mutated == Allowed(audit={"decision": "nothing to add"})
     assert validated == Allowed([], {"decision": "allowed"})
 
 
@@ -78,11 +79,38 @@ def test_a_pod_without_a_name_yet_is_judged_by_its_prefix() -> None:
     assert status["details"]["name"] == "web-*"
 
 
-def test_mutate_leaves_a_faulty_pod_to_validation_and_warns() -> None:
+def test_mutate_leaves_a_faulty_pod_to_validation() -> None:
     mutated, validated = answers(pod_object(annotations=BROKEN))
-    assert isinstance(mutated, Allowed)
-    assert any("surplus comma" in warning for warning in mutated.warnings)
+    assert mutated == Allowed(
+        audit={"decision": "left to validation", "planes": "business,storage"}
+    )
     assert isinstance(validated, Denied)
+
+
+def test_a_warning_is_given_once_by_validation() -> None:
+    """The hooks run one after the other and kubectl shows what both say."""
+    networks = '[{"name":"shop-net","odd":1}]'
+    mutated, validated = answers(pod_object(annotations={NETWORKS_ANNOTATION: networks}))
+    assert isinstance(mutated, Patched)
+    assert not mutated.warnings
+    assert isinstance(validated, Allowed)
+    assert any("nobody knows this field" in warning for warning in validated.warnings)
+
+
+def test_a_pod_that_asks_for_too_few_devices_is_warned_about() -> None:
+    store = FakeStore(
+        planes=[make_plane("fast", network={"type": "sriov", "resourceName": "example.com/vf"})],
+        namespaces=[Namespace("shop", {"plane.netplane.io/fast": "enabled"})],
+    )
+    mutated, validated = answers(pod_object(), store)
+    assert isinstance(mutated, Patched)
+    assert mutated.patch[-1] == {
+        "op": "add",
+        "path": "/spec/containers/0/resources",
+        "value": {"requests": {"example.com/vf": "1"}, "limits": {"example.com/vf": "1"}},
+    }
+    assert isinstance(validated, Allowed)
+    assert "request 1 of example.com/vf" in validated.warnings[-1]
 
 
 def test_a_dry_run_is_answered_like_any_other() -> None:

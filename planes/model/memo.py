@@ -1,0 +1,41 @@
+"""Remember what pure readers made of a text, because the same text comes again.
+
+A pod's annotations are read by both hooks and for each replica. Memory is bounded in number and in
+size of what is remembered; forgetting changes nothing but the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+_V = TypeVar("_V")
+_MOST = 1024
+_LONGEST = 4096
+
+
+class Memo(Generic[_V]):
+    """Answers of one pure function of two texts."""
+
+    __slots__ = ("_found", "_read")
+
+    def __init__(self, read: Callable[[str, str], _V]) -> None:
+        self._read = read
+        self._found: dict[tuple[str, str], _V] = {}
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def get(self, text: str, about: str = "") -> _V:
+        """Give the answer, asking the function where it is not remembered."""
+        key = (text, about)
+        try:
+            return self._found[key]
+        except KeyError:
+            pass
+        answer = self._read(text, about)
+        if len(text) <= _LONGEST:
+            if len(self._found) >= _MOST:
+                self._found.clear()
+            self._found[key] = answer
+        return answer

@@ -1,0 +1,35 @@
+"""`python -m tests.webhook.golden`: write the answers under tests/data/reviews anew.
+
+For a change of answers that is meant: the difference is what users will see, so it is read before
+it is committed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.shop import shop
+from webhook.app import JUDGES
+from webhook.review import encode, parse
+
+DATA = Path(__file__).parent.parent / "data" / "reviews"
+
+
+def answer(path: str, body: bytes) -> bytes:
+    """Give what a hook answers in the shop."""
+    review = parse(body)
+    return encode(review, JUDGES[path](review, shop()))
+
+
+def main() -> None:
+    """Write every answer."""
+    for request in sorted(DATA.glob("*.request.json")):
+        name = request.name.removesuffix(".request.json")
+        for path in JUDGES:
+            hook = path.split("/")[1]
+            target = DATA / f"{name}.{hook}.response.json"
+            target.write_bytes(answer(path, request.read_bytes()) + b"\n")
+
+
+if __name__ == "__main__":
+    main()
