@@ -9,6 +9,7 @@ from cni.native.bridge import Bridge
 from cni.native.flannel import Flannel
 from cni.native.macvlan import Macvlan
 from cni.native.masquerade import Masquerade
+from cni.native.passing import Passing, bandwidth_work, portmap_work
 from cni.net.kernel import Kernel
 from cni.plugin import NativePlugin, NativePlugins
 
@@ -31,4 +32,6 @@ def native_plugins(
     native = {name: one for name, one in types.items() if name not in disabled}
     if "flannel" not in disabled:
         native["flannel"] = Flannel(dict(native), lookup)
+    passing = {"portmap": Passing(portmap_work), "bandwidth": Passing(bandwidth_work)}
+    native.update((name, one) for name, one in passing.items() if name not in disabled)
     return native

@@ -88,6 +88,9 @@ class Ours:
     def __init__(self, plugins: Mapping[str, NativePlugin]) -> None:
         self._plugins = plugins
 
+    def plugin(self, kind: str) -> NativePlugin:
+        return self._plugins[kind]
+
     async def add(self, call: Call, conf: JsonObject) -> bytes:
         result = await self._of(conf).add(call, NetConf(conf))
         return encode_result(result, conf["cniVersion"])
