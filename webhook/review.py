@@ -53,6 +53,7 @@ class Review:
 
     Attributes:
         resource: `pods`, with the group in front where it is not core: `apps/deployments`.
+        user_info: see `user`.
         old: the object before an UPDATE or DELETE.
     """
 
@@ -62,10 +63,15 @@ class Review:
     subresource: str = ""
     namespace: str = ""
     name: str = ""
-    user: User = field(default_factory=User)
+    user_info: JsonObject = field(default_factory=dict)
     obj: JsonObject | None = None
     old: JsonObject | None = None
     is_dry_run: bool = False
+
+    @property
+    def user(self) -> User:
+        """Who asks; read when somebody wants to know, which is rare."""
+        return _user(self.user_info)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,7 @@ def parse(body: bytes) -> Review:
         subresource=_text(request, "subResource", "request.subResource"),
         namespace=_text(request, "namespace", "request.namespace"),
         name=_text(request, "name", "request.name"),
-        user=_user(request),
+        user_info=_member(request, "userInfo", "request.userInfo"),
         obj=_optional(request, "object"),
         old=_optional(request, "oldObject"),
         is_dry_run=request.get("dryRun") is True,
@@ -232,13 +238,13 @@ def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _user(request: JsonObject) -> User:
-    info = _member(request, "userInfo", "request.userInfo")
+def _user(info: JsonObject) -> User:
+    name = info.get("username")
     groups = info.get("groups")
     extra = info.get("extra")
     node = extra.get("authentication.kubernetes.io/node-name") if isinstance(extra, dict) else None
     return User(
-        name=_text(info, "username", "request.userInfo.username"),
+        name=name if isinstance(name, str) else "",
         groups=tuple(str(group) for group in groups) if isinstance(groups, list) else (),
         node=str(node[0]) if isinstance(node, list) and len(node) == 1 else "",
     )

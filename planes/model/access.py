@@ -13,10 +13,12 @@ from planes.model.plane_spec import JOINED, Plane
 def check_access(
     draft: Draft, pod: Pod, namespace: Namespace, catalog: Catalog, findings: Findings
 ) -> None:
-    """Check one attachment; what is injected has been matched already."""
+    """Check one attachment; planes that the pod belongs to have been matched already."""
+    ref = draft.ref
     if draft.is_new:
         return
-    ref = draft.ref
+    if draft.is_joined and ref in catalog.nads and not catalog.facts_of(ref).fault:
+        return
     reach(ref, f"{draft.path}.name", pod, namespace, catalog, findings=findings)
     if draft.plane is None:
         findings.warnings.extend(catalog.lint.get(ref, ()))

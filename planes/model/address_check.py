@@ -42,6 +42,9 @@ def check_addresses(draft: Draft, pod: Pod, catalog: Catalog, findings: Findings
 
 
 def _check_together(draft: Draft, plane: Plane | None, findings: Findings) -> None:
+    """Compare the addresses with each other, and with the families that the plane has."""
+    if len(draft.asked) == 1 and (plane is None or len(plane.families) < 2):
+        return
     addresses = [address for address, _ in draft.asked]
     path = draft.ips_path
     if len(set(addresses)) < len(addresses):
@@ -73,8 +76,8 @@ def _plane_fault(plane: Plane, pod: Pod, draft: Draft, index: int) -> Finding | 
         path = draft.ip_path(index)
         message = f"cannot give the pod {address}: {refused.cause}"
         return Finding(path, message, refused.remedy, refused.status)
-    subnet = plane.subnet_of(address)
-    if subnet is None or prefix in {None, subnet.cidr.prefixlen}:
+    subnet = None if prefix is None else plane.subnet_of(address)
+    if subnet is None or prefix == subnet.cidr.prefixlen:
         return None
     return Finding(
         draft.ip_path(index),

@@ -34,7 +34,7 @@ def refusal(plane: Plane, pod: Pod, address: IPAddress) -> Refusal | None:
             "remove the address, or ask an administrator to set staticIPs.allow",
             _FORBIDDEN,
         )
-    if not plane.subnets:
+    if not plane.subnets or (plane.allow is Allow.ANY and address in plane.askable_set):
         return None
     subnet = plane.subnet_of(address)
     if subnet is None:

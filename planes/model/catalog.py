@@ -19,12 +19,15 @@ from planes.model.names import RESOURCE_NAME_ANNOTATION
 from planes.model.objects import Nad, NadRef, Namespace
 from planes.model.plane_spec import Plane
 from planes.model.render import plane_nad
+from planes.model.selection import Selection
 from planes.model.suggest import close_names
 from planes.model.texts import Texts
 
 _NO_FACTS = NadFacts(is_known=False)
 _MOST_MEMBERSHIPS = 8192
 """More than the namespaces of a large cluster; bounds what is remembered of deleted ones."""
+_MOST_ELEMENTS = 4096
+"""Planes by interface names: a few for each plane."""
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
@@ -63,6 +66,7 @@ class Catalog:
     _memberships: dict[str, tuple[Namespace, Membership]] = field(
         default_factory=dict, compare=False
     )
+    _elements: dict[tuple[NadRef, str], Selection] = field(default_factory=dict, compare=False)
 
     @classmethod
     def build(
@@ -142,6 +146,16 @@ class Catalog:
             self._memberships.clear()
         self._memberships[namespace.name] = (namespace, membership)
         return membership
+
+    def element(self, ref: NadRef, interface: str) -> Selection:
+        """Give the element that injects a NAD and asks for nothing; made once."""
+        key = (ref, interface)
+        found = self._elements.get(key)
+        if found is None:
+            if len(self._elements) >= _MOST_ELEMENTS:
+                self._elements.clear()
+            found = self._elements[key] = Selection(ref.name, ref.namespace, interface)
+        return found
 
     def facts_of(self, ref: NadRef) -> NadFacts:
         """Give what a NAD's configuration says."""

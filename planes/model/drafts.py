@@ -8,7 +8,7 @@ others add later cannot renumber it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from planes.model.addresses import IPAddress, parse_request
 from planes.model.catalog import Catalog
@@ -33,6 +33,7 @@ class Draft:
         ips: addresses to ask for, as written.
         asked: the same as addresses, with the prefix length that was written.
         source: where the addresses were listed, None for those of the element itself.
+        is_joined: True where pod and namespace belong to the plane.
         is_new: True where it is not in the annotation yet.
         is_completed: True where addresses have to be put into the user's element.
         injected: True where a plane put it there, now or in an earlier review.
@@ -47,6 +48,7 @@ class Draft:
     asked: tuple[Asked, ...] = ()
     candidates: tuple[IPAddress, ...] = ()
     source: AddressList | None = None
+    is_joined: bool = True
     is_new: bool = False
     is_completed: bool = False
     injected: bool = False
@@ -79,7 +81,7 @@ def draft_attachments(
     Elements that cannot be read (None) keep their places, and the planes come after them.
     """
     drafts = [
-        _of_user(index, selection, catalog)
+        _of_user(index, selection, joined, catalog)
         for index, selection in enumerate(elements)
         if selection is not None
     ]
@@ -96,23 +98,26 @@ def draft_attachments(
         present.add(ref)
         interface = _interface(plane, index, taken)
         taken.add(interface)
-        route = _default_route(plane, drafts) if plane.default_route else None
-        selection = Selection(ref.name, ref.namespace, interface, default_route=route)
+        selection = catalog.element(ref, interface)
+        if plane.default_route:
+            selection = replace(selection, default_route=_default_route(plane, drafts))
         drafts.append(Draft(index, selection, interface, ref, plane, is_new=True, injected=True))
         index += 1
     return drafts
 
 
-def _of_user(index: int, selection: Selection, catalog: Catalog) -> Draft:
+def _of_user(index: int, selection: Selection, joined: Sequence[Plane], catalog: Catalog) -> Draft:
     ref, ips = selection.ref, selection.ips
+    plane = catalog.plane_of(ref)
     return Draft(
-        index=index,
-        selection=selection,
-        interface=selection.interface or f"net{index + 1}",
-        ref=ref,
-        plane=catalog.plane_of(ref),
-        ips=ips,
-        asked=tuple([parse_request(text) for text in ips]) if ips else (),
+        index,
+        selection,
+        selection.interface or f"net{index + 1}",
+        ref,
+        plane,
+        ips,
+        tuple([parse_request(text) for text in ips]) if ips else (),
+        is_joined=plane is not None and any(plane is each for each in joined),
     )
 
 

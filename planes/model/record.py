@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
@@ -21,8 +22,7 @@ from planes.model.selection import Selection
 _HASH_DIGITS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Injected:
+class Injected(NamedTuple):
     """One injected element: the plane it came from, and what it says."""
 
     plane: str
@@ -55,7 +55,7 @@ def format_record(entries: Sequence[Injected]) -> str:
 def digest_of(selections: Sequence[Selection]) -> str:
     """Hash what elements ask for; the spelling of their JSON does not matter."""
     asked = [
-        [str(each.ref), each.interface, each.ips, each.mac, each.default_route]
+        [f"{each.namespace}/{each.name}", each.interface, each.ips, each.mac, each.default_route]
         for each in selections
     ]
     return hashlib.sha256(orjson.dumps(asked)).hexdigest()[:_HASH_DIGITS]

@@ -234,20 +234,35 @@ _FOLDED: Mapping[str, _Reader] = {wire.lower(): reader for wire, reader in _READ
 
 def to_element(selection: Selection) -> JsonObject:
     """Write an element as a JSON object, without empty fields."""
-    fields: JsonObject = {
-        "name": selection.name,
-        "namespace": selection.namespace,
-        "interface": selection.interface,
-        "ips": list(selection.ips),
+    element: JsonObject = {"name": selection.name, "namespace": selection.namespace}
+    if selection.interface:
+        element["interface"] = selection.interface
+    if selection.ips:
+        element["ips"] = selection.ips
+    if (
+        selection.mac
+        or selection.infiniband_guid
+        or selection.port_mappings
+        or selection.bandwidth
+        or selection.device_id
+        or selection.cni_args
+        or selection.ipam_claim_reference
+    ):
+        element.update(_rare_members(selection))
+    if selection.default_route is not None:
+        element["default-route"] = selection.default_route
+    return element
+
+
+def _rare_members(selection: Selection) -> JsonObject:
+    """Give what only an author writes."""
+    members: JsonObject = {
         "mac": selection.mac,
         "infiniband-guid": selection.infiniband_guid,
-        "portMappings": list(selection.port_mappings),
+        "portMappings": selection.port_mappings,
         "bandwidth": selection.bandwidth,
         "deviceID": selection.device_id,
         "cni-args": selection.cni_args,
         "ipam-claim-reference": selection.ipam_claim_reference,
     }
-    element = {key: value for key, value in fields.items() if value}
-    if selection.default_route is not None:
-        element["default-route"] = list(selection.default_route)
-    return element
+    return {key: value for key, value in members.items() if value}

@@ -180,6 +180,13 @@ def test_a_missing_nad_of_a_plane_refuses_the_pod() -> None:
     assert "its NAD ops/biz does not exist" in on(pod_object(), plane).message
 
 
+def test_a_missing_nad_of_a_plane_is_missing_for_who_names_it_too() -> None:
+    network = {"nadRef": {"namespace": "ops", "name": "biz"}}
+    plane = make_plane(network=network, subnets=None, staticIPs=None)
+    error = only_error(on(pod_object(networks="ops/biz"), plane))
+    assert error.path == f"{PATH}[0].name"
+
+
 @pytest.mark.parametrize(
     ("networks", "words"),
     [
