@@ -29,8 +29,11 @@ def _examples() -> None:
 def flannel(own_node: LiveNode) -> LiveNode:
     """A node on Flannel with the NADs of the first example."""
     home = EXAMPLES / "flannel-planes"
-    for name in ("namespaces.yaml", "networks.yaml", "policies.yaml"):
+    for name in ("namespaces.yaml", "policies.yaml"):
         shutil.copy(home / name, own_node.manifests)
+    own_files = f'"type": "host-local", "dataDir": "{own_node.home / "networks"}"'
+    networks = (home / "networks.yaml").read_text().replace('"type": "host-local"', own_files)
+    (own_node.manifests / "networks.yaml").write_text(networks)
     shutil.copy(home / "subnet.env", own_node.home)
     conflist = json.loads((home / "10-flannel.conflist").read_text())
     conflist["plugins"][0] |= {
