@@ -81,11 +81,16 @@ class Reporter:
         """Write events until cancelled; then write what is queued, and end."""
         try:
             while True:
-                await complete(self._store.emit(await self._events.get()))
+                first = await self._events.get()
+                await complete(self._store.emit(first, *self._queued()))
         except asyncio.CancelledError:
-            while not self._events.empty():
-                await self._store.emit(self._events.get_nowait())
+            if left := self._queued():
+                await self._store.emit(*left)
             raise
+
+    def _queued(self) -> list[Event]:
+        """Take what is queued: an ADD's events are written together."""
+        return [self._events.get_nowait() for _ in range(self._events.qsize())]
 
 
 def status_text(*entries: Entry) -> str:

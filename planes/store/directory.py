@@ -132,18 +132,21 @@ class DirStore:
         await self._in_thread(self._statuses.drop, namespace, name)
         self._show_status((namespace, name), None)
 
-    async def emit(self, event: Event) -> None:
-        """Append an event to the log; a failure is logged, never raised."""
+    async def emit(self, *events: Event) -> None:
+        """Append events to the log; a failure is logged, never raised."""
         now = self._clock.now()
-        # Two events of one instant must not have one name.
-        self._last_event = max(self._last_event + 1, int(now * 1e9))
         moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        name = event_name(event, self._last_event)
-        obj = to_object(event, name=name, now_rfc3339=moment, host=self._node)
+        objects = []
+        for event in events:
+            # Two events of one instant must not have one name.
+            self._last_event = max(self._last_event + 1, int(now * 1e9))
+            name = event_name(event, self._last_event)
+            objects.append(to_object(event, name=name, now_rfc3339=moment, host=self._node))
         try:
-            await self._in_thread(self._events.append, obj)
+            await self._in_thread(self._events.append, *objects)
         except OSError as error:
-            _log.warning("event not written", extra={"reason": event.reason, "cause": str(error)})
+            reasons = sorted({event.reason for event in events})
+            _log.warning("events not written", extra={"reasons": reasons, "cause": str(error)})
 
     def problems(self) -> tuple[Problem, ...]:
         """What is ignored now, and why."""

@@ -118,8 +118,8 @@ class Store(Protocol):
         """Forget a pod's network-status after DEL, where the store keeps it apart from the pod."""
         ...
 
-    async def emit(self, event: Event) -> None:
-        """Publish an event; never raises, an event must not fail an ADD."""
+    async def emit(self, *events: Event) -> None:
+        """Publish events in order; never raises, an event must not fail an ADD."""
         ...
 
     def problems(self) -> tuple[Problem, ...]:

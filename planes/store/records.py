@@ -1,7 +1,7 @@
 """What standalone mode publishes: network-status and events, as files anybody may read.
 
 `STATE/status/<namespace>/<pod>.json` holds the network-status list, `STATE/events.jsonl` one Event
-object a line. Invariant: a status file is whole or absent, an event line is written in one piece.
+object a line. Invariant: a status file is whole or absent, event lines are written in one piece.
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ class EventLog:
     def __init__(self, state_dir: Path) -> None:
         self.path = state_dir / "events.jsonl"
 
-    def append(self, event: JsonObject) -> None:
-        """Add an event; the file is set aside once it is large.
+    def append(self, *events: JsonObject) -> None:
+        """Add events; the file is set aside once it is large.
 
         Raises:
             OSError: it could not be written.
@@ -117,7 +117,7 @@ class EventLog:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            os.write(handle, orjson.dumps(event) + b"\n")
+            os.write(handle, b"".join(orjson.dumps(event) + b"\n" for event in events))
             is_large = os.fstat(handle).st_size > MAX_EVENT_BYTES
         finally:
             os.close(handle)

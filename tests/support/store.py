@@ -176,9 +176,9 @@ class FakeStore:
         self.dropped.append((namespace, name))
         self.statuses.pop((namespace, name), None)
 
-    async def emit(self, event: Event) -> None:
-        """Keep an event."""
-        self.events.append(event)
+    async def emit(self, *events: Event) -> None:
+        """Keep events."""
+        self.events += events
 
     def problems(self) -> tuple[Problem, ...]:
         """What the test put into `faults`."""
