@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from cni.attachment import PlannedAttachment, waves
 from cni.chain import Chains, Link
+from cni.completion import complete
 from cni.entry import Entry
 from cni.plugin import Call
 from cni.probe import Probe
@@ -85,6 +86,41 @@ class _Teardown:
                 return
             self._left.pop(0)
 
+    def is_due(self, *, links_are_gone: bool) -> bool:
+        """Tell whether `run` has something to do."""
+        if not self._left or self.error is not None:
+            return False
+        return links_are_gone or not self._owns_links(self._left[0])
+
+    def has_local_release(self) -> bool:
+        """Tell whether `release_locally` has something to do."""
+        return self.is_due(links_are_gone=True) and self._local_release() is not None
+
+    def release_locally(self) -> None:
+        """Run those at the front whose release is a blocking step; in a thread."""
+        while self.error is None and (step := self._local_release()) is not None:
+            try:
+                step()
+            except PlanesError as error:
+                self.error = error
+            except Exception as error:
+                self.fail(error)
+            else:
+                self._left.pop(0)
+
+    def _local_release(self) -> Callable[[], None] | None:
+        if not self._left or self._left[0].native is None:
+            return None
+        try:
+            return self._left[0].native.local_release(self.call, self._left[0].conf)
+        except PlanesError:  # `run` meets the same error, and notes it
+            return None
+
+    def fail(self, error: Exception) -> None:
+        """Take note of a defect, which must not keep the others from being torn down."""
+        _log.error("defect in a plugin", exc_info=error, extra={"network": self.attachment.network})
+        self.error = Internal(f"cannot detach {self.attachment.ifname}: {error!r}")
+
     def _owns_links(self, link: Link) -> bool:
         return link.native is not None and bool(link.native.links(self.call, link.conf))
 
@@ -127,11 +163,13 @@ class Detacher:
         ]
         for one in teardowns:
             one.bind()
-        for group in _in_reverse(teardowns):
+        groups = _in_reverse(teardowns)
+        for group in groups:
             await _together(group, links_are_gone=False)
         await self._remove_links(netns, teardowns)
         self._probe.reached("links.removed")
-        for group in _in_reverse(teardowns):
+        await _release_locally([one for group in groups for one in group])
+        for group in groups:
             await _together(group, links_are_gone=True)
         return tuple(
             Failure(one.attachment, one.error, one.needs_sandbox)
@@ -163,17 +201,28 @@ def _in_reverse(teardowns: Sequence[_Teardown]) -> list[list[_Teardown]]:
     return ordered
 
 
+async def _release_locally(teardowns: Sequence[_Teardown]) -> None:
+    """Give back what this host keeps in files: for all attachments in one turn of one thread."""
+    due = [one for one in teardowns if one.has_local_release()]
+
+    def release() -> None:
+        for one in due:
+            one.release_locally()
+
+    if due:
+        await complete(asyncio.to_thread(release))
+
+
 async def _together(teardowns: Sequence[_Teardown], *, links_are_gone: bool) -> None:
-    if len(teardowns) == 1:
-        await _one(teardowns[0], links_are_gone)
-        return
-    await asyncio.gather(*(_one(teardown, links_are_gone) for teardown in teardowns))
+    due = [one for one in teardowns if one.is_due(links_are_gone=links_are_gone)]
+    if len(due) == 1:
+        await _one(due[0], links_are_gone)
+    elif due:
+        await asyncio.gather(*(_one(teardown, links_are_gone) for teardown in due))
 
 
 async def _one(teardown: _Teardown, links_are_gone: bool) -> None:
     try:
         await teardown.run(links_are_gone=links_are_gone)
     except Exception as error:
-        # A defect in one plugin must not keep the other attachments from being torn down.
-        _log.exception("defect in a plugin", extra={"network": teardown.attachment.network})
-        teardown.error = Internal(f"cannot detach {teardown.attachment.ifname}: {error!r}")
+        teardown.fail(error)

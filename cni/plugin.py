@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -77,6 +77,13 @@ class NativePlugin(Plugin, Protocol):
 
     async def release(self, call: Call, conf: NetConf) -> None:
         """Undo the rest (addresses, rules, files), after the links are gone."""
+        ...
+
+    def local_release(self, call: Call, conf: NetConf) -> Callable[[], None] | None:
+        """Give `release` as one step that blocks; None where something is to be awaited.
+
+        DEL takes such steps of all attachments together, in one thread.
+        """
         ...
 
 

@@ -51,7 +51,19 @@ class HostLocal:
         self._ranges = RangeReader()
 
     async def add(self, call: Call, conf: NetConf) -> Result:
-        """Reserve one address of each range set.
+        """Reserve one address of each range set; see `take`."""
+
+        async def undo(_result: Result) -> None:
+            await _in_thread(lambda: self.give_back(call, conf))
+
+        return await complete(_in_thread(lambda: self.take(call, conf)), undo)
+
+    async def release(self, call: Call, conf: NetConf) -> None:
+        """Give back what the attachment holds; see `give_back`."""
+        await complete(_in_thread(lambda: self.give_back(call, conf)))
+
+    def take(self, call: Call, conf: NetConf) -> Result:
+        """Reserve one address of each range set; blocks.
 
         Raises:
             BadInput: the configuration or a requested address is wrong.
@@ -61,24 +73,22 @@ class HostLocal:
         job = _job(call, conf, self._ranges.read(conf))
         routes = requested.declared_routes(conf)
         resolv_conf = requested.ipam_fields(conf).string("resolvConf")
+        dns = read_resolv_conf(resolv_conf) if resolv_conf else Dns()
+        return Result(ips=self._allocate(job), routes=routes, dns=dns)
 
-        def allocate() -> Result:
-            dns = read_resolv_conf(resolv_conf) if resolv_conf else Dns()
-            return Result(ips=self._allocate(job), routes=routes, dns=dns)
-
-        async def undo(_result: Result) -> None:
-            await _in_thread(lambda: self._release(job))
-
-        return await complete(_in_thread(allocate), undo)
-
-    async def release(self, call: Call, conf: NetConf) -> None:
+    def give_back(self, call: Call, conf: NetConf) -> None:
         """Give back what the attachment holds; needs neither valid ranges nor the namespace.
+
+        Blocks.
 
         Raises:
             PlanesError: the directory cannot be read.
         """
         job = _job(call, conf)
-        await complete(_in_thread(lambda: self._release(job)))
+        if not os.path.isdir(os.path.join(job.data_dir, job.network)):
+            return
+        with self._files.locked(job.data_dir, job.network) as files:
+            files.release(job.container_id, job.ifname)
 
     async def check(self, call: Call, conf: NetConf) -> None:
         """Raise where the attachment holds no address.
@@ -99,12 +109,6 @@ class HostLocal:
 
     async def status(self, call: Call, conf: NetConf) -> None:
         """Raise where an ADD would be bound to fail: never, as the reference."""
-
-    def _release(self, job: _Job) -> None:
-        if not os.path.isdir(os.path.join(job.data_dir, job.network)):
-            return
-        with self._files.locked(job.data_dir, job.network) as files:
-            files.release(job.container_id, job.ifname)
 
     def _allocate(self, job: _Job) -> tuple[Address, ...]:
         wanted = list(job.wanted)

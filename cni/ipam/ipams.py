@@ -46,6 +46,21 @@ class Ipam(Protocol):
         ...
 
 
+class LocalIpam(Protocol):
+    """A type that needs nothing but this host's files: its work can be part of a larger job.
+
+    Both block, and are called in a thread.
+    """
+
+    def take(self, call: Call, conf: NetConf) -> Result:
+        """Give addresses, routes and DNS, as `Ipam.add`."""
+        ...
+
+    def give_back(self, call: Call, conf: NetConf) -> None:
+        """Take them back, as `Ipam.release`."""
+        ...
+
+
 class _Executed:
     """A type carried out by its binary."""
 
@@ -98,16 +113,21 @@ class Ipams:
         disabled: Collection[str] = (),
     ) -> None:
         self._delegate = delegate
-        types: dict[str, Ipam] = {
+        local: dict[str, Static | HostLocal] = {
             "static": Static(),
             "host-local": HostLocal(AddressFiles()),
-            "plane": PlaneIpam(addresses, catalog),
         }
+        types: dict[str, Ipam] = {**local, "plane": PlaneIpam(addresses, catalog)}
         self._types = {name: one for name, one in types.items() if name not in disabled}
+        self._local = {name: one for name, one in local.items() if name not in disabled}
 
     def handles(self, ipam_type: str) -> bool:
         """Say whether a type is carried out here."""
         return ipam_type in self._types
+
+    def local(self, conf: NetConf) -> LocalIpam | None:
+        """Give the type of a netconf where it is local; None where it must be awaited."""
+        return self._local.get(conf.ipam_type)
 
     async def add(self, call: Call, conf: NetConf) -> Result:
         """Give addresses, routes and DNS, without interface indexes.

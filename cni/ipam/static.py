@@ -27,13 +27,24 @@ class Static:
         Raises:
             BadInput: one of them is wrong.
         """
+        return self.take(call, conf)
+
+    async def release(self, call: Call, conf: NetConf) -> None:
+        """Give nothing back: nothing was taken."""
+
+    def take(self, call: Call, conf: NetConf) -> Result:
+        """Give the addresses, routes and DNS.
+
+        Raises:
+            BadInput: one of them is wrong.
+        """
         return Result(
             ips=_addresses(call, conf),
             routes=requested.declared_routes(conf),
             dns=parse_dns(requested.ipam_fields(conf).child("dns")),
         )
 
-    async def release(self, call: Call, conf: NetConf) -> None:
+    def give_back(self, call: Call, conf: NetConf) -> None:
         """Give nothing back: nothing was taken."""
 
     async def check(self, call: Call, conf: NetConf) -> None:

@@ -7,25 +7,26 @@ its address, as it does there: other sandboxes may be using it already.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from cni.ipam.ipams import Ipams
 from cni.native import checks
+from cni.native.attaching import Attaching, Steps
 from cni.native.bridge_conf import (
     BridgeConf,
     read_bridge_conf,
     why_unsupported,
     with_gateways,
 )
-from cni.native.interface import allocate, on_interface, require_netns
+from cni.native.interface import local_release, on_interface, require_netns
 from cni.native.masquerade import Masquerade, Masqueraded
-from cni.native.rollback import Undo, rollback
-from cni.net.bridges import add_port, be_gateway, find_here, is_forwarding
-from cni.net.configure import Setup
+from cni.native.rollback import rollback
+from cni.net.bridges import add_port, be_gateway, is_forwarding, look_at_port
+from cni.net.configure import Setup, bring_up
 from cni.net.kernel import Kernel
 from cni.net.links import IFF_PROMISC, Link, get_links, read_links
-from cni.net.removal import remove_links
-from cni.net.workers import Worker
+from cni.net.workers import Sandbox, Worker
 from cni.plugin import Call
 from planes.model.addresses import IPInterface, parse_interface
 from planes.model.errors import BadInput, Conflict, Internal, NotFound
@@ -37,6 +38,17 @@ _PORT_WAITS_SECONDS = (0.002, 0.008, 0.04, 0.5, 1.0, 1.0)
 _SANDBOX_INTERFACE = 2  # position in the result: bridge, host end, sandbox end
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """An attachment as one job left it; what has to be waited for comes after."""
+
+    bridge: Link
+    host: Link
+    link: Link
+    setup: Setup
+    must_settle: bool
+
+
 class Bridge:
     """The type."""
 
@@ -44,6 +56,7 @@ class Bridge:
         self._kernel = kernel
         self._ipams = ipams
         self._masquerade = masquerade
+        self._attaching = Attaching(kernel, ipams)
 
     def unsupported(self, conf: NetConf) -> str:
         """Why this netconf must go to the binary; "" where we can do it."""
@@ -61,80 +74,46 @@ class Bridge:
         """
         require_netns(call)
         read = read_bridge_conf(call, conf)
+        steps = Steps(
+            create=lambda worker, sandbox: add_port(
+                worker, sandbox, call.ifname, read.mac, read.port
+            ),
+            finish=lambda worker, sandbox, made, given: _finish(
+                worker, sandbox, made, given, call=call, read=read
+            ),
+        )
         async with rollback() as undo:
-            bridge, host_name = await self._kernel.run(
-                lambda worker: add_port(worker, call.netns, call.ifname, read.mac, read.port),
-                undo=lambda worker, _made: remove_links(worker, call.netns, (call.ifname,)),
-            )
-            undo.push(lambda: self._kernel.remove_links(call.netns, (call.ifname,)))
-            interfaces = (
-                Interface(bridge.name),
-                Interface(host_name),
-                Interface(call.ifname, sandbox=call.netns),
-            )
-            if read.has_ipam:
-                given = await allocate(self._ipams, call, conf, undo)
-                given, gateways = with_gateways(read, given)
-                result = on_interface(replace(given, interfaces=interfaces), _SANDBOX_INTERFACE)
-                link = await self._configure(call, read, result)
-                await self._serve(
-                    call, conf, read, result=result, gateways=gateways, bridge=bridge, undo=undo
-                )
-            else:
-                result = Result(interfaces)
-                setup = Setup(call.ifname, result, is_up=not read.is_left_down)
-                link = await self._kernel.configure(call.netns, setup)
-            bridge, host = await self._wait_for_port(read, bridge.name, host_name)
+            made = await self._attaching.carry_out(call, conf, steps, undo)
+            if made.must_settle:
+                await self._kernel.settle(call.netns, made.setup, made.link)
+            if read.has_ipam and read.has_masquerade:
+                who = _masqueraded(call, conf, made.setup.result)
+                undo.push(lambda: self._masquerade.remove(who))
+                await self._masquerade.add(who, read.masquerade_backend)
+            bridge, host = await self._wait_for_port(read, made)
+        result = made.setup.result
         return replace(
             result,
             interfaces=(
-                replace(interfaces[0], mac=bridge.mac),
-                replace(interfaces[1], mac=host.mac),
-                replace(interfaces[2], mac=link.mac),
+                Interface(bridge.name, mac=bridge.mac),
+                Interface(host.name, mac=host.mac),
+                Interface(call.ifname, mac=made.link.mac, sandbox=call.netns),
             ),
             dns=result.dns if read.dns is None else read.dns,
         )
 
-    async def _configure(self, call: Call, read: BridgeConf, result: Result) -> Link:
-        return await self._kernel.configure(call.netns, Setup(call.ifname, result, read.sysctls))
-
-    async def _serve(
-        self,
-        call: Call,
-        conf: NetConf,
-        read: BridgeConf,
-        *,
-        result: Result,
-        gateways: tuple[IPInterface, ...],
-        bridge: Link,
-        undo: Undo,
-    ) -> None:
-        """Be the sandbox's gateway, and masquerade its traffic, where configured."""
-        if gateways:
-            forced = read.is_address_forced
-            await self._kernel.run(
-                lambda worker: be_gateway(worker, bridge, gateways, is_forced=forced)
-            )
-        if read.has_masquerade:
-            who = _masqueraded(call, conf, result)
-            undo.push(lambda: self._masquerade.remove(who))
-            await self._masquerade.add(who, read.masquerade_backend)
-
-    async def _wait_for_port(
-        self, read: BridgeConf, bridge_name: str, host_name: str
-    ) -> tuple[Link, Link]:
-        def look(worker: Worker) -> tuple[Link, Link]:
-            return find_here(worker, bridge_name), find_here(worker, host_name)
-
-        found = await self._kernel.run(look)
+    async def _wait_for_port(self, read: BridgeConf, made: _Made) -> tuple[Link, Link]:
+        bridge, host = made.bridge, made.host
         for seconds in () if read.is_left_down else _PORT_WAITS_SECONDS:
-            if is_forwarding(found[1]):
+            if is_forwarding(host):
                 break
             await asyncio.sleep(seconds)
-            found = await self._kernel.run(look)
-        if not read.is_left_down and not is_forwarding(found[1]):
-            raise Internal(f"cannot use bridge {bridge_name}: bridge port in error state: down")
-        return found
+            bridge, host = await self._kernel.run(
+                lambda worker: look_at_port(worker, made.bridge.name, made.host.name)
+            )
+        if not read.is_left_down and not is_forwarding(host):
+            raise Internal(f"cannot use bridge {bridge.name}: bridge port in error state: down")
+        return bridge, host
 
     async def check(self, call: Call, conf: NetConf) -> None:
         """Raise where the kernel differs from the prevResult.
@@ -177,6 +156,12 @@ class Bridge:
             if conf.fields().boolean("ipMasq"):
                 await self._masquerade.remove(_masqueraded(call, conf, _known_result(conf)))
 
+    def local_release(self, call: Call, conf: NetConf) -> Callable[[], None] | None:
+        """Give `release` as one blocking step, where there are no rules to take away."""
+        if conf.ipam_type and conf.fields().boolean("ipMasq"):
+            return None
+        return local_release(self._ipams, call, conf)
+
     async def status(self, call: Call, conf: NetConf) -> None:
         """Raise where an ADD would be bound to fail.
 
@@ -185,6 +170,35 @@ class Bridge:
         """
         if conf.ipam_type:
             await self._ipams.status(call, conf)
+
+
+def _finish(
+    worker: Worker,
+    sandbox: Sandbox,
+    made: tuple[Link, str],
+    given: Result,
+    *,
+    call: Call,
+    read: BridgeConf,
+) -> _Made:
+    bridge, host_name = made
+    interfaces = (
+        Interface(bridge.name),
+        Interface(host_name),
+        Interface(call.ifname, sandbox=call.netns),
+    )
+    gateways: tuple[IPInterface, ...] = ()
+    if read.has_ipam:
+        given, gateways = with_gateways(read, given)
+        result = on_interface(replace(given, interfaces=interfaces), _SANDBOX_INTERFACE)
+        setup = Setup(call.ifname, result, read.sysctls)
+    else:
+        setup = Setup(call.ifname, Result(interfaces), is_up=not read.is_left_down)
+    link, must_settle = bring_up(sandbox, setup)
+    if gateways:
+        be_gateway(worker, bridge, gateways, is_forced=read.is_address_forced)
+    bridge, host = look_at_port(worker, bridge.name, host_name)
+    return _Made(bridge, host, link, setup, must_settle)
 
 
 def _known_result(conf: NetConf) -> Result:

@@ -102,6 +102,9 @@ class Flannel:
             await delegate.delete(call, kept)
         await complete(self._forget(read, call))
 
+    def local_release(self, call: Call, conf: NetConf) -> None:
+        """Give no blocking step: the delegate may have to be awaited."""
+
     async def status(self, call: Call, conf: NetConf) -> None:
         """Raise where an ADD would be bound to fail: without a lease.
 

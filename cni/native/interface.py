@@ -5,11 +5,11 @@ A type creates its link; IPAM, addresses, routes and DNS follow here, the same f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cni.cni_args import known_args
 from cni.ipam.ipams import Ipams
-from cni.native.rollback import Undo
 from cni.plugin import Call
 from planes.model.errors import BadInput, CniCode
 from planes.model.mac import ETHERNET_BYTES, format_mac, parse_mac, why_unusable
@@ -74,18 +74,26 @@ def require_netns(call: Call) -> None:
         )
 
 
-async def allocate(ipams: Ipams, call: Call, conf: NetConf, undo: Undo) -> Result:
-    """Ask the IPAM of the netconf for addresses.
+def require_addresses(call: Call, given: Result) -> None:
+    """Refuse an IPAM that gave no address.
 
     Raises:
         BadInput: it gave none.
-        PlanesError: it failed.
     """
-    result = await ipams.add(call, conf)
-    undo.push(lambda: ipams.release(call, conf))
-    if not result.ips:
+    if not given.ips:
         raise BadInput(f"cannot attach {call.ifname}: IPAM plugin returned missing IP config")
-    return result
+
+
+def local_release(ipams: Ipams, call: Call, conf: NetConf) -> Callable[[], None] | None:
+    """Give the release of an attachment's addresses as one blocking step, where it is one."""
+    if not conf.ipam_type:
+        return _nothing
+    local = ipams.local(conf)
+    return None if local is None else lambda: local.give_back(call, conf)
+
+
+def _nothing() -> None:
+    """Hold nothing, give back nothing."""
 
 
 def on_interface(result: Result, index: int) -> Result:

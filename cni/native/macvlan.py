@@ -5,30 +5,31 @@ Keys, results and kernel state are the reference plugin's; a failed ADD leaves n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cni.ipam.ipams import Ipams
 from cni.native import checks
+from cni.native.attaching import Attaching, Steps
 from cni.native.interface import (
     MacSources,
-    allocate,
     chosen_mac,
+    local_release,
     on_interface,
     require_netns,
 )
 from cni.native.rollback import rollback
-from cni.net.configure import ANNOUNCE, Setup
+from cni.net.configure import ANNOUNCE, Setup, bring_up
 from cni.net.kernel import Kernel
 from cni.net.links import (
     MACVLAN_MODES,
     Link,
     Placement,
-    delete_link,
     new_macvlan,
 )
 from cni.net.masters import find_master
-from cni.net.placement import look_up, place
-from cni.net.workers import Worker
+from cni.net.placement import place
+from cni.net.workers import Sandbox, Worker
 from cni.plugin import Call
 from planes.model.dns import parse_dns
 from planes.model.errors import BadInput
@@ -88,6 +89,7 @@ class Macvlan:
     def __init__(self, kernel: Kernel, ipams: Ipams) -> None:
         self._kernel = kernel
         self._ipams = ipams
+        self._attaching = Attaching(kernel, ipams)
 
     def unsupported(self, conf: NetConf) -> str:
         """Why this netconf must go to the binary; "" where we can do it."""
@@ -105,20 +107,16 @@ class Macvlan:
         """
         require_netns(call)
         settings = _settings(call, conf)
+        steps = Steps(
+            create=lambda worker, sandbox: _create(worker, sandbox, call, settings),
+            finish=lambda _worker, sandbox, _made, given: _finish(sandbox, call, settings, given),
+        )
         async with rollback() as undo:
-            await self._kernel.run(
-                lambda worker: _create(worker, call, settings),
-                undo=lambda worker, _created: _remove(worker, call),
-            )
-            undo.push(lambda: self._kernel.remove_links(call.netns, (call.ifname,)))
-            given = Result()
-            if settings.has_ipam:
-                given = await allocate(self._ipams, call, conf, undo)
-            interface = Interface(call.ifname, sandbox=call.netns)
-            result = on_interface(replace(given, interfaces=(interface,), dns=settings.dns), 0)
-            sysctls = ANNOUNCE if settings.has_ipam else ()
-            link = await self._kernel.configure(call.netns, Setup(call.ifname, result, sysctls))
-        return replace(result, interfaces=(replace(interface, mac=link.mac),))
+            link, setup, must_wait = await self._attaching.carry_out(call, conf, steps, undo)
+            if must_wait:
+                await self._kernel.settle(call.netns, setup, link)
+        interface = Interface(call.ifname, mac=link.mac, sandbox=call.netns)
+        return replace(setup.result, interfaces=(interface,))
 
     async def check(self, call: Call, conf: NetConf) -> None:
         """Raise where the kernel differs from the prevResult.
@@ -157,6 +155,10 @@ class Macvlan:
         if conf.ipam_type:
             await self._ipams.release(call, conf)
 
+    def local_release(self, call: Call, conf: NetConf) -> Callable[[], None] | None:
+        """Give `release` as one blocking step, where it is one."""
+        return local_release(self._ipams, call, conf)
+
     async def status(self, call: Call, conf: NetConf) -> None:
         """Raise where an ADD would be bound to fail.
 
@@ -167,21 +169,24 @@ class Macvlan:
             await self._ipams.status(call, conf)
 
 
-def _create(worker: Worker, call: Call, settings: _Settings) -> None:
+def _create(worker: Worker, sandbox: Sandbox, call: Call, settings: _Settings) -> None:
     master = _find_master(worker, settings)
-    with worker.sandbox(call.netns) as sandbox:
-        to = Placement(call.ifname, sandbox.fd, settings.mac, settings.mtu)
-        place(
-            worker,
-            sandbox,
-            to,
-            lambda at: new_macvlan(
-                at, master=master, mode=settings.mode, bc_queue_length=settings.bc_queue_length
-            ),
-        )
+    to = Placement(call.ifname, sandbox.fd, settings.mac, settings.mtu)
+    place(
+        worker,
+        sandbox,
+        to,
+        lambda at: new_macvlan(
+            at, master=master, mode=settings.mode, bc_queue_length=settings.bc_queue_length
+        ),
+    )
 
 
-def _remove(worker: Worker, call: Call) -> None:
-    with worker.sandbox(call.netns) as sandbox:
-        if look_up(sandbox, call.ifname) is not None:
-            sandbox.channel.batch([delete_link(call.ifname)])
+def _finish(
+    sandbox: Sandbox, call: Call, settings: _Settings, given: Result
+) -> tuple[Link, Setup, bool]:
+    interface = Interface(call.ifname, sandbox=call.netns)
+    result = on_interface(replace(given, interfaces=(interface,), dns=settings.dns), 0)
+    setup = Setup(call.ifname, result, ANNOUNCE if settings.has_ipam else ())
+    link, must_wait = bring_up(sandbox, setup)
+    return link, setup, must_wait

@@ -55,7 +55,9 @@ class Masquerade:
             )
         async with self._sandboxes.hold(who.container_id):
             await self._kernel.run(
-                lambda _worker: _add(who, backend), undo=lambda _worker, _done: _remove(who)
+                lambda _worker: _add(who, backend),
+                undo=lambda _worker, _done: _remove(who),
+                waits=True,
             )
 
     async def remove(self, who: Masqueraded) -> None:
@@ -65,7 +67,7 @@ class Masquerade:
             PlanesError: the tool fails.
         """
         async with self._sandboxes.hold(who.container_id):
-            await self._kernel.run(lambda _worker: _remove(who))
+            await self._kernel.run(lambda _worker: _remove(who), waits=True)
 
 
 def _add(who: Masqueraded, backend: str) -> None:

@@ -1,4 +1,4 @@
-"""Types `portmap` and `bandwidth` where they have nothing to do: the previous result passes through.
+"""Types `portmap` and `bandwidth` with nothing to do: the previous result passes through.
 
 That is the common case, and a plugin executed for nothing costs 10 to 20 ms of processor time in
 ADD and again in DEL. Whatever has work, or could be refused, goes to the binary: port mappings,
@@ -70,6 +70,9 @@ class Passing:
 
     async def release(self, call: Call, conf: NetConf) -> None:
         """Do nothing."""
+
+    def local_release(self, call: Call, conf: NetConf) -> None:
+        """Give no blocking step: `release` never waits."""
 
     async def status(self, call: Call, conf: NetConf) -> None:
         """Raise where an ADD would be bound to fail: never."""

@@ -27,7 +27,7 @@ from cni.net.links import (
     set_mac,
 )
 from cni.net.placement import place, random_name
-from cni.net.workers import Worker
+from cni.net.workers import Sandbox, Worker
 from planes.model.addresses import IPInterface
 from planes.model.errors import Conflict
 
@@ -75,7 +75,9 @@ def ensure_bridge(worker: Worker, port: Port) -> Link:
     return bridge
 
 
-def add_port(worker: Worker, netns: str, ifname: str, mac: str, port: Port) -> tuple[Link, str]:
+def add_port(
+    worker: Worker, sandbox: Sandbox, ifname: str, mac: str, port: Port
+) -> tuple[Link, str]:
     """Create a pair with one end in the sandbox; the bridge, and the name of the host end.
 
     Raises:
@@ -84,16 +86,13 @@ def add_port(worker: Worker, netns: str, ifname: str, mac: str, port: Port) -> t
     """
     bridge = ensure_bridge(worker, port)
     host_name = random_name()
-    with worker.sandbox(netns) as sandbox:
-        to = Placement(ifname, sandbox.fd, mac, port.mtu)
-        place(worker, sandbox, to, lambda at: new_veth(at, host_name=host_name, bridge=bridge))
-        sysctls.try_write(f"ipv6/conf/{host_name}/accept_ra", "0")
-        if port.is_hairpin or port.is_isolated:
-            link = find_here(worker, host_name)
-            request = set_bridge_port(
-                link, is_hairpin=port.is_hairpin, is_isolated=port.is_isolated
-            )
-            worker.host.batch([request])
+    to = Placement(ifname, sandbox.fd, mac, port.mtu)
+    place(worker, sandbox, to, lambda at: new_veth(at, host_name=host_name, bridge=bridge))
+    sysctls.try_write(f"ipv6/conf/{host_name}/accept_ra", "0")
+    if port.is_hairpin or port.is_isolated:
+        link = find_here(worker, host_name)
+        request = set_bridge_port(link, is_hairpin=port.is_hairpin, is_isolated=port.is_isolated)
+        worker.host.batch([request])
     return bridge, host_name
 
 
@@ -104,6 +103,17 @@ def find_here(worker: Worker, name: str) -> Link:
         NotFound: there is none.
     """
     return read_links(worker.host.batch([get_link(name)])[0])[0]
+
+
+def look_at_port(worker: Worker, bridge: str, host_name: str) -> tuple[Link, Link]:
+    """Give a bridge and a port of it as they are now.
+
+    Raises:
+        NotFound: one of them is gone.
+    """
+    answers = worker.host.batch([get_link(bridge), get_link(host_name)])
+    found = [link for answer in answers for link in read_links(answer)]
+    return found[0], found[1]
 
 
 def be_gateway(

@@ -37,7 +37,7 @@ class Request:
 
     Attributes:
         kind: RTM_….
-        flags: beside REQUEST and ACK, which every message carries.
+        flags: beside REQUEST, which every message carries.
         action: continues "cannot …" in an error text.
         tolerate: errno numbers that count as done.
     """
@@ -48,10 +48,15 @@ class Request:
     action: str
     tolerate: frozenset[int] = frozenset()
 
-    def encode(self, sequence: int) -> bytes:
+    @property
+    def is_question(self) -> bool:
+        """True for RTM_GET…, the third of each four kinds: it is answered by one message."""
+        return self.kind & 3 == 2
+
+    def encode(self, sequence: int, *, is_acknowledged: bool = True) -> bytes:
         """Give the message with its header, padded."""
         size = HEADER.size + len(self.body)
-        flags = NLM_F_REQUEST | NLM_F_ACK | self.flags
+        flags = NLM_F_REQUEST | self.flags | (NLM_F_ACK if is_acknowledged else 0)
         head = HEADER.pack(size, self.kind, flags, sequence, 0)
         return head + self.body + _PADDING[-size & 3]
 

@@ -6,24 +6,19 @@ its job, since whatever it did next would happen in somebody's sandbox.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
-from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from cni.completion import complete
 from cni.net import namespaces
 from cni.net.channel import Channel
 from planes.model.errors import Internal, PlanesError, Unavailable
+from planes.run.jobs import Job, Outcome, ended
 
 T = TypeVar("T")
-
-_Job = tuple[Callable[["Worker"], Any], "Future[Any]"]
 
 
 class Sandbox:
@@ -123,7 +118,7 @@ class Workers:
         self._home = home
         self._is_foreign = is_foreign
         self._limit = limit
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[Job[Any] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._pending = 0
@@ -139,15 +134,16 @@ class Workers:
             undo: job that takes back what the first did, for when it succeeded although the
                 caller was cancelled.
         """
+        if undo is None:
+            return await ended(self._submit(job))
+        take_back = undo
+        return await ended(
+            self._submit(job),
+            lambda result: self._submit(lambda worker: take_back(worker, result)),
+        )
 
-        async def take_back(result: T) -> None:
-            if undo is not None:
-                await asyncio.wrap_future(self._submit(partial(_undo, undo, result)))
-
-        return await complete(asyncio.wrap_future(self._submit(job)), take_back)
-
-    def _submit(self, job: Callable[[Worker], T]) -> Future[T]:
-        done: Future[T] = Future()
+    def _submit(self, work: Callable[[Worker], T]) -> Outcome[T]:
+        job = Job(work)
         with self._lock:
             if self._is_closed:
                 raise Internal("cannot do kernel work: the runtime is shutting down")
@@ -156,8 +152,8 @@ class Workers:
             if not self._threads:
                 self._pending -= 1
                 raise Unavailable("cannot do kernel work: no thread can be started")
-            self._jobs.put((job, done))
-        return done
+            self._jobs.put(job)
+        return job.done
 
     def _start_if_needed(self) -> None:
         if len(self._threads) < min(self._pending, self._limit):
@@ -173,12 +169,11 @@ class Workers:
         failure = self._settle_in()
         is_fit = failure is None
         while is_fit:
-            item = self._jobs.get()
-            if item is None:
+            job = self._jobs.get()
+            if job is None:
                 break
-            job, done = item
-            if done.set_running_or_notify_cancel():
-                _carry_out(job, done, worker)
+            if not job.carry_out(worker):
+                worker.drop_host()
             is_fit = not worker.is_lost
             with self._lock:
                 self._pending -= 1
@@ -190,9 +185,9 @@ class Workers:
             self._start_if_needed()
 
     def _refuse(self, failure: PlanesError) -> None:
-        item = self._jobs.get()
-        if item is not None and item[1].set_running_or_notify_cancel():
-            item[1].set_exception(failure)
+        job = self._jobs.get()
+        if job is not None:
+            job.refuse(failure)
         with self._lock:
             self._pending -= 1
 
@@ -214,17 +209,3 @@ class Workers:
             self._jobs.put(None)
         for thread in threads:
             thread.join()
-
-
-def _carry_out(job: Callable[[Worker], Any], done: Future[Any], worker: Worker) -> None:
-    try:
-        result = job(worker)
-    except BaseException as error:
-        worker.drop_host()
-        done.set_exception(error)
-    else:
-        done.set_result(result)
-
-
-def _undo(undo: Callable[[Worker, T], None], result: T, worker: Worker) -> None:
-    undo(worker, result)

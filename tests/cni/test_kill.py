@@ -19,7 +19,7 @@ def test_after_restart_and_del_nothing_is_left_wherever_it_was_killed(
     steps = 0
     while not _lives_through(daemon, here, steps):
         steps += 1
-    assert steps > 20, "the steps of the ADD were not seen"
+    assert steps > 15, "the steps of the ADD were not seen"
     assert leftovers(daemon, here) == NOTHING
 
 
@@ -40,7 +40,7 @@ def _lives_through(daemon: Place, here: Node, steps: int) -> bool:
 
 def test_what_was_cut_off_is_undone_at_start_before_anybody_asks(daemon: Place, here: Node) -> None:
     set_up(daemon)
-    daemon.start(module=("tests.support.mortal", "kill", "25"))
+    daemon.start(module=("tests.support.mortal", "kill", "16"))
     with pytest.raises(DiedError):
         daemon.call("ADD", here.sandbox.path, pod="shop/web")
     assert daemon.process is not None
@@ -72,7 +72,7 @@ def test_an_add_that_ends_at_any_step_leaves_nothing_and_needs_no_del(
     while not _goes_through(daemon, here, how):
         assert leftovers(daemon, here) == NOTHING, f"{how} at step {steps}\n{daemon.log}"
         steps += 1
-    assert steps > 20, "the steps of the ADD were not seen"
+    assert steps > 15, "the steps of the ADD were not seen"
 
 
 def _goes_through(daemon: Place, here: Node, how: str) -> bool:

@@ -140,7 +140,10 @@ async def test_cancelled_at_any_moment_nothing_is_left(
 
 
 class RefusingIpams(Ipams):
-    """IPAM whose ADD gives no address."""
+    """IPAM that has to be awaited, and whose ADD gives no address."""
+
+    def local(self, conf: NetConf) -> None:
+        return None
 
     async def add(self, call: Call, conf: NetConf) -> Result:
         return Result()
@@ -157,3 +160,13 @@ async def test_an_ipam_without_addresses_is_refused(
             await plugin(kernel, given, refusing).add(
                 Call("c1", a_node.sandbox.path, "net1"), given
             )
+
+
+@pytest.mark.parametrize("conf", [MACVLAN, BRIDGE], ids=["macvlan", "bridge"])
+async def test_a_local_ipam_without_addresses_is_refused(
+    conf: dict[str, Any], kernel: Kernel, a_node: Node, tmp_path: Path
+) -> None:
+    given = NetConf({"cniVersion": "1.0.0", "name": "testnet", **conf, "ipam": {"type": "static"}})
+    async with nothing_left(a_node, tmp_path):
+        with pytest.raises(PlanesError, match="IPAM plugin returned missing IP config"):
+            await plugin(kernel, given).add(Call("c1", a_node.sandbox.path, "net1"), given)

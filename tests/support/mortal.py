@@ -81,10 +81,14 @@ class MortalKernel(Kernel):
         self._reaper = reaper
 
     async def run(
-        self, job: Callable[[Worker], T], undo: Callable[[Worker, T], None] | None = None
+        self,
+        job: Callable[[Worker], T],
+        undo: Callable[[Worker, T], None] | None = None,
+        *,
+        waits: bool = False,
     ) -> T:
         self._reaper.reached("kernel begins")
-        done = await super().run(job, undo)
+        done = await super().run(job, undo, waits=waits)
         self._reaper.reached("kernel ended")
         return done
 

@@ -121,6 +121,9 @@ class FakeNative:
             raise self.release_error
         self.held.discard((call.container_id, call.ifname))
 
+    def local_release(self, call: Call, conf: NetConf) -> None:
+        return None
+
 
 class Boundaries:
     """A probe that keeps what it was told and acts at one of them."""
