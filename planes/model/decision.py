@@ -105,12 +105,7 @@ def decide(pod: Pod, namespace: Namespace, catalog: Catalog, *, creating: bool =
     """
     findings = Findings()
     if creating and STATUS_ANNOTATION in pod.annotations:
-        findings.refuse(
-            f"metadata.annotations[{STATUS_ANNOTATION}]",
-            "cannot create a pod with a network-status: only its node writes it",
-            "remove the annotation",
-            403,
-        )
+        _refuse_status(findings)
     if pod.host_network:
         return _on_host_network(pod, findings)
     membership = catalog.membership(namespace)
@@ -148,6 +143,15 @@ def decide(pod: Pod, namespace: Namespace, catalog: Catalog, *, creating: bool =
         default_network,
         annotations_of(pod, reading, drafts, record),
         resources_of(drafts, catalog),
+    )
+
+
+def _refuse_status(findings: Findings) -> None:
+    findings.refuse(
+        f"metadata.annotations[{STATUS_ANNOTATION}]",
+        "cannot create a pod with a network-status: only its node writes it",
+        "remove the annotation",
+        403,
     )
 
 
