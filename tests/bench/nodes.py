@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from cni.net import namespaces
 from tests.bench.table import SkippedError
@@ -58,11 +59,13 @@ def node(sandboxes: int) -> Iterator[Node]:
 @contextmanager
 def _namespace(kind: str) -> Iterator[Namespace]:
     made = Namespace(f"np-b-{os.getpid()}-{kind}{secrets.token_hex(4)}")
-    run("ip", "netns", "add", made.name)
     try:
+        run("ip", "netns", "add", made.name)
         yield made
     finally:
-        run("ip", "netns", "del", made.name)
+        # Ctrl-C may come while it is being made: what is there decides.
+        if Path(made.path).exists():
+            run("ip", "netns", "del", made.name)
 
 
 @dataclass(frozen=True, slots=True)

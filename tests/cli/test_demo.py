@@ -97,15 +97,18 @@ def test_a_second_demo_at_once_is_refused() -> None:
 
 def test_an_ordinary_user_is_told_in_one_line(tmp_path: Path) -> None:
     """No traceback, and the remedy."""
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    if subprocess.run(
+        [*nobody, "test", "-r", ROOT / "planes" / "__init__.py"], check=False
+    ).returncode:
+        pytest.skip("another user may not read this checkout")
     done = subprocess.run(
-        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *DEMO],
+        [*nobody, *DEMO],
         capture_output=True,
         text=True,
         check=False,
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
     )
-    if "Permission denied" in done.stderr and "setpriv" in done.stderr:
-        pytest.skip("the interpreter is not readable for other users here")
     assert done.returncode == 1
     assert "cannot run the demo as an ordinary user" in done.stderr
     assert "Traceback" not in done.stderr

@@ -85,9 +85,10 @@ async def test_a_service_that_does_not_drain_is_aborted_at_the_deadline(
     services = {"slow": parts.steady("slow", 60)}
     supervisor = Supervisor(services, drain_seconds=0.02, signals=())
     running = asyncio.create_task(supervisor.run())
-    await asyncio.sleep(0.01)
-    supervisor.stop()
     async with asyncio.timeout(2):
+        while parts.lines != ["+slow"]:
+            await asyncio.sleep(0)
+        supervisor.stop()
         assert await running == 0
     assert [record.message for record in caplog.records] == ["service did not drain in time"]
 
