@@ -24,8 +24,8 @@ T = TypeVar("T")
 _OWN_NETNS = "/proc/thread-self/ns/net"
 _SETTLE_STEP_SECONDS = 0.05
 # Steps that do not wait are Python and short system calls: with more threads they only contend
-# for the interpreter (32 at once: 4 threads take a fifth less processor time than 32).
-_QUICK = 4
+# for the interpreter (32 at once: 2 threads take a fifth less processor time than 32).
+_QUICK = 2
 
 
 class Kernel:

@@ -54,6 +54,19 @@ _IFLA_MACVLAN_MODE = 1
 _IFLA_MACVLAN_BC_QUEUE_LEN = 7
 _IFLA_BRPORT_MODE = 4
 _IFLA_BRPORT_ISOLATED = 33
+_READ = frozenset(
+    {
+        _IFLA_ADDRESS,
+        _IFLA_IFNAME,
+        _IFLA_MTU,
+        _IFLA_LINK,
+        _IFLA_MASTER,
+        _IFLA_OPERSTATE,
+        _IFLA_LINKINFO,
+        _IFLA_GROUP,
+        _IFLA_LINK_NETNSID,
+    }
+)
 _NLA_F_NESTED = 0x8000
 _RTEXT_FILTER_SKIP_STATS = 0x8
 
@@ -229,7 +242,7 @@ def read_links(found: Iterable[Message]) -> list[Link]:
 
 def _read_link(payload: memoryview) -> Link:
     _family, _type, index, flags, _change = _INFO.unpack_from(payload)
-    found = attributes(payload[_INFO.size :])
+    found = attributes(payload[_INFO.size :], _READ)
     info = attributes(found[_IFLA_LINKINFO]) if _IFLA_LINKINFO in found else {}
     kind = as_text(info[_IFLA_INFO_KIND]) if _IFLA_INFO_KIND in info else ""
     data = attributes(info[_IFLA_INFO_DATA]) if _IFLA_INFO_DATA in info else {}

@@ -19,14 +19,23 @@ from planes.model.errors import BadInput, CniCode, JsonObject
 # run can hold a number that orjson would turn into a float.
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _LONG_NUMBER = b"0" * 19
-# Members spelled as the CNI spec and network-status spell them. No two differ in case only, so an
-# object of these alone holds nothing that a lookup ignoring case could add; most objects are such.
+# Members spelled as the CNI spec, network-status and the plugins' documents spell them. No two
+# differ in case only, so an object of these alone holds nothing that a lookup ignoring case could
+# add; most objects are such.
 # fmt: off
-_SPELLED_AS_DOCUMENTED = frozenset((
+SPELLINGS = frozenset((
     "cniVersion", "name", "type", "plugins", "capabilities", "ipam", "runtimeConfig", "prevResult",
     "args", "interfaces", "mac", "mtu", "sandbox", "socketPath", "pciID", "ips", "version",
     "interface", "address", "gateway", "routes", "dst", "gw", "advmss", "priority", "table",
     "scope", "dns", "nameservers", "domain", "search", "options", "ip4", "ip6", "ip", "default",
+    "disableCheck", "disableGC", "loadOnlyInlinedPlugins", "cniVersions", "cni", "delegate",
+    "namespace", "planes", "plane", "candidates", "bridge", "isGateway", "isDefaultGateway",
+    "forceAddress", "ipMasq", "ipMasqBackend", "hairpinMode", "promiscMode", "portIsolation",
+    "vlan", "vlanTrunk", "macspoofchk", "enabledad", "disableContainerInterface", "master", "mode",
+    "bcqueuelen", "linkInContainer", "ranges", "subnet", "rangeStart", "rangeEnd", "dataDir",
+    "resolvConf", "addresses", "ipRanges", "portMappings", "bandwidth", "infinibandGUID",
+    "deviceID", "snat", "masqAll", "backend", "conditionsV4", "conditionsV6", "markMasqBit",
+    "externalSetMarkChain", "ingressRate", "ingressBurst", "egressRate", "egressBurst",
 ))
 # fmt: on
 _MAX_BYTES = 8 << 20  # the daemon's body limit; nothing we read is larger
@@ -112,8 +121,8 @@ class Fields:
         if value is not None:
             return value
         if self._is_plain is None:
-            self._is_plain = self._obj.keys() <= _SPELLED_AS_DOCUMENTED
-        if self._is_plain and key in _SPELLED_AS_DOCUMENTED:
+            self._is_plain = self._obj.keys() <= SPELLINGS
+        if self._is_plain and key in SPELLINGS:
             return None
         if self._folded is None:
             self._folded = _by_folded_name(self._obj)

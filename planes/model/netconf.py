@@ -8,7 +8,7 @@ for the same content. What libcni injects before it runs a plugin is injected he
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from planes.model.cniversion import at_least, check_supported, negotiate
@@ -26,10 +26,15 @@ class NetConf:
     """One plugin's configuration; the raw object is never changed."""
 
     raw: JsonObject
+    _fields: Fields = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Kept: an attach asks its configuration a hundred things.
+        object.__setattr__(self, "_fields", Fields(self.raw, _WHAT))
 
     def fields(self) -> Fields:
         """Give typed access to the members; errors name the path in the configuration."""
-        return Fields(self.raw, _WHAT)
+        return self._fields
 
     @property
     def type(self) -> str:

@@ -7,7 +7,7 @@ object a line. Invariant: a status file is whole or absent, event lines are writ
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -70,14 +70,15 @@ class StatusFiles:
         """Look at the files again; tells whether any changed."""
         seen: dict[str, tuple[int, int, int]] = {}
         texts: dict[PodKey, str] = {}
-        for key, path in self._paths().items():
+        for key, entry in self._entries():
             try:
-                found = path.stat()
-                seen[str(path)] = (found.st_mtime_ns, found.st_size, found.st_ino)
-                is_same = self._seen.get(str(path)) == seen[str(path)] and key in self._texts
-                texts[key] = self._texts[key] if is_same else path.read_text("utf-8")
+                found = entry.stat()
+                stamp = found.st_mtime_ns, found.st_size, found.st_ino
+                is_same = self._seen.get(entry.path) == stamp and key in self._texts
+                texts[key] = self._texts[key] if is_same else Path(entry.path).read_text("utf-8")
+                seen[entry.path] = stamp
             except (OSError, UnicodeDecodeError):  # removed just now, or not ours
-                seen.pop(str(path), None)
+                continue
         has_changed = texts != self._texts
         self._seen, self._texts = seen, texts
         return has_changed
@@ -86,18 +87,19 @@ class StatusFiles:
         """Give every pod's network-status as of the last look."""
         return self._texts
 
-    def _paths(self) -> dict[PodKey, Path]:
-        found: dict[PodKey, Path] = {}
+    def _entries(self) -> Iterator[tuple[PodKey, os.DirEntry[str]]]:
         for home in _entries(self._directory):
-            for path in _entries(home):
-                if path.suffix == ".json" and not path.name.startswith("."):
-                    found[unquote(home.name), unquote(path.stem)] = path
-        return found
+            namespace = unquote(home.name)
+            for entry in _entries(home):
+                name, suffix = os.path.splitext(entry.name)
+                if suffix == ".json" and not name.startswith("."):
+                    yield (namespace, unquote(name)), entry
 
 
-def _entries(directory: Path) -> list[Path]:
+def _entries(directory: Path | os.DirEntry[str]) -> list[os.DirEntry[str]]:
     try:
-        return sorted(directory.iterdir())
+        with os.scandir(directory) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
     except OSError:
         return []
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from planes.model.decode import Fields
+from planes.model.decode import SPELLINGS, Fields
 from planes.model.errors import BadInput
 
 
@@ -85,3 +85,8 @@ def test_the_error_names_the_whole_path() -> None:
     assert outer is not None
     with pytest.raises(BadInput, match=r"ipam\.ranges\[1\]\.subnet must be a string"):
         outer.children("ranges")[1].string("subnet")
+
+
+def test_known_spellings_have_no_two_that_differ_in_case_only() -> None:
+    """An object of known spellings alone is read without folding, which would be wrong else."""
+    assert len({name.casefold() for name in SPELLINGS}) == len(SPELLINGS)
