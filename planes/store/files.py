@@ -6,18 +6,29 @@ others gave us never leave their directory.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
+
+# A pod's name has up to 253 bytes, a file's 255; namespace, suffix and `.tmp-…` want room as well.
+_LONGEST: Final = 180
 
 
 def file_name(text: str) -> str:
-    """Give a name for a file that stands for any text: no slash, no leading dot, not empty."""
+    """Give a name for a file that stands for any text: no slash, no leading dot, not empty.
+
+    It can be read back with `unquote`, unless the text is so long that its end gave way to a hash.
+    """
     name = quote(text, safe=":@+=,~")
     if name.startswith("."):
         name = f"%2E{name[1:]}"
+    if len(name) > _LONGEST:
+        digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+        name = f"{name[: _LONGEST - 33]}~{digest[:32]}"
     return name or "%"
 
 
