@@ -208,7 +208,7 @@ async def test_a_missing_binary_names_the_path_that_was_searched(tmp_path: Path)
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for another process, which gives no signal."""
     async with asyncio.timeout(5):
-        while not holds():  # noqa: ASYNC110 - see above
+        while not holds():
             await asyncio.sleep(0.01)
 
 
