@@ -12,10 +12,11 @@ from cni.default_network import ConfDir, is_ours
 from planes.model.decode import Fields
 from planes.model.errors import BadInput, JsonObject, NotFound
 from planes.model.netconf import ConfList, parse_conflist
-from planes.model.objects import NadRef
+from planes.model.objects import Nad, NadRef
 from planes.store.protocol import Store
 
 _WHAT: Final = "the network configuration"
+_MOST_READ: Final = 256  # of which we keep the reading: more than a node's pods use at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Networks:
         self._store = store
         self._conf_dir = conf_dir
         self._is_standalone = is_standalone
+        self._read: dict[NadRef, tuple[Nad, ConfList]] = {}
 
     async def default(self, conf: JsonObject, named: NadRef | None = None) -> Network | None:
         """Give the default network; None where the netconf says there is none.
@@ -81,7 +83,14 @@ class Networks:
             )
         if not nad.config.strip():
             return sound(await self._conf_dir.named(nad.name))
-        return sound(parse_conflist(nad.config, default_name=nad.name, what=f"the NAD {ref}"))
+        known = self._read.get(ref)
+        if known is not None and known[0] is nad:
+            return known[1]
+        found = sound(parse_conflist(nad.config, default_name=nad.name, what=f"the NAD {ref}"))
+        if len(self._read) >= _MOST_READ:
+            self._read.clear()
+        self._read[ref] = nad, found
+        return found
 
 
 def sound(conflist: ConfList) -> ConfList:

@@ -19,6 +19,7 @@ from planes.model.catalog import Catalog
 from planes.model.events import Event, event_name, to_object
 from planes.model.objects import Namespace, Pod
 from planes.run.clock import Clock
+from planes.run.jobs import ended, start
 from planes.store.addressbook import LocalAddressBook
 from planes.store.manifests import BrokenFileError, read_manifests
 from planes.store.podfiles import pod_path
@@ -120,7 +121,8 @@ class DirStore:
         Raises:
             Unavailable: it could not be written.
         """
-        await self._in_thread(self._statuses.put, pod.namespace, pod.name, status)
+        stamp = await self._in_thread(self._statuses.put, pod.namespace, pod.name, status)
+        self._statuses.note(pod.namespace, pod.name, status, stamp)
         self._show_status((pod.namespace, pod.name), status)
 
     async def drop_status(self, namespace: str, name: str) -> None:
@@ -130,6 +132,7 @@ class DirStore:
             Unavailable: it could not be removed.
         """
         await self._in_thread(self._statuses.drop, namespace, name)
+        self._statuses.forget(namespace, name)
         self._show_status((namespace, name), None)
 
     async def emit(self, *events: Event) -> None:
@@ -206,5 +209,5 @@ class DirStore:
         self._told = frozenset(problems)
 
     async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, partial(work, *args, **kwargs))
+        # Begun is done: a cancelled caller must not leave while its thread still writes.
+        return await ended(start(partial(work, *args, **kwargs), self._executor))

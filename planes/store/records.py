@@ -22,6 +22,7 @@ from planes.store.files import file_name, remove, replace
 MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
 
 PodKey = tuple[str, str]
+Stamp = tuple[int, int, int]
 
 
 class StatusFiles:
@@ -29,21 +30,23 @@ class StatusFiles:
 
     def __init__(self, state_dir: Path) -> None:
         self._directory = state_dir / "status"
-        self._seen: dict[str, tuple[int, int, int]] = {}
+        self._seen: dict[str, Stamp] = {}
         self._texts: dict[PodKey, str] = {}
 
     def path(self, namespace: str, name: str) -> Path:
         """Give the file of a pod."""
         return self._directory / file_name(namespace) / f"{file_name(name)}.json"
 
-    def put(self, namespace: str, name: str, status: str) -> None:
-        """Write a pod's network-status.
+    def put(self, namespace: str, name: str, status: str) -> Stamp:
+        """Write a pod's network-status; gives what to `note`.
 
         Raises:
             Unavailable: it could not be written.
         """
+        path = self.path(namespace, name)
         try:
-            replace(self.path(namespace, name), status.encode(), is_durable=False, mode=0o644)
+            replace(path, status.encode(), is_durable=False, mode=0o644)
+            return _stamp(path.stat())
         except OSError as error:
             raise Unavailable(
                 f"cannot write the network-status of pod {namespace}/{name}: {error.strerror}",
@@ -66,14 +69,27 @@ class StatusFiles:
         with suppress(OSError):  # others of the namespace may still be there
             path.parent.rmdir()
 
+    def note(self, namespace: str, name: str, status: str, stamp: Stamp) -> None:
+        """Take a write of ours as seen: a look that finds no other change costs the reader nothing.
+
+        Where a look is under way in another thread its findings replace this; the next one sees.
+        """
+        self._seen = {**self._seen, str(self.path(namespace, name)): stamp}
+        self._texts = {**self._texts, (namespace, name): status}
+
+    def forget(self, namespace: str, name: str) -> None:
+        """Take a removal of ours as seen, as `note` does."""
+        key, path = (namespace, name), str(self.path(namespace, name))
+        self._seen = {known: stamp for known, stamp in self._seen.items() if known != path}
+        self._texts = {known: text for known, text in self._texts.items() if known != key}
+
     def refresh(self) -> bool:
         """Look at the files again; tells whether any changed."""
-        seen: dict[str, tuple[int, int, int]] = {}
+        seen: dict[str, Stamp] = {}
         texts: dict[PodKey, str] = {}
         for key, entry in self._entries():
             try:
-                found = entry.stat()
-                stamp = found.st_mtime_ns, found.st_size, found.st_ino
+                stamp = _stamp(entry.stat())
                 is_same = self._seen.get(entry.path) == stamp and key in self._texts
                 texts[key] = self._texts[key] if is_same else Path(entry.path).read_text("utf-8")
                 seen[entry.path] = stamp
@@ -94,6 +110,10 @@ class StatusFiles:
                 name, suffix = os.path.splitext(entry.name)
                 if suffix == ".json" and not name.startswith("."):
                     yield (namespace, unquote(name)), entry
+
+
+def _stamp(found: os.stat_result) -> Stamp:
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _entries(directory: Path | os.DirEntry[str]) -> list[os.DirEntry[str]]:
