@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TextIO
 
 from cni.daemon import Daemon, World, hold_state
@@ -21,6 +22,8 @@ from planes.store.directory import DirStore
 
 # A DEL waits 5 to 20 ms for the kernel's grace period, and many can wait at the same time.
 KERNEL_THREADS: Final = 32
+# Journal, status, address files: short, and more threads would only contend for the interpreter.
+FILE_THREADS: Final = 3
 
 
 def run() -> None:
@@ -67,17 +70,19 @@ def _require_root() -> None:
 def machine(settings: Settings, env: Mapping[str, str]) -> World:
     """Make the world of production: this machine's kernel, programs, clock and files."""
     clock = SystemClock()
+    files = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="files")
     store = DirStore(
         settings.standalone,
         settings.state_dir,
         clock=clock,
         node=settings.node,
         addresses_dir=settings.address_dir,
+        executor=files,
         namespace_isolation=settings.namespace_isolation,
         global_namespaces=settings.global_namespaces,
     )
     kernel = Kernel(threads=KERNEL_THREADS)
-    return World(store, kernel, SystemExec(env, clock), clock, Silent())
+    return World(store, kernel, SystemExec(env, clock), clock, Silent(), files)
 
 
 async def _run(

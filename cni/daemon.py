@@ -10,6 +10,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -52,13 +53,18 @@ DRAIN_SECONDS: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the daemon stands on; tests put in what they watch."""
+    """What the daemon stands on; tests put in what they watch.
+
+    Attributes:
+        files: threads for short work on files; None = the event loop's own.
+    """
 
     store: Store
     kernel: Kernel
     system: Exec
     clock: Clock
     probe: Probe
+    files: Executor | None = None
 
 
 class Daemon:
@@ -68,7 +74,7 @@ class Daemon:
         self._settings = settings
         self._world = world
         self._metrics = Metrics()
-        self._journal = Journal(settings.state_dir / "journal")
+        self._journal = Journal(settings.state_dir / "journal", world.files)
         self._gate = Gate(settings.max_in_flight)
         self._reporter = Reporter(world.store)
         self._sandboxes = KernelSandboxes(world.kernel)
@@ -77,7 +83,7 @@ class Daemon:
             world.store, ConfDir(settings.cni_conf_dir, world.clock), is_standalone=True
         )
         self._leaver = Leaver(
-            Detacher(chains, world.kernel, world.probe),
+            Detacher(chains, world.kernel, world.probe, world.files),
             self._journal,
             self._sandboxes,
             self._reporter,

@@ -10,16 +10,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol
 
 from cni.attachment import PlannedAttachment, waves
 from cni.chain import Chains, Link
-from cni.completion import complete
 from cni.entry import Entry
 from cni.plugin import Call
 from cni.probe import Probe
 from planes.model.errors import Internal, PlanesError
+from planes.run.jobs import ended, start
 
 _log = logging.getLogger(__name__)
 
@@ -146,10 +147,13 @@ class _Teardown:
 class Detacher:
     """Tears attachments down."""
 
-    def __init__(self, chains: Chains, kernel: Links, probe: Probe) -> None:
+    def __init__(
+        self, chains: Chains, kernel: Links, probe: Probe, files: Executor | None = None
+    ) -> None:
         self._chains = chains
         self._kernel = kernel
         self._probe = probe
+        self._files = files
 
     async def detach(self, entry: Entry, netns: str) -> tuple[Failure, ...]:
         """Tear down an entry's attachments; what failed, in their order.
@@ -168,7 +172,7 @@ class Detacher:
             await _together(group, links_are_gone=False)
         await self._remove_links(netns, teardowns)
         self._probe.reached("links.removed")
-        await _release_locally([one for group in groups for one in group])
+        await self._release_locally([one for group in groups for one in group])
         for group in groups:
             await _together(group, links_are_gone=True)
         return tuple(
@@ -176,6 +180,17 @@ class Detacher:
             for one in teardowns
             if one.error is not None
         )
+
+    async def _release_locally(self, teardowns: Sequence[_Teardown]) -> None:
+        """Give back what this host keeps in files: for all in one turn of one thread."""
+        due = [one for one in teardowns if one.has_local_release()]
+
+        def release() -> None:
+            for one in due:
+                one.release_locally()
+
+        if due:
+            await ended(start(release, self._files))
 
     async def _remove_links(self, netns: str, teardowns: Sequence[_Teardown]) -> None:
         willing = [one for one in teardowns if one.error is None]
@@ -199,18 +214,6 @@ def _in_reverse(teardowns: Sequence[_Teardown]) -> list[list[_Teardown]]:
         last = ordered.pop()
         ordered[-1] = [*ordered[-1], *last]
     return ordered
-
-
-async def _release_locally(teardowns: Sequence[_Teardown]) -> None:
-    """Give back what this host keeps in files: for all attachments in one turn of one thread."""
-    due = [one for one in teardowns if one.has_local_release()]
-
-    def release() -> None:
-        for one in due:
-            one.release_locally()
-
-    if due:
-        await complete(asyncio.to_thread(release))
 
 
 async def _together(teardowns: Sequence[_Teardown], *, links_are_gone: bool) -> None:

@@ -7,18 +7,19 @@ older stage is as good, since after a power loss no sandbox is left and `begun` 
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 import os
 from collections.abc import Callable
+from concurrent.futures import Executor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from cni.completion import complete
 from cni.entry import Damaged, Entry, Key, Stage, decode, encode, salvage
 from planes.model.errors import CniCode, Internal, PlanesError
+from planes.run.jobs import ended, start
 
 _log = logging.getLogger(__name__)
 
@@ -34,10 +35,12 @@ class Journal:
 
     Args:
         directory: made if absent, 0700.
+        executor: where files are written; None = the event loop's own threads.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, executor: Executor | None = None) -> None:
         self._directory = directory
+        self._executor = executor
         self._entries: dict[Key, Entry] = {}
         self._damaged: dict[Path, Damaged] = {}
 
@@ -51,7 +54,7 @@ class Journal:
         Raises:
             Internal: the directory cannot be made or read.
         """
-        entries, self._damaged = await _in_thread(_open, self._directory)
+        entries, self._damaged = await self._in_thread(_open, self._directory)
         self._entries = {entry.key: entry for entry in entries}
 
     async def begin(self, entry: Entry) -> None:
@@ -76,7 +79,7 @@ class Journal:
         Raises:
             Internal: it could not be removed.
         """
-        await _in_thread(_unlink, self._path(key))
+        await self._in_thread(_unlink, self._path(key))
         self._entries.pop(key, None)
 
     def find(self, key: Key) -> Entry | None:
@@ -121,8 +124,11 @@ class Journal:
         # What may be on disk is remembered even where the write was cancelled or failed half-way.
         if is_new:
             self._entries[entry.key] = entry
-        await _in_thread(_write, self._path(entry.key), entry, is_new)
+        await self._in_thread(_write, self._path(entry.key), entry, is_new)
         self._entries[entry.key] = entry
+
+    async def _in_thread(self, work: Callable[..., T], *args: Any) -> T:
+        return await ended(start(partial(work, *args), self._executor))
 
 
 def _open(directory: Path) -> tuple[list[Entry], dict[Path, Damaged]]:
@@ -174,10 +180,6 @@ def _unlink(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise _failed("remove", path, error) from error
-
-
-async def _in_thread(work: Callable[..., T], *args: Any) -> T:
-    return await complete(asyncio.get_running_loop().run_in_executor(None, work, *args))
 
 
 def _write_synced(path: Path, data: bytes) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Executor
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -57,6 +58,16 @@ class Job(Generic[T]):
     def _tell(self, say: Callable[[Any], None], what: Any) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(say, what)
+
+
+def start(work: Callable[[], T], executor: Executor | None = None) -> Outcome[T]:
+    """Have work done in an executor's thread; None = the event loop's own, which costs more."""
+    job = Job(work)
+    if executor is None:
+        asyncio.get_running_loop().run_in_executor(None, job.carry_out)
+    else:
+        executor.submit(job.carry_out)
+    return job.done
 
 
 async def ended(done: Outcome[T], undo: Callable[[T], Outcome[Any]] | None = None) -> T:

@@ -6,7 +6,6 @@ what happens on disk is `addressfiles`' matter.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import islice
@@ -18,6 +17,7 @@ from planes.model.errors import BadInput, Conflict, Exhausted
 from planes.model.plane import Plane, Subnet
 from planes.model.result import Address
 from planes.run.clock import Clock
+from planes.run.jobs import ended, start
 from planes.run.locks import KeyedLocks
 from planes.store.addressfiles import AddressFiles, plane_directory
 from planes.store.protocol import AddressOwner
@@ -105,14 +105,7 @@ class LocalAddressBook:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         # A cancelled caller must not leave the lock while its thread still writes.
-        job = asyncio.get_running_loop().run_in_executor(self._executor, work)
-        try:
-            return await asyncio.shield(job)
-        except asyncio.CancelledError:
-            await asyncio.wait({job})
-            if not job.cancelled():
-                job.exception()  # seen, so that it is not reported as never retrieved
-            raise
+        return await ended(start(work, self._executor))
 
 
 class _Claim:
