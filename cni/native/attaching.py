@@ -1,7 +1,7 @@
 """What every ADD of a sandbox interface does: make it, get addresses, configure it; undone whole.
 
-Where addresses come from this host's files all of it is one job of one thread. Three jobs cost
-0.5 ms more each time, and under load each waited anew behind the jobs of other sandboxes.
+Where addresses come from this host's files all of it is one job of one thread: several would each
+pay for a change of threads, and under load wait anew behind the jobs of other sandboxes.
 Invariant: a link goes before its addresses are given back, so nobody gets an address in use.
 """
 

@@ -24,8 +24,9 @@ T = TypeVar("T")
 _OWN_NETNS = "/proc/thread-self/ns/net"
 _SETTLE_STEP_SECONDS = 0.05
 # Steps that do not wait are Python and short system calls: with more threads they only contend
-# for the interpreter (32 at once: 2 threads take a fifth less processor time than 32).
-_QUICK = 2
+# for the interpreter. Not fewer either: a foreign process that holds a host-local lock for long
+# occupies one of them for each ADD of its network.
+_QUICK = 4
 
 
 class Kernel:

@@ -2,8 +2,8 @@
 
 Invariant: who awaits an `Outcome` and is cancelled hears of it when the work has ended, not before:
 so an undo never races with what it undoes. asyncio's own way (`run_in_executor` and `shield`)
-needs two futures, three callbacks and two turns of the event loop for one result; with a dozen
-jobs in an ADD that was a fifth of the event loop's time.
+needs two futures, three callbacks and two turns of the event loop for one result, which counts
+with a dozen jobs in an ADD.
 """
 
 from __future__ import annotations
