@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from cni.entry import Entry
-from planes.model.result import Result
+from planes.model.wire.result import Result
 
 
 def answer(entry: Entry, before: Result | None) -> Result:

@@ -23,7 +23,7 @@ from cni.probe import Probe
 from cni.sandbox import Sandboxes
 from cni.undo import Undo
 from planes.model.errors import CniCode, Conflict
-from planes.model.result import Result
+from planes.model.wire.result import Result
 
 Report = Callable[[Entry], Awaitable[None]]
 

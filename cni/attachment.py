@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from planes.model.errors import JsonObject
-from planes.model.netconf import ConfList
-from planes.model.result import Result
+from planes.model.wire.netconf import ConfList
+from planes.model.wire.result import Result
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from cni.delegate import ExecPlugin, require
 from cni.plugin import Call, NativePlugin, NativePlugins
 from cni.probe import Probe
 from cni.system import Exec
-from planes.model.cniversion import at_least
 from planes.model.errors import Internal, JsonObject, PlanesError
-from planes.model.netconf import NetConf
-from planes.model.result import Result
+from planes.model.wire.cniversion import at_least
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Result
 
 PLANE_IPAM: Final = "plane"
 

@@ -37,9 +37,9 @@ from cni.recovery import Recovery
 from cni.report import Reporter
 from cni.runtime import Runtime
 from cni.sandbox import KernelSandboxes
-from cni.server import Server
+from cni.serving.server import Server
+from cni.serving.spool import Spool, SpoolFirst
 from cni.settings import Settings
-from cni.spool import Spool, SpoolFirst
 from cni.system import Exec
 from planes.model.errors import PlanesError, Unavailable
 from planes.run.clock import Clock

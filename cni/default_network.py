@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from cni.completion import complete
-from planes.model.cniversion import CURRENT
 from planes.model.decode import Fields, loads_object
 from planes.model.errors import CniCode, JsonObject, NotFound, PlanesError, Unavailable
-from planes.model.netconf import ConfList, parse_conflist
+from planes.model.wire.cniversion import CURRENT
+from planes.model.wire.netconf import ConfList, parse_conflist
 from planes.run.clock import Clock
 
 _log = logging.getLogger(__name__)

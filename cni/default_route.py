@@ -11,7 +11,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from cni.attachment import PlannedAttachment
-from planes.model.result import Result, Route
+from planes.model.wire.result import Result, Route
 
 _ANY = {4: "0.0.0.0/0", 6: "::/0"}
 

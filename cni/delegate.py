@@ -12,11 +12,11 @@ from typing import Final
 
 from cni.plugin import Call
 from cni.system import Completed, Exec
-from planes.model.cniversion import Verb, at_least
 from planes.model.decode import Fields, loads
 from planes.model.errors import Internal, NotFound, PlanesError
-from planes.model.netconf import NetConf
-from planes.model.result import Result, parse_result
+from planes.model.wire.cniversion import Verb, at_least
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Result, parse_result
 
 _log = logging.getLogger(__name__)
 

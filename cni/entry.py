@@ -18,8 +18,8 @@ from cni.plugin import Call
 from planes.model.decode import Fields, loads
 from planes.model.encode import dumps
 from planes.model.errors import CniCode, Internal, JsonObject, PlanesError
-from planes.model.netconf import parse_conflist
-from planes.model.result import parse_result
+from planes.model.wire.netconf import parse_conflist
+from planes.model.wire.result import parse_result
 from planes.store.protocol import AddressOwner
 
 VERSION: Final = 1

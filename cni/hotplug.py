@@ -11,16 +11,16 @@ from cni.attach import Attacher
 from cni.entry import Entry
 from cni.gate import Gate
 from cni.journal import Journal
-from cni.multus_protocol import InterfaceAttributes
 from cni.plan import Planner
 from cni.pods import Pods
-from cni.protocol import Verbs
-from cni.request import CniRequest
 from cni.runtime import caller_of, wish_of
-from planes.model.cniversion import Verb
+from cni.serving.multus_protocol import InterfaceAttributes
+from cni.serving.protocol import Verbs
+from cni.serving.request import CniRequest
 from planes.model.errors import Conflict
-from planes.model.netconf import parse_conflist
-from planes.model.result import encode_result
+from planes.model.wire.cniversion import Verb
+from planes.model.wire.netconf import parse_conflist
+from planes.model.wire.result import encode_result
 
 
 class Hotplug:

@@ -11,8 +11,8 @@ from typing import Final
 from cni.default_network import ConfDir, is_ours
 from planes.model.decode import Fields
 from planes.model.errors import BadInput, JsonObject, NotFound
-from planes.model.netconf import ConfList, parse_conflist
 from planes.model.objects import Nad, NadRef
+from planes.model.wire.netconf import ConfList, parse_conflist
 from planes.store.protocol import Store
 
 _WHAT: Final = "the network configuration"

@@ -18,9 +18,9 @@ from cni.faults import name_faults, raise_all
 from cni.networks import Network, Networks, sound
 from cni.pods import Subject
 from cni.sandbox import Sandboxes, Survey
-from planes.model.decision import Attachment, Decision
+from planes.model.decide.decision import Attachment, Decision
 from planes.model.errors import JsonObject, PlanesError
-from planes.model.netconf import ConfList
+from planes.model.wire.netconf import ConfList
 
 _OURS_IN_ARGS: Final = frozenset(
     {

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from planes.model.netconf import NetConf
-from planes.model.result import Result
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Result
 from planes.store.protocol import AddressOwner
 
 

@@ -14,7 +14,7 @@ from planes.model.decode import Fields
 from planes.model.errors import BadInput, JsonObject, Unavailable
 from planes.model.names import NETWORKS_ANNOTATION
 from planes.model.objects import Namespace, Pod
-from planes.model.plane import Plane
+from planes.model.spec.plane import Plane
 from planes.store.protocol import Store
 
 _DEFAULT_NAMESPACE: Final = "default"

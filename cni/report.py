@@ -16,7 +16,7 @@ from planes.model.errors import PlanesError
 from planes.model.events import Event, added_interface
 from planes.model.names import STATUS_ANNOTATION
 from planes.model.objects import Pod
-from planes.model.status import encode_status, statuses_of
+from planes.model.wire.status import encode_status, statuses_of
 from planes.store.protocol import Store
 
 _log = logging.getLogger(__name__)

@@ -23,12 +23,12 @@ from cni.plan import Planner, Wish
 from cni.pods import Caller, Pods, Subject
 from cni.probe import Probe
 from cni.report import Reporter
-from cni.request import CniRequest
+from cni.serving.request import CniRequest
 from cni.verdict import denied, missing_nads, refusal, repaired, verdict
-from planes.model.cniversion import Verb
 from planes.model.errors import BadInput, CniCode, Conflict
-from planes.model.netconf import NetConf
-from planes.model.result import encode_result
+from planes.model.wire.cniversion import Verb
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import encode_result
 from planes.run.logs import bind
 from planes.store.protocol import Store
 

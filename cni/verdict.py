@@ -7,12 +7,12 @@ admission missed is attached all the same; both leave an event that says so.
 from __future__ import annotations
 
 from cni.pods import Subject
-from planes.model.catalog import Catalog
-from planes.model.decision import Attachment, Decision, decide
+from planes.model.annotations.selection import Selection, parse_selections
+from planes.model.decide.decision import Attachment, Decision, decide
 from planes.model.errors import BadInput, Conflict, Denied, PlanesError
 from planes.model.events import Event, no_network_found
 from planes.model.names import NETWORKS_ANNOTATION
-from planes.model.selection import Selection, parse_selections
+from planes.model.state.catalog import Catalog
 
 
 def verdict(subject: Subject, catalog: Catalog) -> Decision:

@@ -8,7 +8,7 @@ the same reason: kubectl shows what both hooks say, and a person reads it once.
 
 from __future__ import annotations
 
-from planes.model.decision import decide
+from planes.model.decide.decision import decide
 from planes.model.objects import Pod
 from planes.model.patch import pod_patch
 from planes.store.protocol import Store

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from planes.model.catalog import Catalog
-from planes.model.decision import Decision
+from planes.model.decide.decision import Decision
 from planes.model.errors import BadInput, Finding, Unavailable
 from planes.model.names import NETPLANE_NAMESPACE
 from planes.model.objects import Namespace, Pod
+from planes.model.state.catalog import Catalog
 from planes.store.protocol import Store
 from webhook.review import Allowed, Answer, Denied, Errored, Review, User
 

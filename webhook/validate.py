@@ -8,7 +8,7 @@ refused.
 
 from __future__ import annotations
 
-from planes.model.decision import Decision, decide
+from planes.model.decide.decision import Decision, decide
 from planes.model.errors import BadInput, Finding
 from planes.model.names import (
     DEFAULT_NETWORK_ANNOTATION,

@@ -18,11 +18,11 @@ from cni.ipam.address_files import AddressFiles, NetworkFiles, owner_text
 from cni.ipam.ranges import RangeReader, RangeSet
 from cni.plugin import Call
 from planes.model.addresses import IPAddress
-from planes.model.cniversion import at_least
 from planes.model.errors import BadInput, Conflict, Exhausted, NotFound
 from planes.model.names import check_network_name
-from planes.model.netconf import NetConf
-from planes.model.result import Address, Dns, Result
+from planes.model.wire.cniversion import at_least
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Address, Dns, Result
 
 T = TypeVar("T")
 

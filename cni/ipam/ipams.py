@@ -17,10 +17,10 @@ from cni.ipam.host_local import HostLocal
 from cni.ipam.plane import PlaneIpam
 from cni.ipam.static import Static
 from cni.plugin import Call, Plugin
-from planes.model.catalog import Catalog
 from planes.model.errors import BadInput
-from planes.model.netconf import NetConf
-from planes.model.result import Result
+from planes.model.state.catalog import Catalog
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Result
 from planes.store.protocol import AddressBook
 
 PluginLookup = Callable[[str], Plugin]

@@ -11,11 +11,11 @@ from cni.completion import complete
 from cni.ipam import requested
 from cni.plugin import Call
 from planes.model.addresses import IPAddress, parse_interface
-from planes.model.catalog import Catalog
 from planes.model.errors import NotFound
-from planes.model.netconf import NetConf
-from planes.model.plane import Plane
-from planes.model.result import Address, Result, Route
+from planes.model.spec.plane import Plane
+from planes.model.state.catalog import Catalog
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Address, Result, Route
 from planes.store.protocol import AddressBook
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from planes.model.addresses import IPAddress, IPNetwork, parse_address
 from planes.model.decode import Fields
 from planes.model.errors import BadInput
-from planes.model.netconf import NetConf
+from planes.model.wire.netconf import NetConf
 
 
 @dataclass(frozen=True, slots=True)

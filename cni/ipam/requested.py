@@ -10,9 +10,9 @@ from cni.plugin import Call
 from planes.model.addresses import IPAddress, parse_address, parse_interface
 from planes.model.decode import Fields
 from planes.model.errors import BadInput
-from planes.model.netconf import NetConf
-from planes.model.result import Route
-from planes.model.result_parts import parse_route
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Route
+from planes.model.wire.result_parts import parse_route
 
 
 def from_cni_args(call: Call) -> tuple[str, ...]:

@@ -11,11 +11,11 @@ from cni.cni_args import known_args
 from cni.ipam import requested
 from cni.plugin import Call
 from planes.model.addresses import parse_address, parse_interface
-from planes.model.cniversion import at_least
-from planes.model.dns import parse_dns
 from planes.model.errors import BadInput, Conflict
-from planes.model.netconf import NetConf
-from planes.model.result import Address, Result
+from planes.model.wire.cniversion import at_least
+from planes.model.wire.dns import parse_dns
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Address, Result
 
 
 class Static:

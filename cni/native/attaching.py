@@ -21,8 +21,8 @@ from cni.net.kernel import Kernel
 from cni.net.removal import remove_links
 from cni.net.workers import Sandbox, Worker
 from cni.plugin import Call
-from planes.model.netconf import NetConf
-from planes.model.result import Result
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Result
 
 _log = logging.getLogger(__name__)
 

@@ -30,8 +30,8 @@ from cni.net.workers import Sandbox, Worker
 from cni.plugin import Call
 from planes.model.addresses import IPInterface, parse_interface
 from planes.model.errors import BadInput, Conflict, Internal, NotFound
-from planes.model.netconf import NetConf
-from planes.model.result import Interface, Result
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Interface, Result
 
 # The kernel reports a port as up some time after it is; the reference waits as long in all.
 _PORT_WAITS_SECONDS = (0.002, 0.008, 0.04, 0.5, 1.0, 1.0)

@@ -8,11 +8,11 @@ from cni.native.interface import MacSources, chosen_mac
 from cni.net.bridges import Port
 from cni.plugin import Call
 from planes.model.addresses import IPInterface, parse_interface
-from planes.model.dns import parse_dns
 from planes.model.errors import BadInput
 from planes.model.names import check_ifname
-from planes.model.netconf import NetConf
-from planes.model.result import Address, Dns, Result, Route
+from planes.model.wire.dns import parse_dns
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Address, Dns, Result, Route
 
 _DNS_KEYS = ("nameservers", "domain", "search", "options")
 

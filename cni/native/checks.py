@@ -12,8 +12,8 @@ from cni.net.facts import Facts
 from cni.net.links import Link
 from cni.plugin import Call
 from planes.model.errors import BadInput, Conflict, NotFound
-from planes.model.netconf import NetConf
-from planes.model.result import Interface, Result, Route
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Interface, Result, Route
 
 _MAIN_TABLE = 254
 

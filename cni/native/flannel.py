@@ -15,8 +15,8 @@ from cni.native.flannel_conf import FlannelConf, delegate_conf, read_flannel_con
 from cni.native.flannel_files import drop_state, load_state, read_lease, save_state
 from cni.native.rollback import rollback
 from cni.plugin import Call, NativePlugin, Plugin
-from planes.model.netconf import NetConf
-from planes.model.result import Result
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Result
 
 
 class Flannel:

@@ -7,7 +7,7 @@ from ipaddress import ip_interface, ip_network
 from typing import Any
 
 from planes.model.errors import BadInput, JsonObject, NotFound
-from planes.model.netconf import NetConf
+from planes.model.wire.netconf import NetConf
 
 _KNOWN = frozenset(
     {

@@ -10,7 +10,7 @@ import os
 from cni.native.flannel_conf import Lease, parse_lease
 from planes.model.decode import loads_object
 from planes.model.errors import BadInput, Internal, NotFound
-from planes.model.netconf import NetConf
+from planes.model.wire.netconf import NetConf
 
 
 def read_lease(path: str) -> Lease:

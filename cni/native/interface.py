@@ -13,8 +13,8 @@ from cni.ipam.ipams import Ipams
 from cni.plugin import Call
 from planes.model.errors import BadInput, CniCode
 from planes.model.mac import ETHERNET_BYTES, format_mac, parse_mac, why_unusable
-from planes.model.netconf import NetConf
-from planes.model.result import Result
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Result
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,10 +31,10 @@ from cni.net.masters import find_master
 from cni.net.placement import place
 from cni.net.workers import Sandbox, Worker
 from cni.plugin import Call
-from planes.model.dns import parse_dns
 from planes.model.errors import BadInput
-from planes.model.netconf import NetConf
-from planes.model.result import Dns, Interface, Result
+from planes.model.wire.dns import parse_dns
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Dns, Interface, Result
 
 _MAX_QUEUE_LENGTH = 0xFFFFFFFF
 

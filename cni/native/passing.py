@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 from cni.native import checks
 from cni.plugin import Call
-from planes.model.cniversion import at_least
 from planes.model.decode import Fields
 from planes.model.errors import BadInput, CniCode, Internal
-from planes.model.netconf import NetConf
-from planes.model.result import Result
+from planes.model.wire.cniversion import at_least
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Result
 
 _RATES = ("ingressRate", "ingressBurst", "egressRate", "egressBurst")
 _LAST_MARK_BIT = 31

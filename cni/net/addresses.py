@@ -24,7 +24,7 @@ from cni.net.netlink import (
 )
 from planes.model.addresses import IPInterface
 from planes.model.errors import BadInput
-from planes.model.result import Route
+from planes.model.wire.result import Route
 
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_GETROUTE = 24, 26

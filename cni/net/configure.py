@@ -15,7 +15,7 @@ from cni.net.links import IFF_UP, OPERSTATE_UP, Link, get_link, read_links, set_
 from cni.net.netlink import Request
 from cni.net.workers import Sandbox
 from planes.model.errors import BadInput, Conflict, Unavailable
-from planes.model.result import Result
+from planes.model.wire.result import Result
 
 # The kernel tells people about a new address at link up, where these are on (ARP and NDP).
 ANNOUNCE = (("ipv4", "arp_notify", "1"), ("ipv6", "ndisc_notify", "1"))

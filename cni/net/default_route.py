@@ -16,7 +16,7 @@ from cni.net.links import find_link, read_links
 from cni.net.netlink import Message, Request, as_u32, attributes
 from cni.net.workers import Worker
 from planes.model.errors import Internal, NotFound
-from planes.model.result import Route
+from planes.model.wire.result import Route
 
 _RTM_DELROUTE = 25
 _HEAD_BYTES = 12  # of struct rtmsg

@@ -8,9 +8,9 @@ from typing import Any, Final
 from planes.cli.command import MANIFESTS, Command, Context
 from planes.cli.inputs import add_file_arguments, read_inputs
 from planes.cli.state import read_state
-from planes.model.decision import Decision, decide
+from planes.model.decide.decision import Decision, decide
+from planes.model.decide.explain import explain
 from planes.model.errors import Finding
-from planes.model.explain import explain
 from planes.model.objects import Namespace, Pod
 
 

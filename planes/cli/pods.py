@@ -28,7 +28,7 @@ from planes.cli.state import read_state
 from planes.model.errors import BadInput, JsonObject, PlanesError, Unavailable
 from planes.model.names import STATUS_ANNOTATION
 from planes.model.objects import NadRef, Pod
-from planes.model.status import NetworkStatus, parse_status
+from planes.model.wire.status import NetworkStatus, parse_status
 from planes.store.manifests import DEFAULT_NAMESPACE
 from planes.store.podfiles import PodFiles
 from planes.store.records import StatusFiles

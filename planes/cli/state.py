@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from planes.model.catalog import Catalog
 from planes.model.errors import JsonObject
+from planes.model.state.catalog import Catalog
 from planes.store.manifests import Manifest, read_object
 from planes.store.protocol import Problem
 from planes.store.records import StatusFiles

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from planes.model.errors import JsonObject
-from planes.model.result import Result
+from planes.model.wire.result import Result
 
 COMPONENT: Final = "netplane"
 

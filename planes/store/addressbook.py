@@ -14,8 +14,8 @@ from typing import Final, TypeVar
 
 from planes.model.addresses import IPAddress
 from planes.model.errors import BadInput, Conflict, Exhausted
-from planes.model.plane import Plane, Subnet
-from planes.model.result import Address
+from planes.model.spec.plane import Plane, Subnet
+from planes.model.wire.result import Address
 from planes.run.clock import Clock
 from planes.run.jobs import ended, start
 from planes.run.locks import KeyedLocks

@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
-from planes.model.catalog import Catalog
 from planes.model.events import Event, event_name, to_object
 from planes.model.objects import Namespace, Pod
+from planes.model.state.catalog import Catalog
 from planes.run.clock import Clock
 from planes.run.jobs import ended, start
 from planes.store.addressbook import LocalAddressBook

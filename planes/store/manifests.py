@@ -16,8 +16,8 @@ import orjson
 from planes.model.errors import JsonObject, PlanesError
 from planes.model.names import is_dns_subdomain
 from planes.model.objects import Nad, Namespace, Pod
-from planes.model.plane import API_VERSION, parse_plane
-from planes.model.plane_spec import Plane
+from planes.model.spec.plane import API_VERSION, parse_plane
+from planes.model.spec.plane_spec import Plane
 from planes.store.protocol import Problem
 from planes.store.yaml_values import YamlError, read_yaml
 

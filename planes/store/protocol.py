@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
-from planes.model.catalog import Catalog
 from planes.model.events import Event
 from planes.model.objects import Namespace, Pod
-from planes.model.plane import Plane
-from planes.model.result import Address
+from planes.model.spec.plane import Plane
+from planes.model.state.catalog import Catalog
+from planes.model.wire.result import Address
 
 IPAddress = IPv4Address | IPv6Address
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from planes.model.catalog import Catalog
-from planes.model.claims import ClaimIndex
 from planes.model.names import STATUS_ANNOTATION
 from planes.model.objects import Nad, Namespace, Pod
-from planes.model.plane_spec import Plane
+from planes.model.spec.plane_spec import Plane
+from planes.model.state.catalog import Catalog
+from planes.model.state.claims import ClaimIndex
 from planes.store.manifests import Identity, Manifest
 from planes.store.protocol import Problem
 

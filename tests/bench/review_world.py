@@ -14,7 +14,7 @@ import orjson
 from planes.model.errors import JsonObject
 from planes.model.objects import Namespace
 from planes.model.patch import apply
-from planes.model.plane import parse_plane
+from planes.model.spec.plane import parse_plane
 from planes.store.protocol import Store
 from tests.support.planes import plane_object
 from tests.support.store import FakeStore

@@ -11,7 +11,7 @@ import pytest
 
 from planes.model.errors import BadInput, Conflict, Denied, PlanesError, Unavailable
 from planes.model.objects import Pod
-from planes.model.status import parse_status
+from planes.model.wire.status import parse_status
 from tests.cni.shop import bench, shop
 from tests.support.exec import PluginCall, failed, ok, plain
 from tests.support.runtime import NOTHING

@@ -11,8 +11,8 @@ from cni.attachment import PlannedAttachment, waves
 from cni.chain import netconf, static
 from cni.plugin import Call
 from planes.model.errors import PlanesError
-from planes.model.netconf import NetConf, parse_conflist
-from planes.model.result import Address, Dns, Result, Route
+from planes.model.wire.netconf import NetConf, parse_conflist
+from planes.model.wire.result import Address, Dns, Result, Route
 from tests.cni.shop import bench
 from tests.support.runtime import NETNS, Bench
 

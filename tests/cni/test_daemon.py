@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from planes.model.status import parse_status
+from planes.model.wire.status import parse_status
 from tests.cni.scene import NOTHING, leftovers, pod_object, set_up
 from tests.support.daemon import CniError, Place
 from tests.support.netns import Node, why_no_reference

@@ -10,7 +10,7 @@ import pytest
 from cni.system import Completed
 from planes.model.errors import Internal, PlanesError, Unavailable
 from planes.model.objects import Nad
-from planes.model.status import parse_status
+from planes.model.wire.status import parse_status
 from tests.cni.shop import bench, shop
 from tests.support.exec import PluginCall, failed, ok, plain
 from tests.support.runtime import NETNS, NOTHING

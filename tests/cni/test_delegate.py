@@ -17,7 +17,7 @@ from cni.delegate import ExecPlugin
 from cni.plugin import Call
 from cni.system import SystemExec
 from planes.model.errors import Internal, NotFound, PlanesError, Unavailable
-from planes.model.netconf import NetConf
+from planes.model.wire.netconf import NetConf
 from planes.run.clock import SystemClock
 from tests.support.clock import FakeClock
 

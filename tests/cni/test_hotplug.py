@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cni.multus_protocol import InterfaceAttributes
-from cni.request import CniRequest, parse_call
+from cni.serving.multus_protocol import InterfaceAttributes
+from cni.serving.request import CniRequest, parse_call
 from planes.model.errors import Conflict, PlanesError
 from tests.cni.shop import bench
 from tests.support.runtime import NETNS

@@ -13,8 +13,8 @@ from cni.attachment import PlannedAttachment
 from cni.entry import Entry, Stage, decode, encode, salvage
 from cni.journal import Journal
 from planes.model.errors import Internal
-from planes.model.netconf import parse_conflist
-from planes.model.result import Address, Interface, Result, Route
+from planes.model.wire.netconf import parse_conflist
+from planes.model.wire.result import Address, Interface, Result, Route
 
 RESULT = Result(
     (Interface("net1", mac="02:00:00:00:00:01", mtu=1500, sandbox="/run/netns/x"),),

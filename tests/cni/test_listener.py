@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cni.listener import Listener, listen, peer_uid
+from cni.serving.listener import Listener, listen, peer_uid
 from planes.model.errors import PlanesError
 
 

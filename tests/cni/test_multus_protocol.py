@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cni.multus_protocol import InterfaceAttributes, parse_multus
+from cni.serving.multus_protocol import InterfaceAttributes, parse_multus
 from planes.model.errors import BadInput, Denied
 from tests.support.serving import client, running
 from tests.support.verbs import FakeVerbs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cni.pods import Caller, Pods
-from planes.model.decision import decide
+from planes.model.decide.decision import decide
 from planes.model.errors import BadInput, Unavailable
 from planes.model.objects import Namespace, Pod
 from tests.support.planes import make_plane

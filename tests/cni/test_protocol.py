@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cni.protocol import Answer, refusal, split_request, versions
+from cni.serving.protocol import Answer, refusal, split_request, versions
 from planes.model.errors import BadInput, Unavailable
 
 HEAD = b"POST /v1/cni HTTP/1.1\r\n"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cni.request import HEADERS, CniRequest, parse_call, parse_cni_args, parse_request
-from planes.model.cniversion import SUPPORTED, Verb, at_least
+from cni.serving.request import HEADERS, CniRequest, parse_call, parse_cni_args, parse_request
 from planes.model.errors import BadInput
+from planes.model.wire.cniversion import SUPPORTED, Verb, at_least
 
 CONF = b'{"cniVersion":"1.1.0","name":"net","type":"netplane"}'
 FULL = {

@@ -12,9 +12,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from cni.request import CniRequest
-from planes.model.cniversion import Verb
+from cni.serving.request import CniRequest
 from planes.model.errors import CniCode, Denied, Unavailable
+from planes.model.wire.cniversion import Verb
 from tests.support.serving import call_headers, client, running
 from tests.support.verbs import FakeVerbs
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cni.request import CniRequest, parse_call
-from cni.spool import Replay, Spool, SpoolFirst
+from cni.serving.request import CniRequest, parse_call
+from cni.serving.spool import Replay, Spool, SpoolFirst
 from planes.model.errors import PlanesError, Unavailable
 from tests.support.clock import FakeClock
 from tests.support.verbs import FakeVerbs

@@ -10,7 +10,7 @@ import pytest
 from cni.net.kernel import Kernel
 from cni.plugin import Call
 from planes.model.errors import PlanesError
-from planes.model.netconf import NetConf
+from planes.model.wire.netconf import NetConf
 from tests.support.netns import Node, why_no_reference
 from tests.support.plugins import Ours, PluginError, Reference, ours
 

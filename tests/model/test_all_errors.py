@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from planes.model.decision import Decision, decide
+from planes.model.decide.decision import Decision, decide
 from planes.model.errors import JsonObject
 from planes.model.names import NETWORKS_ANNOTATION, STATIC_IPS_ANNOTATION
 from planes.model.objects import NadRef, Pod

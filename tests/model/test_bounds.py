@@ -9,13 +9,13 @@ import pytest
 
 from planes.model import bounds
 from planes.model.addresses import IPAddress, parse_address, parse_range
-from planes.model.catalog import Catalog
-from planes.model.claims import Claim, ClaimIndex
-from planes.model.decision import Decision, decide
-from planes.model.memo import Memo
+from planes.model.decide.decision import Decision, decide
 from planes.model.names import INJECTED_ANNOTATION, NETWORKS_ANNOTATION, STATIC_IPS_ANNOTATION
 from planes.model.objects import NadRef, Pod
 from planes.model.spans import SpanSet
+from planes.model.state.catalog import Catalog
+from planes.model.state.claims import Claim, ClaimIndex
+from planes.model.state.memo import Memo
 from tests.support.model import make_catalog, make_nad, make_namespace, make_plane, pod_object
 
 NETWORKS = f"metadata.annotations[{NETWORKS_ANNOTATION}]"

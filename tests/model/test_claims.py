@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planes.model.addresses import parse_range
-from planes.model.claims import ClaimIndex, Usage
-from planes.model.layered import Layered
 from planes.model.names import STATUS_ANNOTATION
 from planes.model.objects import NadRef, Pod
+from planes.model.state.claims import ClaimIndex, Usage
+from planes.model.state.layered import Layered
 from tests.support.model import pod_object
 
 NET = NadRef("shop", "net")

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from planes.model.cniversion import (
+from planes.model.errors import BadInput
+from planes.model.wire.cniversion import (
     CURRENT,
     SUPPORTED,
     Verb,
@@ -16,7 +17,6 @@ from planes.model.cniversion import (
     negotiate,
     parse_version,
 )
-from planes.model.errors import BadInput
 
 
 @pytest.mark.parametrize("version", SUPPORTED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from planes.model.decision import decide
+from planes.model.decide.decision import decide
 from planes.model.names import (
     DEFAULT_NETWORK_ANNOTATION,
     INJECTED_ANNOTATION,

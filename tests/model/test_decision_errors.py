@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from planes.model.decision import Decision, decide
+from planes.model.decide.decision import Decision, decide
 from planes.model.errors import Finding, JsonObject
 from planes.model.names import NETWORKS_ANNOTATION, STATUS_ANNOTATION
 from planes.model.objects import Nad, Pod

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planes.model.decision import Decision, decide
+from planes.model.decide.decision import Decision, decide
 from planes.model.errors import JsonObject
 from planes.model.names import RESOURCE_NAME_ANNOTATION
 from planes.model.objects import Nad, Pod

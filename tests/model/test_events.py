@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from planes.model.events import Event, added_interface, event_name, no_network_found, to_object
-from planes.model.result import Address, Interface, Result
+from planes.model.wire.result import Address, Interface, Result
 
 DATA = Path(__file__).parents[1] / "data" / "multus"
 SHARED = Path(__file__).parents[3] / "shared" / "examples" / "multus-node"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from planes.model.catalog import Catalog
-from planes.model.decision import decide
+from planes.model.decide.decision import decide
+from planes.model.decide.explain import explain
 from planes.model.errors import JsonObject
-from planes.model.explain import explain
 from planes.model.objects import Namespace, Pod
+from planes.model.state.catalog import Catalog
 from tests.support.model import (
     make_catalog,
     make_nad,

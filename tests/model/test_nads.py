@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
-from planes.model.catalog import Catalog
-from planes.model.decision import Decision, decide
-from planes.model.netconf import parse_conflist
+from planes.model.decide.decision import Decision, decide
 from planes.model.objects import Nad, NadRef, Pod
-from planes.model.render import plane_nad
+from planes.model.spec.render import plane_nad
+from planes.model.state.catalog import Catalog
+from planes.model.wire.netconf import parse_conflist
 from tests.support.model import make_catalog, make_nad, make_namespace, make_plane, pod_object
 
 HOST_LOCAL = {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from planes.model.errors import BadInput
-from planes.model.netconf import ConfList, NetConf, parse_conflist
+from planes.model.wire.netconf import ConfList, NetConf, parse_conflist
 
 MACVLAN: dict[str, Any] = {
     "cniVersion": "1.0.0",

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from planes.model.errors import BadInput
-from planes.model.netconf import NetConf, parse_conflist
-from planes.model.result import Address, Interface, Result
+from planes.model.wire.netconf import NetConf, parse_conflist
+from planes.model.wire.result import Address, Interface, Result
 
 RESULT = Result(interfaces=(Interface("net1", mtu=1500),), ips=(Address("10.0.0.5/24"),))
 

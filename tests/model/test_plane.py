@@ -9,7 +9,7 @@ import pytest
 
 from planes.model.errors import BadInput
 from planes.model.objects import Namespace, Pod
-from planes.model.plane import Plane, find_plane_faults, parse_plane
+from planes.model.spec.plane import Plane, find_plane_faults, parse_plane
 from tests.support.model import SUBNET, make_namespace, make_plane, plane_object, pod_object
 
 NAD_REF = {"nadRef": {"namespace": "ops", "name": "biz"}}

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from planes.model.cniversion import SUPPORTED
 from planes.model.errors import BadInput
-from planes.model.result import (
+from planes.model.wire.cniversion import SUPPORTED
+from planes.model.wire.result import (
     Address,
     Dns,
     Interface,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from planes.model.errors import BadInput
-from planes.model.result import Address, Dns, Interface, Result, Route, parse_result
+from planes.model.wire.result import Address, Dns, Interface, Result, Route, parse_result
 
 TWO = ("0.1.0", "0.2.0")
 FOUR = ("0.3.0", "0.3.1", "0.4.0")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from planes.model.result import encode_result, parse_result
+from planes.model.wire.result import encode_result, parse_result
 
 STATIC = Path("/usr/lib/cni/static")
 IPAM: dict[str, Any] = {

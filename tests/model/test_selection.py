@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planes.model.errors import BadInput
-from planes.model.selection import (
+from planes.model.annotations.selection import (
     Selection,
     format_selections,
     parse_selections,
     read_selections,
     shorthand,
 )
+from planes.model.errors import BadInput
 
 
 def only(text: str) -> Selection:

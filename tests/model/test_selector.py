@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from planes.model.errors import Finding
-from planes.model.selector import Selector, parse_selector
+from planes.model.spec.selector import Selector, parse_selector
 
 LABELS = {"tier": "db", "team": "a"}
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from planes.model.decision import Decision, decide
+from planes.model.decide.decision import Decision, decide
 from planes.model.errors import JsonObject
 from planes.model.names import STATIC_IPS_ANNOTATION
 from planes.model.objects import Pod
-from planes.model.plane import Plane
-from planes.model.static_ips import read_static_ips
+from planes.model.spec.plane import Plane
+from planes.model.state.static_ips import read_static_ips
 from tests.support.model import (
     SUBNET,
     admit,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from planes.model.errors import BadInput
-from planes.model.result import Address, Dns, Interface, Result, Route, parse_result
-from planes.model.status import NetworkStatus, encode_status, parse_status, statuses_of
+from planes.model.wire.result import Address, Dns, Interface, Result, Route, parse_result
+from planes.model.wire.status import NetworkStatus, encode_status, parse_status, statuses_of
 
 DATA = Path(__file__).parents[1] / "data" / "multus"
 SHARED = Path(__file__).parents[3] / "shared" / "examples" / "multus-node"

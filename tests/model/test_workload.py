@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from planes.model.decide.workload_check import check_workload
 from planes.model.errors import BadInput, JsonObject
 from planes.model.names import NETWORKS_ANNOTATION, STATIC_IPS_ANNOTATION
 from planes.model.objects import Pod
 from planes.model.workload import MAX_PODS, pods_of
-from planes.model.workload_check import check_workload
 from tests.support.model import admit, make_catalog, make_namespace, make_plane, networks_of
 
 

@@ -14,7 +14,7 @@ from cni.native.masquerade import Masquerade, Masqueraded
 from cni.native.registry import native_plugins
 from cni.net.kernel import Kernel
 from cni.plugin import Call
-from planes.model.netconf import NetConf
+from planes.model.wire.netconf import NetConf
 from tests.support.netns import Node, namespace
 from tests.support.plugins import NoPlugin, ipams
 from tests.support.scenarios import V4, V6, host_local

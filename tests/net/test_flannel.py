@@ -15,7 +15,7 @@ from cni.net.kernel import Kernel
 from cni.plugin import Call
 from planes.model.decode import loads_object
 from planes.model.errors import BadInput, NotFound, PlanesError
-from planes.model.netconf import NetConf
+from planes.model.wire.netconf import NetConf
 from tests.support.netns import Node
 from tests.support.plugins import NoPlugin, ipams
 

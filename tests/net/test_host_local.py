@@ -17,8 +17,8 @@ from cni.ipam.host_local import HostLocal, read_resolv_conf
 from cni.ipam.ranges import range_sets
 from cni.plugin import Call
 from planes.model.errors import BadInput, Conflict, Exhausted, NotFound, PlanesError
-from planes.model.netconf import NetConf
-from planes.model.result import Route
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Route
 
 CALL = Call("c1", "/run/netns/x", "net1")
 

@@ -14,8 +14,8 @@ from cni.native.flannel_conf import delegate_conf, parse_lease, read_flannel_con
 from cni.native.interface import MacSources, chosen_mac
 from cni.plugin import Call
 from planes.model.errors import PlanesError
-from planes.model.netconf import NetConf
-from planes.model.result import Address, Result
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Address, Result
 from tests.net.test_flannel import LEASE
 
 TEXTS = st.sampled_from(

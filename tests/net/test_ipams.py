@@ -9,10 +9,10 @@ import pytest
 from cni.ipam.ipams import Ipams
 from cni.native.interface import chosen_mac
 from cni.plugin import Call
-from planes.model.catalog import Catalog
 from planes.model.errors import BadInput, Conflict, NotFound, PlanesError, Unavailable
-from planes.model.netconf import NetConf
-from planes.model.result import Address, Interface, Result, Route
+from planes.model.state.catalog import Catalog
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Address, Interface, Result, Route
 from planes.store.protocol import AddressOwner
 from tests.support.planes import make_plane
 from tests.support.plugins import ipams

@@ -23,7 +23,7 @@ from cni.net.links import (
 )
 from cni.net.netlink import Request, attributes, messages
 from planes.model.errors import BadInput
-from planes.model.result import Route
+from planes.model.wire.result import Route
 
 LINK = Link(7, "eth1", "c2:11:22:33:44:55", 1500, 0, "bridge", 0, 0, 6, 0, False)
 TO = Placement("net1", 9, "c2:11:22:33:44:66", 1400)

@@ -15,8 +15,8 @@ from cni.net.placement import place_by_rename
 from cni.net.workers import Worker
 from cni.plugin import Call, NativePlugin
 from planes.model.errors import BadInput, Conflict, NotFound, PlanesError, Unavailable
-from planes.model.netconf import NetConf
-from planes.model.result import Result
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Result
 from tests.support.netns import Node
 from tests.support.plugins import NoPlugin, ipams
 from tests.support.scenarios import V4, V6, host_local

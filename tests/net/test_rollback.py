@@ -15,8 +15,8 @@ from cni.native.registry import native_plugins
 from cni.net.kernel import Kernel
 from cni.plugin import Call, NativePlugin
 from planes.model.errors import Conflict, NotFound, PlanesError
-from planes.model.netconf import NetConf
-from planes.model.result import Result
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Result
 from tests.support.netns import Node, picture
 from tests.support.plugins import NoPlugin, ipams
 from tests.support.scenarios import V4, host_local

@@ -11,7 +11,7 @@ import pytest
 from cni.native.registry import native_plugins
 from cni.net.kernel import Kernel
 from cni.plugin import Call
-from planes.model.netconf import NetConf
+from planes.model.wire.netconf import NetConf
 from tests.support.netns import Namespace, Node, namespace
 from tests.support.plugins import NoPlugin, ipams
 from tests.support.scenarios import V4, host_local

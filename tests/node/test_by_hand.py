@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from planes.model.cniversion import SUPPORTED
+from planes.model.wire.cniversion import SUPPORTED
 from tests.support.netns import Namespace, namespace
 from tests.support.node import LiveNode, addresses_in, netconf
 

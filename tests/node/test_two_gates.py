@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from planes.cli.admission import Admission
+from planes.model.annotations.selection import parse_selections
 from planes.model.errors import Denied, JsonObject
 from planes.model.names import NETWORKS_ANNOTATION, STATIC_IPS_ANNOTATION
-from planes.model.selection import parse_selections
 from tests.node.refused import REFUSED
 from tests.support.netns import Namespace
 from tests.support.node import NAMESPACE, LiveNode, addresses_in, netconf

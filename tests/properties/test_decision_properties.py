@@ -9,7 +9,8 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planes.model.decision import decide
+from planes.model.annotations.selection import read_selections
+from planes.model.decide.decision import decide
 from planes.model.errors import JsonObject
 from planes.model.names import (
     DEFAULT_NETWORK_ANNOTATION,
@@ -20,7 +21,6 @@ from planes.model.names import (
 )
 from planes.model.objects import Pod
 from planes.model.patch import annotation_patch
-from planes.model.selection import read_selections
 from tests.support.model import (
     admit,
     make_catalog,

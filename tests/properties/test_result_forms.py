@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planes.model.cniversion import SUPPORTED
-from planes.model.result import (
+from planes.model.wire.cniversion import SUPPORTED
+from planes.model.wire.result import (
     Address,
     Dns,
     Interface,
@@ -20,7 +20,7 @@ from planes.model.result import (
     encode_result,
     parse_result,
 )
-from planes.model.status import encode_status, parse_status, statuses_of
+from planes.model.wire.status import encode_status, parse_status, statuses_of
 
 run = settings(max_examples=30, deadline=None)
 

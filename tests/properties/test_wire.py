@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planes.model.cniversion import check_supported, negotiate, parse_version
 from planes.model.decode import Fields, loads
 from planes.model.encode import dumps, pretty
 from planes.model.errors import BadInput
 from planes.model.names import check_container_id, check_ifname, check_network_name
-from planes.model.netconf import NetConf, parse_conflist
-from planes.model.result import parse_result
-from planes.model.status import encode_status, parse_status
+from planes.model.wire.cniversion import check_supported, negotiate, parse_version
+from planes.model.wire.netconf import NetConf, parse_conflist
+from planes.model.wire.result import parse_result
+from planes.model.wire.status import encode_status, parse_status
 
 NUMBERS = (
     st.integers() | st.integers(-(2**80), 2**80) | st.floats(allow_nan=False, allow_infinity=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from planes.model.cniversion import SUPPORTED
+from planes.model.wire.cniversion import SUPPORTED
 from tests.support.shim import SOURCE, STRICT, Shim, compile_shim, compiler, error_of
 
 HERE = Path(__file__).parent

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from cni.request import CniRequest
-from cni.spool import Replay, Spool
+from cni.serving.request import CniRequest
+from cni.serving.spool import Replay, Spool
 from planes.model.errors import Conflict
 from planes.run.clock import SystemClock
 from tests.support.serving import running

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from planes.model.errors import BadInput, Conflict, Exhausted, Unavailable
-from planes.model.plane_spec import Plane
+from planes.model.spec.plane_spec import Plane
 from planes.store.addressbook import LocalAddressBook
 from planes.store.protocol import AddressOwner
 from tests.support.clock import FakeClock

@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planes.model.catalog import Catalog
-from planes.model.decision import decide
+from planes.model.decide.decision import decide
 from planes.model.objects import Namespace, Pod
+from planes.model.state.catalog import Catalog
 from planes.store.manifests import BrokenFileError, read_manifests
 from planes.store.snapshot import Snapshot
 from tests.support.planes import plane_object

@@ -10,7 +10,7 @@ import pytest
 
 from planes.model.errors import JsonObject
 from planes.model.objects import Nad, Namespace, Pod
-from planes.model.plane_spec import Plane
+from planes.model.spec.plane_spec import Plane
 from planes.store.manifests import BrokenFileError, read_manifests
 from tests.support.planes import plane_object
 

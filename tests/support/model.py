@@ -7,9 +7,7 @@ from typing import Any
 
 import orjson
 
-from planes.model.catalog import Catalog
-from planes.model.claims import ClaimIndex
-from planes.model.decision import Decision, decide
+from planes.model.decide.decision import Decision, decide
 from planes.model.errors import JsonObject
 from planes.model.names import (
     INJECTED_ANNOTATION,
@@ -19,7 +17,9 @@ from planes.model.names import (
 )
 from planes.model.objects import Nad, Namespace, Pod
 from planes.model.patch import annotation_patch, apply
-from planes.model.plane import Plane, parse_plane
+from planes.model.spec.plane import Plane, parse_plane
+from planes.model.state.catalog import Catalog
+from planes.model.state.claims import ClaimIndex
 
 MACVLAN = {"type": "macvlan", "master": "eth1"}
 SUBNET = {

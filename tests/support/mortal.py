@@ -23,8 +23,8 @@ from cni.settings import Settings
 from planes.model.addresses import IPAddress
 from planes.model.errors import Internal
 from planes.model.objects import Pod
-from planes.model.plane import Plane
-from planes.model.result import Address
+from planes.model.spec.plane import Plane
+from planes.model.wire.result import Address
 from planes.store.protocol import AddressBook, AddressOwner, Store
 
 T = TypeVar("T")

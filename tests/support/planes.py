@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from planes.model.errors import JsonObject
-from planes.model.plane import API_VERSION, parse_plane
-from planes.model.plane_spec import Plane
+from planes.model.spec.plane import API_VERSION, parse_plane
+from planes.model.spec.plane_spec import Plane
 
 
 def plane_object(name: str = "business", **spec: Any) -> JsonObject:

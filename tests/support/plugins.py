@@ -14,10 +14,10 @@ from cni.ipam.ipams import Ipams
 from cni.native.registry import native_plugins
 from cni.net.kernel import Kernel
 from cni.plugin import Call, NativePlugin, Plugin
-from planes.model.catalog import Catalog
 from planes.model.decode import loads_object
-from planes.model.netconf import NetConf
-from planes.model.result import encode_result
+from planes.model.state.catalog import Catalog
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import encode_result
 from planes.store.protocol import AddressBook
 from tests.support.netns import CNI_BIN_DIR, Namespace
 

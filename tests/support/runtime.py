@@ -30,12 +30,12 @@ from cni.plugin import Call
 from cni.pods import Pods
 from cni.recovery import Recovery
 from cni.report import Reporter
-from cni.request import parse_call
 from cni.runtime import Runtime
 from cni.sandbox import Survey
+from cni.serving.request import parse_call
 from planes.model.errors import Internal, PlanesError
-from planes.model.netconf import NetConf
-from planes.model.result import Address, Interface, Result
+from planes.model.wire.netconf import NetConf
+from planes.model.wire.result import Address, Interface, Result
 from tests.support.clock import FakeClock
 from tests.support.exec import FakeExec, plain
 from tests.support.store import FakeStore

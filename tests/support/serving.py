@@ -10,8 +10,8 @@ from typing import Any
 
 import aiohttp
 
-from cni.protocol import Verbs
-from cni.server import Server
+from cni.serving.protocol import Verbs
+from cni.serving.server import Server
 from planes.run.clock import SystemClock
 
 

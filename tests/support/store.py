@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from planes.model.addresses import IPAddress
-from planes.model.catalog import Catalog
-from planes.model.claims import ClaimIndex
 from planes.model.errors import BadInput, Conflict, Exhausted, PlanesError
 from planes.model.events import Event
 from planes.model.names import STATUS_ANNOTATION
 from planes.model.objects import Nad, Namespace, Pod
-from planes.model.plane_spec import Plane
-from planes.model.result import Address
+from planes.model.spec.plane_spec import Plane
+from planes.model.state.catalog import Catalog
+from planes.model.state.claims import ClaimIndex
+from planes.model.wire.result import Address
 from planes.store.protocol import AddressOwner, Problem
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from cni.multus_protocol import InterfaceAttributes
-from cni.request import CniRequest
+from cni.serving.multus_protocol import InterfaceAttributes
+from cni.serving.request import CniRequest
 
 Behaviour = Callable[[CniRequest], Awaitable[bytes]]
 
 
 class FakeVerbs:
-    """Implements `cni.protocol.Verbs` and `cni.multus_protocol.Delegates`.
+    """Implements `cni.serving.protocol.Verbs` and `cni.serving.multus_protocol.Delegates`.
 
     Attributes:
         requests: every call, in the order they came.

@@ -16,7 +16,7 @@ from planes.cli.demo.verdict import Verdict
 from planes.cli.demo.world import World
 from planes.model.errors import JsonObject
 from planes.model.names import INJECTED_ANNOTATION, NETWORKS_ANNOTATION, STATUS_ANNOTATION
-from planes.model.status import NetworkStatus, parse_status
+from planes.model.wire.status import NetworkStatus, parse_status
 from planes.model.workload import pods_of
 
 EXPECTED: Final = {

@@ -1,0 +1,93 @@
+"""Multus' own protocol, for shims and controllers that speak it already.
+
+`POST /cni` and `/delegate` carry `{"env":{…},"config":"<base64>"}`; an ADD answers
+`{"Result":{…}}` in the 1.0.0 form, which the Multus shim converts, every other verb an empty
+body; an error is HTTP 400 with a CNI error object. Of the environment, which Multus sends whole,
+only the CNI variables are looked at.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from cni.serving.protocol import Answer
+from cni.serving.request import HEADERS, CniRequest, parse_call
+from planes.model.decode import Fields, loads_object
+from planes.model.encode import dumps
+from planes.model.errors import BadInput, CniCode, JsonObject
+from planes.model.wire.cniversion import Verb
+from planes.model.wire.result import parse_result
+
+RESULT_VERSION: Final = "1.0.0"
+_WHAT: Final = "the Multus request"
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceAttributes:
+    """What `/delegate` asks of the one interface it is about.
+
+    Attributes:
+        ips: addresses, as in a network selection element.
+        mac: hardware address, "" for any.
+        cni_args: merged into `args.cni` of the configuration.
+    """
+
+    ips: tuple[str, ...] = ()
+    mac: str = ""
+    cni_args: JsonObject | None = None
+
+
+class Delegates(Protocol):
+    """Whoever attaches one network to a running sandbox, outside of any decision."""
+
+    async def delegate(self, request: CniRequest, attributes: InterfaceAttributes) -> bytes:
+        """Run the request's own configuration; stdout as for `Verbs.handle`.
+
+        Raises:
+            PlanesError: what the caller is told.
+        """
+        ...
+
+
+def parse_multus(body: bytes) -> tuple[CniRequest, InterfaceAttributes]:
+    """Read a request of the Multus shim.
+
+    Raises:
+        BadInput: code 6 for a body of another form; else as `parse_call`.
+    """
+    fields = Fields(loads_object(body, _WHAT), _WHAT)
+    request = parse_call(_variables(fields), _config(fields))
+    asked = fields.child("interfaceAttributes")
+    if asked is None:
+        return request, InterfaceAttributes()
+    cni_args = asked.object("cni-args")
+    return request, InterfaceAttributes(asked.strings("ips"), asked.string("mac"), cni_args)
+
+
+def multus_body(request: CniRequest, answer: Answer) -> bytes:
+    """Give the body of a successful answer.
+
+    Raises:
+        PlanesError: the result cannot be written as 1.0.0.
+    """
+    if request.verb is not Verb.ADD:
+        return b""
+    result = parse_result(answer.stdout, default_version=request.cni_version)
+    return dumps({"Result": result.to_version(RESULT_VERSION)}, "the CNI result")
+
+
+def _variables(fields: Fields) -> Mapping[str, str]:
+    env = fields.child("env")
+    return {name: env.string(name) for name in HEADERS} if env else {}
+
+
+def _config(fields: Fields) -> bytes:
+    try:
+        return binascii.a2b_base64(fields.string("config"), strict_mode=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadInput(
+            f"cannot read {_WHAT}: config must be base64", code=CniCode.DECODE
+        ) from error

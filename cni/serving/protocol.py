@@ -1,0 +1,108 @@
+"""What the shim and the daemon say to each other, and whom the daemon asks.
+
+A request is `POST /v1/cni` with the CNI variables as headers and stdin as body; the same bytes
+are a file of the spool. An answer is what the plugin prints on stdout, and its exit status in
+`Cni-Exit`. Errors are CNI error objects: never a traceback, never bytes of a configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from cni.serving.request import CniRequest
+from planes.model.encode import dumps, pretty
+from planes.model.errors import BadInput, CniCode, PlanesError
+from planes.model.wire.cniversion import CURRENT, SUPPORTED
+
+PATH: Final = "/v1/cni"
+EXIT_HEADER: Final = "Cni-Exit"
+BODY_LIMIT: Final = 8 << 20  # the shim refuses a larger stdin itself
+HEAD_LIMIT: Final = 64 << 10  # all that the shim puts before the body
+
+
+class Verbs(Protocol):
+    """Whoever carries out calls: the runtime."""
+
+    async def handle(self, request: CniRequest) -> bytes:
+        """Carry out ADD, DEL, CHECK, GC or STATUS; give stdout, b"" where there is none.
+
+        Cancelled only when the call's deadline is over or the daemon ends, never because the
+        caller went away: undoing what was begun is up to the implementation.
+
+        Raises:
+            PlanesError: what the caller is told.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the plugin prints, and its exit status.
+
+    Attributes:
+        stdout: byte for byte.
+        code: the CNI error code, 0 where the call succeeded.
+    """
+
+    stdout: bytes
+    code: int = 0
+
+    @property
+    def exit_status(self) -> int:
+        """The plugin's exit status: 1 for any error."""
+        return 1 if self.code else 0
+
+
+def refusal(error: PlanesError, cni_version: str = "") -> Answer:
+    """Make the answer of a call that failed, laid out as the reference plugins do.
+
+    Args:
+        error: what happened.
+        cni_version: the configuration's; ours where it could not be read.
+    """
+    told = error.to_cni(cni_version or CURRENT)
+    # a path in a message need not be UTF-8, JSON must be
+    told = {k: _utf8(v) if isinstance(v, str) else v for k, v in told.items()}
+    return Answer(pretty(told, "the error"), int(error.cni_code))
+
+
+def versions() -> Answer:
+    """Make the answer to VERSION, as the shim prints it without us."""
+    known = {"cniVersion": CURRENT, "supportedVersions": SUPPORTED}
+    return Answer(dumps(known, "the versions") + b"\n")
+
+
+def split_request(data: bytes) -> tuple[Mapping[str, str], bytes]:
+    """Split a request of the shim into headers (lower case) and body.
+
+    Raises:
+        BadInput: code 6; it is cut, or no request of the shim.
+    """
+    head, separator, body = data.partition(b"\r\n\r\n")
+    start, *lines = head.split(b"\r\n")
+    if not separator or start != f"POST {PATH} HTTP/1.1".encode():
+        raise _unreadable("it does not start with a request of the shim")
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon:
+            raise _unreadable("a header has no colon")
+        headers[name.decode("ascii", "replace").lower()] = _text(value)
+    if headers.get("content-length") != str(len(body)):
+        raise _unreadable("its body is not as long as it says")
+    return headers, body
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _text(value: bytes) -> str:
+    # as aiohttp reads a header: paths need not be UTF-8
+    return value.strip(b" \t").decode("utf-8", "surrogateescape")
+
+
+def _unreadable(cause: str) -> BadInput:
+    return BadInput(f"cannot read the spooled request: {cause}", code=CniCode.DECODE)

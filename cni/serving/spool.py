@@ -1,0 +1,259 @@
+"""DELs that came while the daemon was away: carried out later, those of one sandbox in order.
+
+The shim writes one request a file, complete before it has its name. A file is unlinked only after
+its DEL succeeded; one that failed stays and is tried again, later each time; one that is no DEL
+goes to `quarantine/` beside its reason. Invariant: a sandbox's spooled DELs are over before an ADD
+of the same sandbox begins, else a late DEL would take down what that ADD made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cni.serving.protocol import Verbs, split_request
+from cni.serving.request import CniRequest, parse_request
+from planes.model.errors import BadInput, PlanesError, Unavailable
+from planes.model.wire.cniversion import Verb
+from planes.run.clock import Clock
+from planes.run.locks import KeyedLocks
+
+_logger: Final = logging.getLogger(__name__)
+_SUFFIX: Final = ".request"
+_AT_ONCE: Final = 8  # DELs share kernel locks; more would only queue there
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 300.0
+_STAMP_SECONDS: Final = 1.0  # far coarser than any file system's time stamps
+_STALE_SECONDS: Final = 3600.0  # a shim writes its file in milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    count: int
+    not_before: float
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What one pass over the spool did: numbers of files."""
+
+    done: int = 0
+    failed: int = 0
+    quarantined: int = 0
+
+
+class Spool:
+    """The directory of spooled DELs.
+
+    Args:
+        directory: `STATE/spool`; may not exist yet.
+        verbs: carries out the DELs.
+        clock: for pauses between attempts.
+        deadline: seconds one DEL may take.
+        interval: seconds between two looks at the directory.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        verbs: Verbs,
+        clock: Clock,
+        *,
+        deadline: float = 55.0,
+        interval: float = 2.0,
+    ) -> None:
+        self._directory = directory
+        self._verbs = verbs
+        self._clock = clock
+        self._deadline = deadline
+        self._interval = interval
+        self._locks = KeyedLocks()
+        self._failures: dict[str, _Failure] = {}
+        self._sandboxes: dict[str, str] = {}
+        self._listed: float | None = None
+
+    async def run(self) -> None:
+        """Look and replay until cancelled."""
+        while True:
+            await self.replay()
+            await self._clock.sleep(self._interval)
+
+    async def replay(self) -> Replay:
+        """Carry out every file whose turn has come; never raises.
+
+        Sandboxes go side by side, the files of one sandbox one after the other, oldest first.
+        """
+        try:
+            sandboxes = await self._look()
+        except OSError as error:
+            _logger.warning("cannot read the spool", extra={"reason": str(error)})
+            return Replay()
+        now = self._clock.monotonic()
+        due: dict[str, list[str]] = {}
+        for name, sandbox in sandboxes.items():
+            if name not in self._failures or self._failures[name].not_before <= now:
+                due.setdefault(sandbox, []).append(name)
+        limit = asyncio.Semaphore(_AT_ONCE)
+
+        async def in_order(names: list[str]) -> list[str]:
+            async with limit:
+                return [await self._settle(name) for name in names]
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(in_order(names)) for names in due.values()]
+        outcomes = [outcome for task in tasks for outcome in task.result()]
+        return Replay(*(outcomes.count(kind) for kind in ("done", "failed", "quarantined")))
+
+    async def settle(self, container_id: str) -> None:
+        """Carry out what is spooled for a sandbox, before an ADD of it begins.
+
+        Raises:
+            Unavailable: one of its DELs fails, or the spool cannot be read.
+        """
+        try:
+            sandboxes = self._sandboxes if self._is_as_listed() else await self._look()
+        except OSError as error:
+            raise Unavailable(
+                f"cannot read the spool {self._directory}: {error.strerror or error}",
+                remedy="make it a directory that the daemon may read",
+            ) from error
+        for name, sandbox in sandboxes.items():
+            if sandbox == container_id and await self._settle(name) == "failed":
+                raise Unavailable(
+                    f"cannot attach sandbox {container_id}: an earlier DEL of it still fails",
+                    remedy="read the log of netplane-cni for why",
+                )
+
+    def _is_as_listed(self) -> bool:
+        # On the path of every ADD: one cached inode, where a hop to a thread costs far more.
+        return self._listed is not None and self._listed == _changed_at(self._directory)
+
+    async def _look(self) -> dict[str, str]:
+        changed = await asyncio.to_thread(_changed_at, self._directory)
+        sandboxes = await asyncio.to_thread(self._index, dict(self._sandboxes))
+        self._sandboxes = sandboxes
+        # A change right after the listing may bear the same time stamp: then list once more.
+        is_settled = abs(self._clock.now() - changed) > _STAMP_SECONDS
+        self._listed = changed if is_settled else None
+        self._failures = {n: self._failures[n] for n in sandboxes if n in self._failures}
+        return sandboxes
+
+    async def _settle(self, name: str) -> str:
+        async with self._locks.hold(name):
+            try:
+                request = await asyncio.to_thread(self._read, name)
+            except FileNotFoundError:
+                return "gone"  # somebody else carried it out while we waited
+            except BadInput as error:
+                return await self._set_aside(name, str(error))
+            except OSError as error:
+                return self._failed(name, str(error))
+            return await self._carry_out(name, request)
+
+    async def _carry_out(self, name: str, request: CniRequest) -> str:
+        facts = {"container_id": request.container_id, "ifname": request.ifname, "file": name}
+        try:
+            async with asyncio.timeout(self._deadline):
+                await self._verbs.handle(request)
+            await asyncio.to_thread((self._directory / name).unlink, missing_ok=True)
+        except PlanesError as error:
+            return self._failed(name, str(error))
+        except TimeoutError:
+            return self._failed(name, f"not done within {self._deadline:g} s")
+        except Exception as error:
+            _logger.exception("cannot replay a spooled DEL", extra=facts)
+            return self._failed(name, type(error).__name__)
+        self._failures.pop(name, None)
+        _logger.info("replayed a spooled DEL", extra=facts)
+        return "done"
+
+    async def _set_aside(self, name: str, reason: str) -> str:
+        try:
+            await asyncio.to_thread(self._quarantine, name, reason)
+        except OSError as error:
+            return self._failed(name, f"{reason}; cannot quarantine it: {error}")
+        _logger.error("quarantined a spooled request", extra={"file": name, "reason": reason})
+        return "quarantined"
+
+    def _failed(self, name: str, reason: str) -> str:
+        earlier = self._failures.get(name)
+        count = earlier.count + 1 if earlier else 1
+        pause = min(_FIRST_PAUSE * 2.0 ** min(count - 1, 30), _LONGEST_PAUSE)
+        self._failures[name] = _Failure(count, self._clock.monotonic() + pause)
+        facts = {"file": name, "attempts": count, "retry_seconds": pause, "reason": reason}
+        _logger.warning("cannot replay a spooled DEL yet", extra=facts)
+        return "failed"
+
+    def _names(self) -> list[str]:
+        """Names of complete files, oldest first; removes what a shim that was killed left."""
+        try:
+            names = sorted(os.listdir(self._directory))
+        except FileNotFoundError:
+            return []
+        for name in names:
+            if name.endswith(f"{_SUFFIX}.tmp"):
+                self._remove_if_stale(self._directory / name)
+        return [name for name in names if name.endswith(_SUFFIX)]
+
+    def _remove_if_stale(self, path: Path) -> None:
+        try:
+            if self._clock.now() - path.stat().st_mtime > _STALE_SECONDS:
+                path.unlink()
+        except FileNotFoundError:
+            pass
+
+    def _index(self, known: dict[str, str]) -> dict[str, str]:
+        """Sandbox by name of file, oldest first; what cannot be read is a sandbox of its own."""
+        index: dict[str, str] = {}
+        for name in self._names():
+            try:
+                index[name] = known.get(name) or self._read(name).container_id
+            except (OSError, BadInput):
+                index[name] = f"/{name}"  # no container ID has a slash
+        return index
+
+    def _read(self, name: str) -> CniRequest:
+        request = parse_request(*split_request((self._directory / name).read_bytes()))
+        if request.verb is not Verb.DEL:
+            raise BadInput(f"cannot replay {request.verb}: only DEL is ever spooled")
+        return request
+
+    def _quarantine(self, name: str, reason: str) -> None:
+        aside = self._directory / "quarantine"
+        aside.mkdir(mode=0o700, exist_ok=True)
+        (aside / f"{name}.reason").write_text(f"{reason}\n", encoding="utf-8")
+        (self._directory / name).rename(aside / name)
+
+
+def _changed_at(directory: Path) -> float:
+    """When a name was last added or removed; 0 for no directory."""
+    try:
+        return os.stat(directory).st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+class SpoolFirst:
+    """Verbs that settle the spool of a sandbox before its ADD.
+
+    A DEL never overtakes an ADD that came before it and still settles: it would find nothing to
+    take down, and what the ADD then attaches would stay.
+    """
+
+    def __init__(self, verbs: Verbs, spool: Spool) -> None:
+        self._verbs = verbs
+        self._spool = spool
+        self._locks = KeyedLocks()
+
+    async def handle(self, request: CniRequest) -> bytes:
+        """Carry out a call; see `Verbs.handle`."""
+        if request.verb not in {Verb.ADD, Verb.DEL}:
+            return await self._verbs.handle(request)
+        async with self._locks.hold(request.container_id):
+            if request.verb is Verb.ADD:
+                await self._spool.settle(request.container_id)
+            return await self._verbs.handle(request)

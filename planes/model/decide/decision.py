@@ -1,0 +1,198 @@
+"""The decision: what a pod is attached to, and everything that is wrong with what it asks for.
+
+`decide` is pure and is called by both hooks, by the daemon at ADD and by `netplane explain`, so
+they cannot disagree. Applying its annotations and deciding again gives no annotations; elements
+the user wrote keep their order and content; the same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from planes.model.addresses import IPAddress
+from planes.model.annotations.selection import Selection
+from planes.model.decide.access import check_access
+from planes.model.decide.address_check import check_addresses
+from planes.model.decide.default_network import read_default_network
+from planes.model.decide.drafts import Draft, draft_attachments
+from planes.model.decide.element_check import check_elements
+from planes.model.decide.findings import Findings
+from planes.model.decide.injection import annotations_of, proven_record
+from planes.model.decide.quota import check_quota
+from planes.model.decide.resources import resources_of
+from planes.model.decide.static_assignment import assign_addresses
+from planes.model.errors import Finding
+from planes.model.names import NETWORKS_ANNOTATION, STATIC_IPS_ANNOTATION, STATUS_ANNOTATION
+from planes.model.objects import NadRef, Namespace, Pod
+from planes.model.state.catalog import Catalog
+
+_NO_ANNOTATIONS: Mapping[str, str] = {}
+_NO_RESOURCES: Mapping[str, int] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """One interface the pod gets beside the default network's.
+
+    Attributes:
+        network: the NAD.
+        plane: the plane behind the NAD, None for a NAD of its own.
+        selection: the element as it will stand in the annotation.
+        ips: addresses to ask for; with the subnet's prefix length where a plane knows it.
+        candidates: where `ips` is empty, addresses of which the node takes the first free one of
+            each family; empty means any address of the plane.
+        injected: True where a plane put it there, False where the user asked.
+    """
+
+    network: NadRef
+    plane: str | None
+    selection: Selection
+    interface: str
+    ips: tuple[str, ...] = ()
+    candidates: tuple[IPAddress, ...] = ()
+    mac: str = ""
+    injected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What follows for one pod.
+
+    Attributes:
+        attachments: in the order of the annotation.
+        annotations: what has to be set on the pod; empty where nothing has to be done.
+        resources: how many devices the pod's containers have to ask for, by resource.
+        errors: why the pod is refused; empty where it is not.
+        warnings: what its author should know.
+        audits: breaches of planes that only audit.
+        default_network: the NAD that replaces the cluster's default network, if one is named.
+    """
+
+    attachments: tuple[Attachment, ...] = ()
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    resources: Mapping[str, int] = field(default_factory=dict)
+    errors: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+    audits: tuple[Finding, ...] = ()
+    default_network: Selection | None = None
+
+    @property
+    def denied(self) -> bool:
+        """True where the pod must not start."""
+        return bool(self.errors)
+
+    @property
+    def status(self) -> int:
+        """The admission status: 403 before 422 before 409 where errors differ, 200 without."""
+        found = {finding.status for finding in self.errors}
+        return next((status for status in (403, 422, 409) if status in found), 200)
+
+    @property
+    def message(self) -> str:
+        """All errors in one text."""
+        return "; ".join(map(str, self.errors))
+
+
+def decide(pod: Pod, namespace: Namespace, catalog: Catalog, *, creating: bool = False) -> Decision:
+    """Decide what a pod is attached to.
+
+    Args:
+        pod: the pod as its author wrote it, or as it is in the cluster.
+        namespace: the pod's namespace.
+        catalog: the current planes, NADs and claims.
+        creating: True in the review of a CREATE, when a pod cannot have a network-status yet.
+    """
+    findings = Findings()
+    if creating and STATUS_ANNOTATION in pod.annotations:
+        _refuse_status(findings)
+    if pod.host_network:
+        return _on_host_network(pod, findings)
+    membership = catalog.membership(namespace)
+    findings.required = membership.required
+    findings.errors += membership.errors
+    findings.warnings += membership.warnings
+    annotations = pod.annotations
+    reading = catalog.texts.networks.get(annotations.get(NETWORKS_ANNOTATION, ""), pod.namespace)
+    static_ips = catalog.texts.static_ips.get(annotations.get(STATIC_IPS_ANNOTATION, ""))
+    findings.errors += reading.errors
+    findings.errors += static_ips.errors
+    findings.warnings += reading.warnings
+    default_network = read_default_network(pod, namespace, catalog, findings)
+    joined = [plane for plane in membership.planes if plane.pod_selector.matches(pod.labels)]
+    drafts = draft_attachments(reading.elements, joined, catalog, findings)
+    record = proven_record(pod, drafts, catalog)
+    assign_addresses(
+        drafts,
+        static_ips.lists,
+        pod,
+        catalog,
+        findings,
+        is_complete=not reading.errors,
+    )
+    for draft in drafts:
+        check_access(draft, pod, namespace, catalog, findings)
+        check_addresses(draft, pod, catalog, findings)
+    check_elements(drafts, catalog, findings)
+    check_quota(drafts, pod, namespace, catalog, findings)
+    if findings.errors:
+        return _decided(findings, drafts, default_network)
+    return _decided(
+        findings,
+        drafts,
+        default_network,
+        annotations_of(pod, reading, drafts, record),
+        resources_of(drafts, catalog),
+    )
+
+
+def _refuse_status(findings: Findings) -> None:
+    findings.refuse(
+        f"metadata.annotations[{STATUS_ANNOTATION}]",
+        "cannot create a pod with a network-status: only its node writes it",
+        "remove the annotation",
+        403,
+    )
+
+
+def _decided(
+    findings: Findings,
+    drafts: Sequence[Draft] = (),
+    default_network: Selection | None = None,
+    annotations: Mapping[str, str] = _NO_ANNOTATIONS,
+    resources: Mapping[str, int] = _NO_RESOURCES,
+) -> Decision:
+    return Decision(
+        attachments=tuple([_attachment(draft) for draft in drafts]),
+        annotations=annotations,
+        resources=resources,
+        errors=tuple(findings.errors),
+        warnings=tuple(findings.warnings),
+        audits=tuple(findings.audits),
+        default_network=default_network,
+    )
+
+
+def _on_host_network(pod: Pod, findings: Findings) -> Decision:
+    for key in (NETWORKS_ANNOTATION, STATIC_IPS_ANNOTATION):
+        if pod.annotations.get(key, "").strip():
+            findings.warn(
+                f"metadata.annotations[{key}]",
+                "it is ignored: the pod runs in the host's network",
+                "remove the annotation or spec.hostNetwork",
+            )
+    return _decided(findings)
+
+
+def _attachment(draft: Draft) -> Attachment:
+    plane = draft.plane
+    return Attachment(
+        draft.ref,
+        None if plane is None else plane.name,
+        draft.selection,
+        draft.interface,
+        draft.ips,
+        draft.candidates,
+        draft.selection.mac,
+        draft.injected,
+    )

@@ -1,0 +1,41 @@
+"""The annotation `v1.multus-cni.io/default-network`: a NAD in place of the default network."""
+
+from __future__ import annotations
+
+from planes.model.annotations.selection import Selection, read_selections
+from planes.model.decide.access import reach
+from planes.model.decide.findings import Findings
+from planes.model.names import DEFAULT_NETWORK_ANNOTATION
+from planes.model.objects import Namespace, Pod
+from planes.model.state.catalog import Catalog
+
+MULTUS_NAMESPACE = "kube-system"
+"""Where Multus looks for a NAD named without namespace (its option `multusNamespace`)."""
+
+
+def read_default_network(
+    pod: Pod, namespace: Namespace, catalog: Catalog, findings: Findings
+) -> Selection | None:
+    """Read and check the annotation: exactly one element, of a NAD that the pod may use.
+
+    Multus does not apply its namespace isolation here; we do, except for its own namespace.
+    """
+    text = pod.annotations.get(DEFAULT_NETWORK_ANNOTATION, "")
+    if not text or text.isspace():
+        return None
+    path = f"metadata.annotations[{DEFAULT_NETWORK_ANNOTATION}]"
+    reading = read_selections(text, MULTUS_NAMESPACE, path)
+    findings.errors += reading.errors
+    findings.warnings += reading.warnings
+    if reading.errors:
+        return None
+    if len(reading.elements) != 1:
+        count = len(reading.elements)
+        findings.refuse(path, f"cannot use {count} default networks", "name exactly one NAD")
+        return None
+    (selection,) = reading.selections
+    shared = frozenset({MULTUS_NAMESPACE})
+    is_usable = reach(
+        selection.ref, path, pod, namespace, catalog, findings=findings, shared=shared
+    )
+    return selection if is_usable else None

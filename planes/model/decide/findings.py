@@ -1,0 +1,49 @@
+"""Gather findings while deciding; a plane's enforcement says what becomes of its errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from planes.model.bounds import MAX_HINTS
+from planes.model.errors import Finding
+from planes.model.spec.plane_spec import Enforcement, Plane
+
+
+@dataclass(slots=True)
+class Findings:
+    """Errors refuse the pod, warnings are shown, audits are only recorded.
+
+    Attributes:
+        required: names of planes that the namespace requires: their rules are always kept.
+        hints: how many more errors may come with suggestions.
+    """
+
+    required: frozenset[str] = frozenset()
+    errors: list[Finding] = field(default_factory=list)
+    warnings: list[Finding] = field(default_factory=list)
+    audits: list[Finding] = field(default_factory=list)
+    hints: int = MAX_HINTS
+
+    def may_hint(self) -> bool:
+        """Tell whether suggestions may be searched for once more."""
+        self.hints -= 1
+        return self.hints >= 0
+
+    def refuse(self, path: str, message: str, remedy: str = "", status: int = 422) -> None:
+        """Add an error that no plane's enforcement softens."""
+        self.errors.append(Finding(path, message, remedy, status))
+
+    def enforce(self, plane: Plane | None, findings: Iterable[Finding]) -> None:
+        """Add breaches of a plane's rules; without plane they are errors."""
+        strict = plane is None or plane.is_strict or plane.name in self.required
+        if strict or plane is None:
+            self.errors.extend(findings)
+        elif plane.enforcement is Enforcement.WARN:
+            self.warnings.extend(findings)
+        else:
+            self.audits.extend(findings)
+
+    def warn(self, path: str, message: str, remedy: str = "") -> None:
+        """Add a warning."""
+        self.warnings.append(Finding(path, message, remedy))

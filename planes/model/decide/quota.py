@@ -1,0 +1,57 @@
+"""Quotas: what a namespace may hold in a plane, counted from the claims of its pods.
+
+The count is early and soft: pods reviewed at the same moment do not see each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from planes.model.decide.drafts import Draft
+from planes.model.decide.findings import Findings
+from planes.model.errors import Finding
+from planes.model.objects import Namespace, Pod
+from planes.model.spec.plane_spec import IpamMode, Plane, Quota
+from planes.model.state.catalog import Catalog
+from planes.model.state.claims import Usage
+
+
+def check_quota(
+    drafts: Sequence[Draft], pod: Pod, namespace: Namespace, catalog: Catalog, findings: Findings
+) -> None:
+    """Check each plane that sets a quota for the namespace."""
+    wanted: dict[str, tuple[Plane, Usage]] = {}
+    for draft in drafts:
+        plane = draft.plane
+        if plane is None or not plane.has_quota:
+            continue
+        _, so_far = wanted.get(plane.name, (plane, Usage()))
+        wanted[plane.name] = (plane, so_far + _usage(draft, plane))
+    for plane, usage in wanted.values():
+        held = catalog.claims.usage(plane.ref, pod.namespace, without=pod.key)
+        findings.enforce(plane, _breaches(plane, plane.quota_for(namespace), held, usage, pod))
+
+
+def _usage(draft: Draft, plane: Plane) -> Usage:
+    fixed = len(draft.ips)
+    dynamic = len(plane.families) if plane.ipam_mode is IpamMode.PLANE else 0
+    return Usage(max(fixed, dynamic), 1, fixed + bool(draft.candidates))
+
+
+def _breaches(plane: Plane, quota: Quota, held: Usage, wanted: Usage, pod: Pod) -> list[Finding]:
+    limits = (
+        ("attachments", quota.attachments, held.attachments, wanted.attachments),
+        ("addresses", quota.addresses, held.addresses, wanted.addresses),
+        ("static addresses", quota.static, held.static, wanted.static),
+    )
+    return [
+        Finding(
+            f"spec.quota of plane {plane.name}",
+            f"cannot give the pod {more} more: namespace {pod.namespace} holds {has} of {limit} "
+            f"{what} of plane {plane.name}",
+            "remove pods of the namespace, or ask an administrator for a larger quota",
+            403,
+        )
+        for what, limit, has, more in limits
+        if limit is not None and more and has + more > limit
+    ]

@@ -1,0 +1,149 @@
+"""Give static addresses to drafts: from the annotation, else from the plane's reservations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from planes.model.addresses import AddressRange, IPAddress
+from planes.model.annotations.selection import Selection
+from planes.model.decide.drafts import Draft
+from planes.model.decide.findings import Findings
+from planes.model.errors import Finding
+from planes.model.objects import Pod
+from planes.model.spec.plane_spec import Allow, IpamMode, Plane
+from planes.model.state.catalog import Catalog
+from planes.model.state.static_ips import AddressList, assign
+from planes.model.state.suggest import close_names
+
+
+def assign_addresses(
+    drafts: Sequence[Draft],
+    lists: Mapping[str, AddressList],
+    pod: Pod,
+    catalog: Catalog,
+    findings: Findings,
+    *,
+    is_complete: bool,
+) -> None:
+    """Put each plane's static addresses into the draft that has none, and check the others.
+
+    `is_complete` is False where some element cannot be read: it may be the one that asks for a
+    plane, so nobody can say then that the pod is not attached to it.
+    """
+    for draft in drafts:
+        plane = draft.plane
+        if plane is not None and plane.reservations and plane.name not in lists:
+            _reserved([each for each in drafts if each.plane is plane], plane, pod, catalog)
+    for name, addresses in lists.items():
+        attached = [draft for draft in drafts if draft.plane and draft.plane.name == name]
+        if not attached:
+            if is_complete or catalog.plane(name) is None:
+                findings.errors.append(_not_attached(name, addresses.path, pod, catalog, findings))
+        elif addresses.spans:
+            _assign(attached, addresses, pod, catalog, findings)
+
+
+def _not_attached(name: str, path: str, pod: Pod, catalog: Catalog, findings: Findings) -> Finding:
+    plane = catalog.plane(name)
+    if plane is None:
+        names = (each.name for each in catalog.planes)
+        close = close_names(name, names) if findings.may_hint() else []
+        remedy = f"did you mean {close[0]}?" if close else "name a plane, see kubectl get planes"
+        return Finding(path, "cannot give an address of a plane that does not exist", remedy)
+    return Finding(
+        path,
+        f"cannot give an address of plane {name}: the pod is not attached to it",
+        f"label namespace {pod.namespace} with {plane.label}: enabled, or add {plane.ref} to the "
+        "networks of the pod",
+    )
+
+
+def _assign(
+    attached: Sequence[Draft],
+    addresses: AddressList,
+    pod: Pod,
+    catalog: Catalog,
+    findings: Findings,
+) -> None:
+    plane = attached[0].plane
+    if plane is None:
+        return
+    written = [draft for draft in attached if draft.ips]
+    found = assign(pod, plane, addresses, catalog.claims)
+    if not written:
+        findings.enforce(plane, found.errors)
+        _give(attached[0], plane, found.ips, addresses)
+        attached[0].candidates = found.candidates
+        return
+    # An earlier review put the addresses there, or the user wrote them twice: both must agree,
+    # and a replica must keep to its own place in the list.
+    asked = {address for draft in written for address, _ in draft.asked}
+    if not asked.issuperset(found.ips) or not all(address in addresses for address in asked):
+        findings.enforce(plane, [_differs(addresses, found.ips or found.candidates)])
+        return
+    for draft in written:
+        draft.source = addresses
+
+
+def _differs(addresses: AddressList, ips: Sequence[IPAddress]) -> Finding:
+    shown = ", ".join(map(str, ips[:3])) or "another address"
+    return Finding(
+        addresses.path,
+        f"cannot follow both annotations: this one gives {shown}, the network selection another",
+        "remove ips from the network selection, or the plane from this annotation",
+    )
+
+
+def _give(draft: Draft, plane: Plane, ips: Sequence[IPAddress], source: AddressList) -> None:
+    if not ips:
+        return
+    asked = [(address, _prefix(plane, address)) for address in ips]
+    texts = tuple([str(ip) if length is None else f"{ip}/{length}" for ip, length in asked])
+    draft.ips, draft.asked, draft.source = texts, tuple(asked), source
+    old = draft.selection
+    if draft.is_new:
+        draft.selection = Selection(
+            old.name, old.namespace, old.interface, texts, default_route=old.default_route
+        )
+    else:
+        draft.selection = replace(old, ips=texts)
+        draft.is_completed = True
+
+
+def _prefix(plane: Plane, address: IPAddress) -> int | None:
+    subnet = plane.subnet_of(address)
+    return None if subnet is None else subnet.cidr.prefixlen
+
+
+def _reserved(attached: Sequence[Draft], plane: Plane, pod: Pod, catalog: Catalog) -> None:
+    """Give a pod what is reserved for it without being asked, as far as it is free."""
+    own = list(plane.reserved_for(pod))
+    path = f"spec.staticIPs.reservations of plane {plane.name}"
+    if (
+        not own
+        or plane.allow is Allow.NEVER
+        or plane.ipam_mode is IpamMode.NONE
+        or any(draft.ips for draft in attached)
+    ):
+        return
+    by_ordinal = [entry for entry in own if entry.ordinal is not None]
+    if by_ordinal:
+        given = _one_each([entry.address for entry in by_ordinal])
+        _give(attached[0], plane, given, AddressList((), path))
+        return
+    spans = tuple(AddressRange(entry.address, entry.address) for entry in own)
+    source = AddressList(spans, path)
+    found = assign(pod, plane, source, catalog.claims)
+    if not found.errors and not any(
+        catalog.claims.rival(plane.ref, address, pod.key) for address in found.ips
+    ):
+        _give(attached[0], plane, found.ips, source)
+        attached[0].candidates = found.candidates
+
+
+def _one_each(addresses: Sequence[IPAddress]) -> list[IPAddress]:
+    found: dict[int, IPAddress] = {}
+    for address in addresses:
+        found.setdefault(address.version, address)
+    return list(found.values())

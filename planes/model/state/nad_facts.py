@@ -1,0 +1,141 @@
+"""What a NAD's configuration says about addresses and capabilities, for checks and warnings.
+
+Reading it never fails: a configuration that cannot be run carries its `fault` instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from planes.model.addresses import (
+    AddressRange,
+    IPAddress,
+    IPNetwork,
+    parse_address,
+    parse_interface,
+    parse_network,
+    range_of,
+)
+from planes.model.errors import BadInput, JsonObject, PlanesError
+from planes.model.objects import Nad
+from planes.model.wire.netconf import parse_conflist
+
+STATIC_IPAMS = frozenset({"static", "host-local", "plane"})
+"""IPAM plugins that hand out an address they are asked for, by capability or CNI_ARGS."""
+DEAF_IPAMS = frozenset({"dhcp", "whereabouts"})
+"""IPAM plugins that ignore a requested address."""
+
+
+@dataclass(frozen=True, slots=True)
+class NadRange:
+    """One range of an IPAM: addresses `span` of `subnet`."""
+
+    subnet: IPNetwork
+    span: AddressRange
+    gateway: IPAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NadFacts:
+    """The facts; `is_known` is False for an empty configuration (a file on the node)."""
+
+    is_known: bool = True
+    fault: str = ""
+    remedy: str = ""
+    type: str = ""
+    main: JsonObject = field(default_factory=dict)
+    capabilities: frozenset[str] = frozenset()
+    ipam: JsonObject = field(default_factory=dict)
+    ipam_type: str = ""
+    ranges: tuple[NadRange, ...] = ()
+    routes: tuple[JsonObject, ...] = ()
+
+    def range_of(self, address: IPAddress) -> NadRange | None:
+        """Give the range whose subnet an address lies in, one that holds it first."""
+        same = [
+            entry
+            for entry in self.ranges
+            if entry.subnet.version == address.version and address in entry.subnet
+        ]
+        return next((entry for entry in same if address in entry.span), next(iter(same), None))
+
+
+def nad_facts(nad: Nad) -> NadFacts:
+    """Read a NAD's configuration."""
+    if not nad.config.strip():
+        return NadFacts(is_known=False)
+    try:
+        conflist = parse_conflist(nad.config, default_name=nad.name, what=f"the NAD {nad.ref}")
+    except PlanesError as error:
+        return NadFacts(fault=error.message, remedy=error.remedy)
+    main = conflist.plugins[0]
+    ipam = main.raw.get("ipam")
+    ipam = ipam if isinstance(ipam, dict) else {}
+    ipam_type = ipam.get("type")
+    routes = ipam.get("routes")
+    return NadFacts(
+        type=main.type,
+        main=main.raw,
+        capabilities=conflist.capabilities(),
+        ipam=ipam,
+        ipam_type=ipam_type if isinstance(ipam_type, str) else "",
+        ranges=tuple(_ranges(ipam)),
+        routes=tuple(route for route in _objects(routes)),
+    )
+
+
+def _objects(value: Any) -> Iterator[JsonObject]:
+    if isinstance(value, list):
+        yield from (entry for entry in value if isinstance(entry, dict))
+
+
+def _ranges(ipam: JsonObject) -> Iterator[NadRange]:
+    """Read the addresses and ranges of `static` and `host-local`; skip the unreadable."""
+    for entry in _objects(ipam.get("addresses")):
+        yield from _static(entry)
+    if ipam.get("type") != "host-local":
+        return
+    yield from _range(ipam)
+    sets = ipam.get("ranges")
+    for each in sets if isinstance(sets, list) else ():
+        for entry in _objects(each):
+            yield from _range(entry)
+
+
+def _static(entry: JsonObject) -> Iterator[NadRange]:
+    try:
+        written = parse_interface(str(entry.get("address", "")))
+    except BadInput:
+        return
+    span = AddressRange(written.ip, written.ip)
+    yield NadRange(written.network, span, _address(entry.get("gateway")))
+
+
+def _range(entry: JsonObject) -> Iterator[NadRange]:
+    try:
+        subnet = parse_network(str(entry.get("subnet", "")))
+    except BadInput:
+        return
+    whole = range_of(subnet)
+    if subnet.prefixlen < subnet.max_prefixlen - 1:
+        # host-local starts after the network address and ends before IPv4's broadcast address
+        whole = AddressRange(
+            whole.nth(1), whole.nth(whole.size - (2 if subnet.version == 4 else 1))
+        )
+    first = _address(entry.get("rangeStart")) or whole.first
+    last = _address(entry.get("rangeEnd")) or whole.last
+    if first.version != last.version or int(first) > int(last):
+        return
+    gateway = _address(entry.get("gateway")) or range_of(subnet).nth(
+        min(1, subnet.num_addresses - 1)
+    )
+    yield NadRange(subnet, AddressRange(first, last), gateway)
+
+
+def _address(value: Any) -> IPAddress | None:
+    try:
+        return parse_address(value) if isinstance(value, str) and value else None
+    except BadInput:
+        return None

@@ -1,0 +1,148 @@
+"""Faults of a NAD that can be seen in its configuration: it works, but not as its author thinks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from planes.model.addresses import IPNetwork, parse_network
+from planes.model.errors import BadInput, Finding
+from planes.model.names import RESOURCE_NAME_ANNOTATION
+from planes.model.objects import Nad
+from planes.model.state.nad_facts import NadFacts
+
+_SHARED_SEGMENT = frozenset({"macvlan", "ipvlan", "vlan", "sriov", "host-device"})
+"""Types that put pods of all nodes on one L2 segment."""
+_KNOWN_KEYS = {
+    "sriov": frozenset(
+        {
+            "deviceid",
+            "vlan",
+            "vlanqos",
+            "vlanproto",
+            "mac",
+            "spoofchk",
+            "trust",
+            "link_state",
+            "min_tx_rate",
+            "max_tx_rate",
+            "loglevel",
+            "logfile",
+        }
+    ),
+}
+_GENERAL_KEYS = frozenset(
+    {
+        "args",
+        "capabilities",
+        "cniversion",
+        "dns",
+        "ipam",
+        "name",
+        "prevresult",
+        "runtimeconfig",
+        "type",
+    }
+)
+
+
+def lint_nad(nad: Nad, facts: NadFacts) -> tuple[Finding, ...]:
+    """List warnings about a hand-written NAD; none for one that cannot be read at all."""
+    if facts.fault or not facts.is_known or nad.plane is not None:
+        return ()
+    return tuple(finding for check in _CHECKS for finding in check(nad, facts))
+
+
+def _path(nad: Nad, field: str) -> str:
+    return f"NAD {nad.ref} {field}"
+
+
+def _shared_range(nad: Nad, facts: NadFacts) -> Iterator[Finding]:
+    if facts.ipam_type == "host-local" and facts.type in _SHARED_SEGMENT and facts.ranges:
+        spans = ", ".join(str(entry.span) for entry in facts.ranges)
+        yield Finding(
+            _path(nad, "ipam"),
+            f"every node hands out {spans} by itself, on one L2 segment: addresses will be "
+            "given out twice",
+            "define a plane with ipam.mode Plane, which gives out each address once",
+        )
+
+
+def _default_route(nad: Nad, facts: NadFacts) -> Iterator[Finding]:
+    for route in facts.routes:
+        network = _network(route.get("dst"))
+        if network is not None and network.prefixlen == 0:
+            yield Finding(
+                _path(nad, "ipam.routes"),
+                f"its default route {network} competes with eth0's, and which one wins depends "
+                "on the order of attachment",
+                "remove the route; ask with default-route in the pod's annotation, or set "
+                "defaultRoute on a plane",
+            )
+
+
+def _own_prefix(nad: Nad, facts: NadFacts) -> Iterator[Finding]:
+    subnets = {entry.subnet for entry in facts.ranges}
+    for route in facts.routes:
+        network = _network(route.get("dst"))
+        gateway = route.get("gw")
+        if network is None or not isinstance(gateway, str) or network.prefixlen == 0:
+            continue
+        if network in subnets or _holds(network, gateway):
+            yield Finding(
+                _path(nad, "ipam.routes"),
+                f"the route to {network} through {gateway} collides with the connected route: the "
+                "gateway is inside it",
+                "remove the route, the interface reaches its own segment without it",
+            )
+
+
+def _holds(network: IPNetwork, gateway: str) -> bool:
+    inside = _network(f"{gateway}/{network.max_prefixlen}")
+    return (
+        inside is not None
+        and inside.version == network.version
+        and (inside.network_address in network)
+    )
+
+
+def _fixed_device(nad: Nad, facts: NadFacts) -> Iterator[Finding]:
+    if facts.type == "sriov" and facts.main.get("deviceID"):
+        yield Finding(
+            _path(nad, "deviceID"),
+            "every pod of this NAD claims the same virtual function: the second one fails",
+            f"remove deviceID and annotate the NAD with {RESOURCE_NAME_ANNOTATION}",
+        )
+    if facts.type == "host-device" and RESOURCE_NAME_ANNOTATION not in nad.annotations:
+        device = facts.main.get("device") or "its device"
+        yield Finding(
+            _path(nad, "device"),
+            f"{device} moves into the pod: one pod per node at most, and the node loses it",
+            "never name the node's own uplink; use macvlan or sriov for several pods",
+        )
+
+
+def _unknown_keys(nad: Nad, facts: NadFacts) -> Iterator[Finding]:
+    known = _KNOWN_KEYS.get(facts.type)
+    for key in facts.main if known is not None else ():
+        if key.lower() not in _GENERAL_KEYS and known is not None and key.lower() not in known:
+            yield Finding(
+                _path(nad, key[:32]),
+                f"the {facts.type} plugin does not know this key and ignores it",
+                "remove it",
+            )
+
+
+def _network(value: object) -> IPNetwork | None:
+    try:
+        return parse_network(value) if isinstance(value, str) else None
+    except BadInput:
+        return None
+
+
+_CHECKS: tuple[Callable[[Nad, NadFacts], Iterator[Finding]], ...] = (
+    _shared_range,
+    _default_route,
+    _own_prefix,
+    _fixed_device,
+    _unknown_keys,
+)
