@@ -12,15 +12,16 @@ from dataclasses import dataclass, replace
 
 from cni.ipam.ipams import Ipams
 from cni.native import checks
-from cni.native.attaching import Attaching, Steps
+from cni.native.attaching import Steps
 from cni.native.bridge_conf import (
     BridgeConf,
     read_bridge_conf,
     why_unsupported,
     with_gateways,
 )
-from cni.native.interface import local_release, on_interface, require_netns
+from cni.native.interface import on_interface, require_netns
 from cni.native.masquerade import Masquerade, Masqueraded
+from cni.native.one_interface import OneInterface
 from cni.native.rollback import rollback
 from cni.net.bridges import add_port, be_gateway, is_forwarding, look_at_port
 from cni.net.configure import Setup, bring_up
@@ -49,22 +50,16 @@ class _Made:
     must_settle: bool
 
 
-class Bridge:
+class Bridge(OneInterface):
     """The type."""
 
     def __init__(self, kernel: Kernel, ipams: Ipams, masquerade: Masquerade) -> None:
-        self._kernel = kernel
-        self._ipams = ipams
+        super().__init__(kernel, ipams)
         self._masquerade = masquerade
-        self._attaching = Attaching(kernel, ipams)
 
     def unsupported(self, conf: NetConf) -> str:
         """Why this netconf must go to the binary; "" where we can do it."""
         return why_unsupported(conf)
-
-    def links(self, call: Call, conf: NetConf) -> tuple[str, ...]:
-        """The sandbox interfaces to remove."""
-        return (call.ifname,)
 
     async def add(self, call: Call, conf: NetConf) -> Result:
         """Attach.
@@ -133,15 +128,6 @@ class Bridge:
         checks.check_addresses(facts, link, previous)
         checks.check_routes(facts, previous)
 
-    async def delete(self, call: Call, conf: NetConf) -> None:
-        """Detach.
-
-        Raises:
-            PlanesError: something is left.
-        """
-        await self._kernel.remove_links(call.netns, self.links(call, conf))
-        await self.release(call, conf)
-
     async def release(self, call: Call, conf: NetConf) -> None:
         """Give back addresses and take masquerading rules away.
 
@@ -151,7 +137,7 @@ class Bridge:
         if not conf.ipam_type:
             return
         try:
-            await self._ipams.release(call, conf)
+            await super().release(call, conf)
         finally:
             if conf.fields().boolean("ipMasq"):
                 await self._masquerade.remove(_masqueraded(call, conf, _known_result(conf)))
@@ -160,16 +146,7 @@ class Bridge:
         """Give `release` as one blocking step, where there are no rules to take away."""
         if conf.ipam_type and conf.fields().boolean("ipMasq"):
             return None
-        return local_release(self._ipams, call, conf)
-
-    async def status(self, call: Call, conf: NetConf) -> None:
-        """Raise where an ADD would be bound to fail.
-
-        Raises:
-            PlanesError: it would.
-        """
-        if conf.ipam_type:
-            await self._ipams.status(call, conf)
+        return super().local_release(call, conf)
 
 
 def _finish(

@@ -5,22 +5,19 @@ Keys, results and kernel state are the reference plugin's; a failed ADD leaves n
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from cni.ipam.ipams import Ipams
 from cni.native import checks
-from cni.native.attaching import Attaching, Steps
+from cni.native.attaching import Steps
 from cni.native.interface import (
     MacSources,
     chosen_mac,
-    local_release,
     on_interface,
     require_netns,
 )
+from cni.native.one_interface import OneInterface
 from cni.native.rollback import rollback
 from cni.net.configure import ANNOUNCE, Setup, bring_up
-from cni.net.kernel import Kernel
 from cni.net.links import (
     MACVLAN_MODES,
     Link,
@@ -83,21 +80,12 @@ def _find_master(worker: Worker, settings: _Settings) -> Link:
     return master
 
 
-class Macvlan:
+class Macvlan(OneInterface):
     """The type."""
-
-    def __init__(self, kernel: Kernel, ipams: Ipams) -> None:
-        self._kernel = kernel
-        self._ipams = ipams
-        self._attaching = Attaching(kernel, ipams)
 
     def unsupported(self, conf: NetConf) -> str:
         """Why this netconf must go to the binary; "" where we can do it."""
         return "linkInContainer" if conf.fields().boolean("linkInContainer") else ""
-
-    def links(self, call: Call, conf: NetConf) -> tuple[str, ...]:
-        """The sandbox interfaces to remove."""
-        return (call.ifname,)
 
     async def add(self, call: Call, conf: NetConf) -> Result:
         """Attach.
@@ -136,37 +124,6 @@ class Macvlan:
             raise BadInput(f"cannot confirm {call.ifname}: its macvlan mode has changed")
         checks.check_addresses(facts, link, previous)
         checks.check_routes(facts, previous)
-
-    async def delete(self, call: Call, conf: NetConf) -> None:
-        """Detach.
-
-        Raises:
-            PlanesError: something is left.
-        """
-        await self._kernel.remove_links(call.netns, self.links(call, conf))
-        await self.release(call, conf)
-
-    async def release(self, call: Call, conf: NetConf) -> None:
-        """Give back addresses.
-
-        Raises:
-            PlanesError: they are still held.
-        """
-        if conf.ipam_type:
-            await self._ipams.release(call, conf)
-
-    def local_release(self, call: Call, conf: NetConf) -> Callable[[], None] | None:
-        """Give `release` as one blocking step, where it is one."""
-        return local_release(self._ipams, call, conf)
-
-    async def status(self, call: Call, conf: NetConf) -> None:
-        """Raise where an ADD would be bound to fail.
-
-        Raises:
-            PlanesError: it would.
-        """
-        if conf.ipam_type:
-            await self._ipams.status(call, conf)
 
 
 def _create(worker: Worker, sandbox: Sandbox, call: Call, settings: _Settings) -> None:
