@@ -19,7 +19,7 @@ _TIMEOUT_SECONDS = 30.0  # other users of the xtables lock can hold it for secon
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a tool left: exit status, output, and the first line it complained with."""
+    """What a tool left: exit status, output, and what it complained of, in one line."""
 
     status: int
     output: str
@@ -50,5 +50,10 @@ def execute(argv: Sequence[str], text: str = "") -> Outcome:
         raise Unavailable(f"cannot run {argv[0]}: it does not end") from error
     except OSError as error:
         raise NotFound(f"cannot run {argv[0]}: {error.strerror}") from error
-    complaint = next((line for line in done.stderr.splitlines() if line.strip()), "")
-    return Outcome(done.returncode, done.stdout, complaint.strip())
+    return Outcome(done.returncode, done.stdout, _complaint(done.stderr))
+
+
+def _complaint(stderr: str) -> str:
+    """Give the first line, and the next where the first only announces it, as iptables does."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    return " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])

@@ -17,12 +17,9 @@ def play(world: World, verdict: Verdict) -> None:
     world.show(world.netplane("pod", "rm", "--all", node=NODES[0]))
     left = [str(pod["metadata"]["name"]) for pod in world.pods.all()]
     verdict.prove("all pods are removed", holds=not left, seen=str(left))
+    own = {"lo", "cni0", "cni1", *(f"eth{segment}" for segment in stage.SEGMENTS)}
     for node in NODES:
-        veths = [
-            link["ifname"]
-            for link in stage.links(node.netns)
-            if link["ifname"] not in {"lo", "eth0", "eth1", "eth2", "cni0", "cni1"}
-        ]
+        veths = [link["ifname"] for link in stage.links(node.netns) if link["ifname"] not in own]
         verdict.prove(f"{node.name} has no interface of a pod", holds=not veths, seen=str(veths))
     files = _records(world)
     verdict.prove(

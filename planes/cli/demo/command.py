@@ -56,7 +56,7 @@ def _play(context: Context) -> int:
     with _world(context) as world:
         screen.say("Two nodes, as network namespaces of this machine", "bold")
         world.open()
-        screen.say("  node1 and node2: eth0 underlay, eth1 and eth2 for planes, cbr0 by Flannel")
+        screen.say("  node1 and node2: eth0 underlay, eth1 to eth3 for planes, cbr0 by Flannel")
         screen.say("  the webhook serves TLS; a daemon runs in each node")
         for title, act in ACTS:
             screen.say("")

@@ -1,7 +1,7 @@
 """Two nodes and their wires, as network namespaces of this machine.
 
-Each node has eth0 (the underlay), eth1 and eth2 without addresses; each of the three is one
-Ethernet segment across the nodes, a bridge in a namespace of its own. Invariant: `clear` removes
+Each node has eth0 (the underlay) and eth1 to eth3 without addresses; each of them is one Ethernet
+segment across the nodes, a bridge in a namespace of its own. Invariant: `clear` removes
 everything called `netplane-demo-…`, also what an earlier demo left that was killed.
 """
 
@@ -49,6 +49,7 @@ class Node:
         return f"10.244.{self.number}.0/24"
 
 
+SEGMENTS: Final = range(4)
 NODES: Final = (Node("node1", 1), Node("node2", 2))
 
 
@@ -61,7 +62,7 @@ def build() -> None:
     for netns in (WIRES, *(node.netns for node in NODES)):
         _ip("netns", "add", netns)
         _ip("-n", netns, "link", "set", "lo", "up")
-    wires = [f"link add seg{segment} up type bridge" for segment in range(3)]
+    wires = [f"link add seg{segment} up type bridge" for segment in SEGMENTS]
     _batch(WIRES, wires)
     for node in NODES:
         _connect(node)
@@ -69,7 +70,7 @@ def build() -> None:
 
 def _connect(node: Node) -> None:
     lines = []
-    for segment in range(3):
+    for segment in SEGMENTS:
         port = f"n{node.number}e{segment}"
         lines.append(f"link add {port} type veth peer name eth{segment} netns {node.netns}")
         lines.append(f"link set {port} master seg{segment} up")
@@ -77,7 +78,7 @@ def _connect(node: Node) -> None:
     others = [other for other in NODES if other is not node]
     _batch(
         node.netns,
-        [f"link set eth{segment} up" for segment in range(3)]
+        [f"link set eth{segment} up" for segment in SEGMENTS]
         + [f"addr add {node.address}/24 dev eth0"]
         + [f"route add {other.pod_subnet} via {other.address}" for other in others],
     )
