@@ -14,7 +14,8 @@ from tests.support.netns import machine
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "standalone.md"
-# A machine with nothing on it: a namespace of mounts and one of networks. /etc cannot be hidden,
+# A machine with nothing on it: namespaces of mounts, networks and processes; with the last, what
+# the commands started ends with them, however they end. /etc cannot be hidden,
 # for programs need it; what the document writes there goes elsewhere.
 _MACHINE = """\
 set -e
@@ -38,7 +39,17 @@ def test_every_command_works(tmp_path: Path, shim_binary: Path) -> None:
     script = _MACHINE + "\n".join(blocks).replace("/etc/", "/run/etc/")
     before = machine()
     done = subprocess.run(
-        ["unshare", "--mount", "--net", "bash", "-s"],
+        [
+            "unshare",
+            "--mount",
+            "--net",
+            "--pid",
+            "--mount-proc",
+            "--fork",
+            "--kill-child",
+            "bash",
+            "-s",
+        ],
         input=script,
         cwd=tmp_path,
         capture_output=True,
