@@ -41,20 +41,6 @@ class Found:
     broken: BadInput | None = None
 
 
-def check_directory(directory: Path) -> None:
-    """Refuse a directory that cannot be used, before anything else starts.
-
-    Raises:
-        BadInput: it does not exist or is no directory.
-    """
-    if not directory.is_dir():
-        reason = "it is no directory" if directory.exists() else "it does not exist"
-        raise BadInput(
-            f"cannot use the certificate directory {directory}: {reason}",
-            remedy="create it, or name another with --cert-dir",
-        )
-
-
 def read(directory: Path) -> Found:
     """Read what is there.
 

@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import Any, Final
 
 from planes.cli.command import MANIFESTS, Command, Context
-from planes.cli.inputs import add_file_arguments, read_inputs
+from planes.cli.inputs import Inputs, add_file_arguments, read_inputs
 from planes.cli.state import read_state
 from planes.model.decide.decision import Decision, decide
 from planes.model.decide.explain import explain
+from planes.model.decide.workload_check import shared_faults
 from planes.model.errors import Finding
 from planes.model.objects import Namespace, Pod
+from planes.store.snapshot import Snapshot
 
 
 def run_explain(context: Context) -> int:
@@ -22,6 +24,7 @@ def run_explain(context: Context) -> int:
     for problem in problems:
         context.screen.warn(f"{problem.where}: {problem.reason}")
     catalog = state.catalog
+    _warn_of_workloads(context, inputs, state)
     shown = []
     is_refused = False
     for number, obj in enumerate(inputs.pods):
@@ -42,6 +45,16 @@ def run_explain(context: Context) -> int:
             catalog = catalog.with_claims(catalog.claims.with_pod(created))
     context.screen.give(shown)
     return 1 if is_refused else 0
+
+
+def _warn_of_workloads(context: Context, inputs: Inputs, state: Snapshot) -> None:
+    """Say what is wrong with workloads as a whole; their pods' own faults come with the pods."""
+    for obj in inputs.workloads:
+        meta = obj.get("metadata") or {}
+        name = str(meta.get("namespace") or context.given.namespace)
+        namespace = state.namespaces.get(name) or Namespace(name)
+        for finding in shared_faults(obj, namespace, state.catalog):
+            context.screen.warn(f"{obj['kind']} {name}/{meta.get('name')}: {finding}")
 
 
 def _as_json(pod: Pod, decision: Decision) -> dict[str, Any]:

@@ -23,9 +23,10 @@ _SUFFIX_LENGTH: Final = 5
 
 @dataclass(slots=True)
 class Inputs:
-    """Pods to make, and the objects that are no workload."""
+    """Pods to make, the objects they come from, and the objects that are no workload."""
 
     pods: list[JsonObject] = field(default_factory=list)
+    workloads: list[JsonObject] = field(default_factory=list)
     others: list[JsonObject] = field(default_factory=list)
 
 
@@ -63,6 +64,7 @@ def read_inputs(files: Sequence[str], namespace: str) -> Inputs:
                     f"cannot use {where}: {error.message}", remedy=error.remedy
                 ) from error
             if pods:
+                inputs.workloads.append(obj)
                 inputs.pods += [_completed(pod, namespace, where) for pod in pods]
             else:
                 inputs.others.append(obj)

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from certs.bundle import Certificate
-from certs.files import check_directory
 from certs.policy import Idle, WaitTrusted
 from planes.model.errors import BadInput, Unavailable
 from tests.support.certificates import Keeper, make_root, make_serving
@@ -185,11 +184,6 @@ async def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> No
     (tmp_path / "ca.key").mkdir()
     with pytest.raises(Unavailable, match=r"cannot read .*ca\.key: Is a directory"):
         await Keeper(tmp_path, FakeClock()).rotator.turn()
-
-
-def test_a_missing_directory_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="it does not exist; create it"):
-        check_directory(tmp_path / "none")
 
 
 async def test_nothing_temporary_is_left(tmp_path: Path) -> None:

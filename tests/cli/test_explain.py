@@ -89,3 +89,20 @@ def test_a_namespace_without_manifest_is_told(manifests: Path) -> None:
     (manifests / "ns.json").unlink()
     outcome = explained(manifests, workload())
     assert "namespace shop has no manifest" in outcome.err
+
+
+def test_a_workload_with_fewer_addresses_than_replicas_is_told_as_a_whole(manifests: Path) -> None:
+    outcome = explained(manifests, workload(replicas=3, ips="192.168.100.10"))
+    assert "warning: StatefulSet shop/db: spec.template.metadata.annotations" in outcome.err
+
+
+def test_a_single_pod_is_no_workload(manifests: Path) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "one", "namespace": "shop"},
+        "spec": {},
+    }
+    outcome = explained(manifests, pod)
+    assert outcome.status == 0
+    assert "warning: Pod" not in outcome.err

@@ -29,14 +29,33 @@ def check_workload(
     Raises:
         BadInput: the manifest is malformed.
     """
-    pods = [Pod.from_object(pod, namespace.name) for pod in pods_of(obj)]
-    if not pods or obj.get("kind") == "Pod":
+    pods = _pods(obj, namespace)
+    if not pods:
         return ()
-    shared = [*_shared_addresses(pods), *_short_lists(pods, catalog)]
     # without claims: the workload's own running pods would look like rivals of its new ones
     alone = catalog.with_claims(ClaimIndex())
     own = _own_errors([decide(pod, namespace, alone) for pod in pods[:1]])
-    return tuple(dict.fromkeys([*shared, *own]))
+    return tuple(dict.fromkeys([*shared_faults(obj, namespace, catalog), *own]))
+
+
+def shared_faults(
+    obj: Mapping[str, Any], namespace: Namespace, catalog: Catalog
+) -> tuple[Finding, ...]:
+    """List what only shows in a workload as a whole: too few addresses for its replicas.
+
+    Raises:
+        BadInput: the manifest is malformed.
+    """
+    pods = _pods(obj, namespace)
+    if not pods:
+        return ()
+    return tuple(dict.fromkeys([*_shared_addresses(pods), *_short_lists(pods, catalog)]))
+
+
+def _pods(obj: Mapping[str, Any], namespace: Namespace) -> list[Pod]:
+    if obj.get("kind") == "Pod":
+        return []
+    return [Pod.from_object(pod, namespace.name) for pod in pods_of(obj)]
 
 
 def _own_errors(decisions: list[Decision]) -> Iterator[Finding]:
