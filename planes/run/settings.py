@@ -31,6 +31,8 @@ _SHARED: Final = frozenset(
         *("CERT_NAMES", "DRAIN_GRACE", "MAX_IN_FLIGHT", "CALL_DEADLINE", "PLUGIN_DEADLINE"),
         *("NAMESPACE_ISOLATION", "GLOBAL_NAMESPACES"),
         *("MANIFESTS", "WEBHOOK", "CA", "SHIM"),
+        *("KUBECONFIG", "NAMESPACE", "POD", "SERVICE", "CERTIFICATES", "HOST_ROOT"),
+        "REPLACE_MULTUS",
         "OUTPUT",
     }
 )

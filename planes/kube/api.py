@@ -1,0 +1,145 @@
+"""The seam to an API server: requests over plain dicts, answers as the server gives them.
+
+`Client` implements it over the wire, `FakeKube` (tests) in memory. Objects are raw JSON: what we
+do not read passes through a read-modify-write unchanged. Every call has a deadline of its own and
+raises only `PlanesError`s (see `planes.kube.errors` for which).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from planes.kube.resources import Resource
+from planes.model.errors import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is listed or watched.
+
+    Attributes:
+        namespace: "" for all namespaces.
+        labels: a label selector as the API takes it.
+        fields: a field selector, e.g. `spec.nodeName=node1`.
+        is_metadata_only: ask for `PartialObjectMetadata`: no spec, no status.
+    """
+
+    resource: Resource
+    namespace: str = ""
+    labels: str = ""
+    fields: str = ""
+    is_metadata_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list; `resource_version` is that of the whole list, where a watch goes on."""
+
+    items: Sequence[JsonObject]
+    resource_version: str
+
+
+class Kind(StrEnum):
+    """What a change says about its object."""
+
+    ADDED = "ADDED"
+    MODIFIED = "MODIFIED"
+    DELETED = "DELETED"
+    BOOKMARK = "BOOKMARK"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One event of a watch; of a bookmark only `metadata.resourceVersion` counts."""
+
+    kind: Kind
+    obj: JsonObject
+
+
+class PatchKind(StrEnum):
+    """How a patch is written: the content type it is sent with."""
+
+    MERGE = "application/merge-patch+json"
+    JSON = "application/json-patch+json"
+
+
+class KubeApi(Protocol):
+    """What we ask of an API server."""
+
+    async def get(self, resource: Resource, name: str, *, namespace: str = "") -> JsonObject:
+        """Read one object, live.
+
+        Raises:
+            NotFound: there is none.
+        """
+        ...
+
+    def pages(self, query: Query) -> AsyncIterator[Page]:
+        """List in pages, all of one moment.
+
+        Raises:
+            Expired: it took so long that the moment is gone: begin again.
+        """
+        ...
+
+    def watch(self, query: Query, resource_version: str) -> AsyncIterator[Change]:
+        """Follow changes after a version; ends when the server closes the stream in good order.
+
+        Raises:
+            Expired: the version is too old: list again.
+            Unavailable: the stream broke, or nothing (no bookmark either) came for too long.
+        """
+        ...
+
+    async def create(
+        self, resource: Resource, obj: JsonObject, *, namespace: str = ""
+    ) -> JsonObject:
+        """Create an object; it as the server has it.
+
+        Raises:
+            AlreadyExists: the name is taken.
+        """
+        ...
+
+    async def replace(
+        self, resource: Resource, obj: JsonObject, *, subresource: str = ""
+    ) -> JsonObject:
+        """Write an object whole (PUT); `metadata.resourceVersion` in it is compared and swapped.
+
+        Raises:
+            Conflict: somebody else wrote it since.
+            NotFound: it is gone.
+        """
+        ...
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        patch: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        kind: PatchKind = PatchKind.MERGE,
+    ) -> JsonObject:
+        """Change an object; `metadata.uid` or `resourceVersion` in a merge patch are conditions.
+
+        Raises:
+            NotFound: it is gone.
+            Conflict: a condition does not hold.
+            BadInput: a JSON patch's `test` failed, or the result is not valid.
+        """
+        ...
+
+    async def delete(
+        self, resource: Resource, name: str, *, namespace: str = "", uid: str = ""
+    ) -> None:
+        """Delete an object; one that is gone already is fine. With `uid` only that very object.
+
+        Raises:
+            Conflict: there is another object of that name now.
+        """
+        ...

@@ -1,0 +1,17 @@
+"""What only the Kubernetes adapter tells apart; everything else is an error of the model.
+
+HTTP status to error: 400/405/415/422 BadInput, 403 Denied, 404 NotFound, 409 Conflict
+(`AlreadyExists` where the reason says so), 410 Expired, 401/429/5xx and transport Unavailable.
+"""
+
+from __future__ import annotations
+
+from planes.model.errors import Conflict, Unavailable
+
+
+class AlreadyExists(Conflict):
+    """An object of that name is there already: whoever made it first holds the name."""
+
+
+class Expired(Unavailable):
+    """The resourceVersion is too old to go on from (410): list again."""
