@@ -1,0 +1,1 @@
+"""The parts a real cluster on this machine is made of."""
