@@ -7,7 +7,7 @@ raises only `PlanesError`s (see `planes.kube.errors` for which).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -77,7 +77,7 @@ class KubeApi(Protocol):
         """
         ...
 
-    def pages(self, query: Query) -> AsyncIterator[Page]:
+    def pages(self, query: Query) -> AsyncGenerator[Page, None]:
         """List in pages, all of one moment.
 
         Raises:
@@ -85,7 +85,7 @@ class KubeApi(Protocol):
         """
         ...
 
-    def watch(self, query: Query, resource_version: str) -> AsyncIterator[Change]:
+    def watch(self, query: Query, resource_version: str) -> AsyncGenerator[Change, None]:
         """Follow changes after a version; ends when the server closes the stream in good order.
 
         Raises:
