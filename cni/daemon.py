@@ -24,6 +24,7 @@ from cni.detach import Detacher
 from cni.gate import Gate
 from cni.gc import Collector
 from cni.hotplug import Hotplug
+from cni.inherited import Inheritance
 from cni.ipam.ipams import Ipams
 from cni.journal import Journal
 from cni.leave import Leaver
@@ -154,6 +155,9 @@ class Daemon:
             attacher=self._attacher,
             leaver=self._leaver,
             journal=self._journal,
+            inheritance=Inheritance(
+                self._settings.multus_cache, self._journal, self._settings.node
+            ),
             checker=Checker(chains, self._networks, self._sandboxes, world.store),
             collector=Collector(self._journal, self._leaver, self._networks, chains),
             kernel=world.kernel,

@@ -17,6 +17,7 @@ from cni.detach import Links
 from cni.entry import Entry, Stage
 from cni.gate import Gate
 from cni.gc import Collector
+from cni.inherited import Inheritance
 from cni.journal import Journal
 from cni.leave import Leaver
 from cni.plan import Planner, Wish
@@ -50,6 +51,7 @@ class Runtime:
         attacher: Attacher,
         leaver: Leaver,
         journal: Journal,
+        inheritance: Inheritance,
         checker: Checker,
         collector: Collector,
         kernel: Links,
@@ -64,6 +66,7 @@ class Runtime:
         self._attacher = attacher
         self._leaver = leaver
         self._journal = journal
+        self._inheritance = inheritance
         self._checker = checker
         self._collector = collector
         self._kernel = kernel
@@ -145,10 +148,13 @@ class Runtime:
             damaged = self._journal.take_damaged(key)
             if damaged is not None:
                 await self._kernel.remove_links(request.netns, damaged.ifnames)
-            found = self._journal.find(key)
+            found = self._journal.find(key) or await self._inheritance.take(
+                caller_of(request), request.ifname, request.netns, self._path(request)
+            )
             if found is not None:
                 found = replace(found, cni_path=_merged(request.cni_path, found.cni_path))
                 outcome = await self._leaver.leave(found, request.netns)
+                await self._inheritance.forget(request.container_id)
                 outcome.raise_for_runtime()
         return b""
 

@@ -83,6 +83,7 @@ OPTIONS: Final = (
         is_switch=True,
     ),
     Option("--global-namespaces", "default", "whose NADs serve everybody under isolation", _names),
+    Option("--multus-cache", "/var/lib/cni/multus", "Multus' cniDir: its sandboxes are torn down"),
     Option("--log-level", "info", f"one of {', '.join(LEVELS)}", _level),
     CONFIG,
 )
@@ -106,6 +107,7 @@ class Settings:
     not_native: frozenset[str]
     namespace_isolation: bool
     global_namespaces: tuple[str, ...]
+    multus_cache: Path
     log_level: str
 
 
@@ -134,6 +136,7 @@ def read_settings(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
         not_native=given["native"],
         namespace_isolation=given["namespace_isolation"],
         global_namespaces=given["global_namespaces"],
+        multus_cache=Path(given["multus_cache"]),
         log_level=given["log_level"],
     )
 

@@ -32,7 +32,7 @@ _SHARED: Final = frozenset(
         *("NAMESPACE_ISOLATION", "GLOBAL_NAMESPACES"),
         *("MANIFESTS", "WEBHOOK", "CA", "SHIM"),
         *("KUBECONFIG", "NAMESPACE", "POD", "SERVICE", "CERTIFICATES", "HOST_ROOT"),
-        "REPLACE_MULTUS",
+        *("REPLACE_MULTUS", "MULTUS_CACHE"),
         "OUTPUT",
     }
 )

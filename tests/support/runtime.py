@@ -20,6 +20,7 @@ from cni.detach import Detacher
 from cni.gate import Gate
 from cni.gc import Collector
 from cni.hotplug import Hotplug
+from cni.inherited import Inheritance
 from cni.ipam.ipams import Ipams
 from cni.journal import Journal
 from cni.leave import Leaver
@@ -163,6 +164,7 @@ class Bench:
         if default is not None:
             (self.conf_dir / "10-default.conflist").write_text(json.dumps(default))
         self.journal_dir = root / "state" / "journal"
+        self.multus_dir = root / "multus"
         self.gate = Gate(limit)
         self.reporter = Reporter(store)
         self._compose()
@@ -198,6 +200,7 @@ class Bench:
             attacher=attacher,
             leaver=self.leaver,
             journal=self.journal,
+            inheritance=Inheritance(self.multus_dir, self.journal, "node-a"),
             checker=Checker(self.chains, networks, self.kernel, self.store),
             collector=Collector(self.journal, self.leaver, networks, self.chains),
             kernel=self.kernel,
