@@ -12,6 +12,7 @@ from planes.model.errors import JsonObject
 from planes.model.wire.result import Result
 
 COMPONENT: Final = "netplane"
+_LONGEST_POD: Final = 253 - len(".") - 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def no_network_found(pod_ns: str, pod: str, uid: str, nad: tuple[str, str], caus
 
 def event_name(event: Event, unix_nanoseconds: int) -> str:
     """Name an event's object as Kubernetes clients do: the pod and the time in hex."""
-    return f"{event.pod}.{unix_nanoseconds:x}"
+    return f"{event.pod[:_LONGEST_POD].rstrip('-.')}.{unix_nanoseconds:x}"
 
 
 def to_object(event: Event, *, name: str, now_rfc3339: str, host: str = "") -> JsonObject:

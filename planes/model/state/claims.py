@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from planes.model.addresses import AddressRange, IPAddress, parse_request
 from planes.model.annotations.selection import read_selections
@@ -20,6 +21,8 @@ from planes.model.state.layered import Layered
 from planes.model.wire.status import parse_status
 
 Key = tuple[NadRef, IPAddress]
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,9 @@ class PodClaims:
     claims: Mapping[Key, Claim]
     networks: tuple[NadRef, ...]
 
+    def __bool__(self) -> bool:
+        return bool(self.claims or self.networks)
+
     def usage(self) -> dict[NadRef, Usage]:
         """Count per network."""
         addresses = Counter(ref for ref, _ in self.claims)
@@ -86,8 +92,9 @@ def claims_of(pod: Pod) -> PodClaims:
         if address is not None
     }
     attached = set(_attached(pod.annotations.get(STATUS_ANNOTATION, "")))
+    name = pod.key
     claims = {
-        key: Claim(pod.key, key in attached, key in asked) for key in sorted_keys(asked | attached)
+        key: Claim(name, key in attached, key in asked) for key in sorted_keys(asked | attached)
     }
     return PodClaims(pod.namespace, claims, tuple(selection.ref for selection in selections))
 
@@ -132,52 +139,39 @@ class ClaimIndex:
     @classmethod
     def of(cls, pods: Iterable[Pod]) -> ClaimIndex:
         """Index many pods at once."""
-        found: dict[str, PodClaims] = {pod.key: claims_of(pod) for pod in pods}
-        holders: dict[Key, tuple[Claim, ...]] = {}
-        usage: dict[tuple[NadRef, str], Usage] = {}
-        for claims in found.values():
-            for key, claim in claims.claims.items():
-                holders[key] = (*holders.get(key, ()), claim)
-            for ref, count in claims.usage().items():
-                place = (ref, claims.namespace)
-                usage[place] = usage.get(place, Usage()) + count
-        index = cls()
-        index._pods, index._holders, index._usage = (
-            Layered(found),
-            Layered(holders),
-            Layered(usage),
-        )
-        return index
+        return cls().changed({pod.key: claims_of(pod) for pod in pods})
 
     def with_pod(self, pod: Pod) -> ClaimIndex:
         """Give an index with a pod added or renewed."""
-        return self._changed(pod.key, claims_of(pod))
+        return self.changed({pod.key: claims_of(pod)})
 
     def without_pod(self, key: str) -> ClaimIndex:
         """Give an index without a pod, named `namespace/name`."""
-        return self._changed(key, None)
+        return self.changed({key: None})
 
-    def _changed(self, pod: str, claims: PodClaims | None) -> ClaimIndex:
-        old = self._pods.get(pod)
-        if old == claims:
+    def changed(self, pods: Mapping[str, PodClaims | None]) -> ClaimIndex:
+        """Give an index with what some pods claim renewed, or (None) gone; cheaper than singly."""
+        renewed: dict[str, PodClaims | None] = {}
+        holders = _Draft(self._holders)
+        usage = _Draft(self._usage)
+        for pod, given in pods.items():
+            old = self._pods.get(pod)
+            claims = given if given else None  # who claims nothing is not remembered
+            if old == claims:
+                continue
+            renewed[pod] = claims
+            for key in old.claims if old else ():
+                kept = tuple(claim for claim in holders.get(key) or () if claim.pod != pod)
+                holders.changes[key] = kept or None
+            for key, claim in claims.claims.items() if claims else ():
+                holders.changes[key] = (*(holders.get(key) or ()), claim)
+            _count(usage, old, claims)
+        if not renewed:
             return self
-        holders: dict[Key, tuple[Claim, ...] | None] = {}
-        usage: dict[tuple[NadRef, str], Usage | None] = {}
-        for key in old.claims if old else ():
-            kept = tuple(c for c in self._holders.get(key) or () if c.pod != pod)
-            holders[key] = kept or None
-        for key, claim in claims.claims.items() if claims else ():
-            present = holders[key] if key in holders else self._holders.get(key)
-            holders[key] = (*(present or ()), claim)
-        for each, sign in ((old, -1), (claims, 1)):
-            for ref, count in each.usage().items() if each else ():
-                place = (ref, each.namespace) if each else (ref, "")
-                before = usage[place] if place in usage else self._usage.get(place)
-                usage[place] = (before or Usage()) + (count if sign > 0 else -count)
         index = ClaimIndex()
-        index._pods = self._pods.changed({pod: claims})
-        index._holders = self._holders.changed(holders)
-        index._usage = self._usage.changed(usage)
+        index._pods = self._pods.changed(renewed)
+        index._holders = self._holders.changed(holders.changes)
+        index._usage = self._usage.changed(usage.changes)
         return index
 
     def holders(self, ref: NadRef, address: IPAddress) -> tuple[Claim, ...]:
@@ -222,6 +216,29 @@ class ClaimIndex:
             if len(found) == count:
                 break
         return tuple(found)
+
+
+class _Draft(Generic[_K, _V]):
+    """Changes to come of a mapping, read through."""
+
+    def __init__(self, base: Layered[_K, _V]) -> None:
+        self._base = base
+        self.changes: dict[_K, _V | None] = {}
+
+    def get(self, key: _K) -> _V | None:
+        return self.changes[key] if key in self.changes else self._base.get(key)
+
+
+def _count(
+    usage: _Draft[tuple[NadRef, str], Usage], old: PodClaims | None, new: PodClaims | None
+) -> None:
+    for each, is_gain in ((old, False), (new, True)):
+        if each is None:
+            continue
+        for ref, count in each.usage().items():
+            place = (ref, each.namespace)
+            total = (usage.get(place) or Usage()) + (count if is_gain else -count)
+            usage.changes[place] = None if total == Usage() else total
 
 
 def _candidates(spans: tuple[AddressRange, ...], near: IPAddress) -> Iterator[IPAddress]:

@@ -1,7 +1,8 @@
 """A persistent mapping: a change gives a new one and costs little, whoever holds the old keeps it.
 
 A large base is shared between versions; a small layer of recent changes is copied with each one
-and folded into the base when it has grown, so N changes cost O(N) copies of small dicts.
+and folded into the base when it has grown. The layer may grow with the base, so that a large base
+is seldom copied.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Generic, TypeVar
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 _MAX_LAYER = 512
+_BASE_TO_LAYER = 16
 
 
 class Layered(Generic[_K, _V]):
@@ -32,10 +34,10 @@ class Layered(Generic[_K, _V]):
     def changed(self, changes: Mapping[_K, _V | None]) -> Layered[_K, _V]:
         """Give a new mapping with some keys set, or removed by None."""
         layer = {**self._layer, **changes}
+        if len(layer) > max(_MAX_LAYER, len(self._base) // _BASE_TO_LAYER):
+            return Layered(_folded(self._base, layer))
         found: Layered[_K, _V] = Layered(self._base)
         found._layer = layer
-        if len(layer) > _MAX_LAYER:
-            return Layered(dict(found.items()))
         return found
 
     def items(self) -> Iterator[tuple[_K, _V]]:
@@ -46,3 +48,13 @@ class Layered(Generic[_K, _V]):
         for key, recent in self._layer.items():
             if recent is not None:
                 yield key, recent
+
+
+def _folded(base: Mapping[_K, _V], layer: Mapping[_K, _V | None]) -> dict[_K, _V]:
+    found = dict(base)
+    for key, recent in layer.items():
+        if recent is None:
+            found.pop(key, None)
+        else:
+            found[key] = recent
+    return found
