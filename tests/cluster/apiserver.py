@@ -10,11 +10,8 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import ssl
 import subprocess
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +43,8 @@ class Options:
     address: str = "127.0.0.1"
     """Where it listens for the machine's own clients."""
     bind: str = "127.0.0.1"
+    entering: Sequence[str] = ()
+    """Command line before every program: into the network the server is on."""
 
 
 class KubectlError(Exception):
@@ -70,8 +69,8 @@ class ApiServer:
         return self.folder / "pki" / "ca.crt"
 
     @property
-    def audit_log(self) -> Path:
-        """The log of kube-apiserver."""
+    def log(self) -> Path:
+        """What kube-apiserver wrote."""
         return self.folder / "log" / "kube-apiserver"
 
     def token(self, user: str = "admin") -> str:
@@ -94,8 +93,8 @@ class ApiServer:
         ]
         (self.folder / "pki" / "tokens.csv").write_text("\n".join(rows) + "\n")
         self.port, client, peer = free_ports(3)
-        etcd = Process("etcd", self._etcd(client, peer), self.folder / "log" / "etcd")
-        server = Process("kube-apiserver", self._server(client), self.audit_log)
+        etcd = self.beside("etcd", *self._etcd(client, peer))
+        server = self.beside("kube-apiserver", *self._server(client))
         self._processes = [etcd, server]
         try:
             etcd.start()
@@ -122,15 +121,14 @@ class ApiServer:
 
     def is_ready(self) -> bool:
         """Whether /readyz says so now."""
-        trust = ssl.create_default_context(cafile=str(self.ca_file))
-        request = urllib.request.Request(  # noqa: S310 - the scheme is ours: https
-            f"{self.url}/readyz", headers={"Authorization": f"Bearer {self.token()}"}
-        )
         try:
-            with urllib.request.urlopen(request, timeout=5, context=trust) as answer:  # noqa: S310
-                return bool(answer.status == 200)
-        except (OSError, urllib.error.URLError):
+            return self.kubectl("get", "--raw=/readyz", seconds=10) == "ok"
+        except (KubectlError, subprocess.TimeoutExpired):
             return False
+
+    def beside(self, name: str, *argv: str) -> Process:
+        """A further program on the server's network; not started yet."""
+        return Process(name, [*self.options.entering, *argv], self.folder / "log" / name)
 
     def kubeconfig(self, user: str = "admin") -> Path:
         """A kubeconfig file for a user of the options."""
@@ -164,6 +162,7 @@ class ApiServer:
             KubectlError: It ended with an error.
         """
         command = [
+            *self.options.entering,
             program("kubectl"),
             f"--kubeconfig={self.kubeconfig(user)}",
             f"--cache-dir={self.folder / 'kubectl'}",

@@ -67,7 +67,7 @@ class Process:
         if child is None:
             return
         if child.poll() is None:
-            child.send_signal(signal_first)
+            os.killpg(child.pid, signal_first)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(grace)
         with contextlib.suppress(ProcessLookupError):

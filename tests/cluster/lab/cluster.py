@@ -1,0 +1,210 @@
+"""A real Kubernetes cluster on this machine: a control plane and nodes, in an enclosure.
+
+Every node has eth0 (172.30.0.1N, to the control plane at 172.30.0.1) and eth1 and eth2 without
+addresses, each one Ethernet segment across the nodes, for planes to live on. Pods have addresses
+of 10.244.N.0/24, routed between nodes; 10.96.0.1 is the API server. There is no kube-proxy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.cluster.apiserver import ApiServer, KubectlError, Options
+from tests.cluster.lab import images
+from tests.cluster.lab.binaries import program
+from tests.cluster.lab.enclosure import Enclosure
+from tests.cluster.lab.node import Node
+from tests.cluster.lab.process import NotReadyError, Process
+
+ADDRESS = "172.30.0.1"
+_BOOT = Path(__file__).with_name("boot-cluster.sh")
+# Not /tmp or /run: a node has those of its own, and must see the certificates and images.
+_PLACE = Path("/var/tmp")
+_PREFIX = "netplane-e2e-"
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+class Cluster:
+    """Control plane and nodes; made by `running_cluster`."""
+
+    def __init__(self, folder: Path, nodes: int) -> None:
+        self.folder = folder
+        self.inside = Enclosure("cluster", (str(_BOOT),), folder, None)
+        self._count = nodes
+        self._programs: list[Process] = []
+        self.nodes: list[Node] = []
+        self.server: ApiServer
+
+    def up(self) -> None:
+        """Start everything; returns when every node is Ready.
+
+        Raises:
+            NotReadyError: A part did not come up.
+        """
+        self.inside.start()
+        names = [f"node{number}" for number in range(1, self._count + 1)]
+        users = {f"system:node:{name}": ("system:nodes",) for name in names}
+        options = Options(
+            users={"admin": ("system:masters",), "alice": (), "bob": (), **users},
+            flags=(
+                "--enable-aggregator-routing=true",
+                "--kubelet-preferred-address-types=InternalIP",
+                "--enable-admission-plugins=NodeRestriction",
+            ),
+            disabled_admission=(),
+            address=ADDRESS,
+            bind="0.0.0.0",  # noqa: S104 - of the enclosure's network
+            entering=self.inside.entering_network(),
+        )
+        self.server = ApiServer(self.folder, options)
+        self.server.start()
+        self._start_controllers()
+        (self.folder / "image").mkdir()
+        images.write_pause(self.folder / "image" / "pause.tar")
+        images.write_busybox(self.folder / "image" / "busybox.tar", program("busybox"))
+        for number in range(1, self._count + 1):
+            node = Node(
+                number, self._count, self.folder / f"node{number}", self.inside, self.server
+            )
+            self.nodes.append(node)
+            node.install()
+            node.start()
+            node.load(self.folder / "image" / "pause.tar")
+            node.load(self.folder / "image" / "busybox.tar")
+        self.wait_for("all nodes Ready", self._all_ready, seconds=90)
+
+    def down(self) -> None:
+        """Stop everything and remove what was made."""
+        for node in self.nodes:
+            node.stop()
+        for one in reversed(self._programs):
+            one.kill()
+        if hasattr(self, "server"):
+            self.server.stop()
+        self.inside.stop()
+
+    def node(self, name: str) -> Node:
+        """The node of that name."""
+        return next(node for node in self.nodes if node.name == name)
+
+    def load(self, image: Path) -> None:
+        """Import an image on all nodes."""
+        here = self.folder / "image" / image.name
+        shutil.copy(image, here)
+        for node in self.nodes:
+            node.load(here)
+
+    def kubectl(self, *argv: str, text: str = "", user: str = "admin", seconds: float = 60) -> str:
+        """Run kubectl; see `ApiServer.kubectl`."""
+        return self.server.kubectl(*argv, text=text, user=user, seconds=seconds)
+
+    def wait_for(self, what: str, ready: Callable[[], object], *, seconds: float = 60) -> None:
+        """Wait until a function gives something true; the API server may be away meanwhile.
+
+        Raises:
+            NotReadyError: It did not within the time.
+        """
+        end = time.monotonic() + seconds
+        said = ""
+        while True:
+            try:
+                if ready():
+                    return
+            except (KubectlError, AssertionError) as error:
+                said = f": {error}"
+            if time.monotonic() > end:
+                raise NotReadyError(f"not in {seconds:g} s: {what}{said}")
+            time.sleep(0.3)
+
+    def is_ready(self, node: Node) -> bool:
+        """Whether the control plane sees the node as Ready."""
+        conditions = self.server.get("node", node.name)["status"].get("conditions", [])
+        return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+    def collect_logs(self, target: Path) -> None:
+        """Copy the logs of all parts and of all containers."""
+        for source in (self.folder / "log", *(node.folder / "var-log" for node in self.nodes)):
+            name = "parts" if source.name == "log" else source.parent.name
+            with contextlib.suppress(OSError, shutil.Error):
+                shutil.copytree(
+                    source, target / name, ignore_dangling_symlinks=True, dirs_exist_ok=True
+                )
+
+    def _all_ready(self) -> bool:
+        return all(self.is_ready(node) for node in self.nodes)
+
+    def _start_controllers(self) -> None:
+        pki = self.folder / "pki"
+        plain = (
+            f"--kubeconfig={self.server.kubeconfig()}",
+            "--leader-elect=false",
+            "--secure-port=0",
+        )
+        manager = self.server.beside(
+            "kube-controller-manager",
+            program("kube-controller-manager"),
+            *plain,
+            f"--service-account-private-key-file={pki / 'sa.key'}",
+            f"--root-ca-file={pki / 'ca.crt'}",
+            f"--cluster-signing-cert-file={pki / 'ca.crt'}",
+            f"--cluster-signing-key-file={pki / 'ca.key'}",
+            "--controllers=*,-cloud-node-lifecycle,-service-lb-controller,-node-route-controller",
+            "--allocate-node-cidrs=true",
+            "--cluster-cidr=10.244.0.0/16",
+            "--use-service-account-credentials=true",
+        )
+        scheduler = self.server.beside("kube-scheduler", program("kube-scheduler"), *plain)
+        self._programs = [manager, scheduler]
+        for one in self._programs:
+            one.start()
+
+
+@contextlib.contextmanager
+def running_cluster(nodes: int = 2) -> Iterator[Cluster]:
+    """Run a cluster; nothing of it stays, and what a killed run left is removed first."""
+    remove_leftovers()
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_PLACE))
+    folder.chmod(0o755)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        cluster = Cluster(folder, nodes)
+        try:
+            cluster.up()
+            yield cluster
+        finally:
+            cluster.down()
+            _remove(folder)
+
+
+def remove_leftovers() -> None:
+    """Remove folders and cgroups of runs that were killed; their processes died with them."""
+    for folder in _PLACE.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError), (folder / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    end = time.monotonic() + 10
+    while _remove_cgroups(folder.name) and time.monotonic() < end:
+        time.sleep(0.1)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_cgroups(name: str) -> list[str]:
+    """Remove the run's cgroups; gives those that still have a dying process."""
+    left = []
+    for top in (_CGROUPS / name, *_CGROUPS.glob(f"*/{name}")):
+        for path, _, _ in os.walk(top, topdown=False):
+            try:
+                os.rmdir(path)
+            except OSError:
+                left.append(path)
+    return left
