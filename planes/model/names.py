@@ -18,6 +18,10 @@ STATIC_IPS_ANNOTATION = "netplane.io/static-ips"
 INJECTED_ANNOTATION = "netplane.io/injected"
 PLANE_LABEL_PREFIX = "plane.netplane.io/"
 NETPLANE_NAMESPACE = "netplane-system"
+JOINED_LABEL = "netplane.io/joined"
+"""Set by us on namespaces whose pods are asked about: the API server selects by it."""
+RENDERED_LABEL = "netplane.io/plane"
+"""Names the plane that a NAD was rendered from: such a NAD is ours to repair and remove."""
 
 _MAX_IFNAME_BYTES = 15  # IFNAMSIZ less the final zero byte
 _CNI_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.\-]*")

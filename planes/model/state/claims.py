@@ -54,6 +54,18 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """Addresses of one family that interfaces have on a network, in all namespaces together.
+
+    Attributes:
+        static: those of them that were asked for by address.
+    """
+
+    attached: int = 0
+    static: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PodClaims:
     """Everything one pod claims."""
 
@@ -129,12 +141,13 @@ def _attached(text: str) -> Iterator[Key]:
 class ClaimIndex:
     """Claims of all pods, persistent: `with_pod` and `without_pod` give a new index."""
 
-    __slots__ = ("_holders", "_pods", "_usage")
+    __slots__ = ("_holders", "_pods", "_tallies", "_usage")
 
     def __init__(self) -> None:
         self._pods: Layered[str, PodClaims] = Layered()
         self._holders: Layered[Key, tuple[Claim, ...]] = Layered()
         self._usage: Layered[tuple[NadRef, str], Usage] = Layered()
+        self._tallies: Layered[tuple[NadRef, int], Tally] = Layered()
 
     @classmethod
     def of(cls, pods: Iterable[Pod]) -> ClaimIndex:
@@ -154,6 +167,7 @@ class ClaimIndex:
         renewed: dict[str, PodClaims | None] = {}
         holders = _Draft(self._holders)
         usage = _Draft(self._usage)
+        tallies = _Draft(self._tallies)
         for pod, given in pods.items():
             old = self._pods.get(pod)
             claims = given if given else None  # who claims nothing is not remembered
@@ -166,12 +180,14 @@ class ClaimIndex:
             for key, claim in claims.claims.items() if claims else ():
                 holders.changes[key] = (*(holders.get(key) or ()), claim)
             _count(usage, old, claims)
+            _tally(tallies, old, claims)
         if not renewed:
             return self
         index = ClaimIndex()
         index._pods = self._pods.changed(renewed)
         index._holders = self._holders.changed(holders.changes)
         index._usage = self._usage.changed(usage.changes)
+        index._tallies = self._tallies.changed(tallies.changes)
         return index
 
     def holders(self, ref: NadRef, address: IPAddress) -> tuple[Claim, ...]:
@@ -204,6 +220,10 @@ class ClaimIndex:
         if own is not None and own.namespace == namespace and (part := own.usage().get(ref)):
             return found + -part
         return found
+
+    def tally(self, ref: NadRef, version: int) -> Tally:
+        """Count the addresses of one family in use on a network, in all namespaces."""
+        return self._tallies.get((ref, version)) or Tally()
 
     def free(
         self, ref: NadRef, spans: Iterable[AddressRange], near: IPAddress, count: int = 3
@@ -239,6 +259,19 @@ def _count(
             place = (ref, each.namespace)
             total = (usage.get(place) or Usage()) + (count if is_gain else -count)
             usage.changes[place] = None if total == Usage() else total
+
+
+def _tally(
+    tallies: _Draft[tuple[NadRef, int], Tally], old: PodClaims | None, new: PodClaims | None
+) -> None:
+    for each, sign in ((old, -1), (new, 1)):
+        for (ref, address), claim in each.claims.items() if each else ():
+            if claim.is_attached:
+                place = (ref, address.version)
+                before = tallies.get(place) or Tally()
+                tallies.changes[place] = Tally(
+                    before.attached + sign, before.static + sign * claim.is_static
+                )
 
 
 def _candidates(spans: tuple[AddressRange, ...], near: IPAddress) -> Iterator[IPAddress]:
