@@ -1,0 +1,158 @@
+"""Events over a fake API server: order, repetition, limits, and faults that nobody hears of."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from planes.kube.errors import AlreadyExists
+from planes.kube.event_writer import NODE_BURST, POD_BURST, EventWriter
+from planes.kube.resources import EVENTS
+from planes.model.errors import BadInput, Denied, NotFound, PlanesError, Unavailable
+from planes.model.events import Event
+from tests.support.clock import FakeClock
+from tests.support.kube import FakeKube
+
+
+def event(message: str = "Add net1", pod: str = "web", namespace: str = "shop") -> Event:
+    return Event("AddedInterface", message, "Normal", namespace, pod, f"uid-{pod}")
+
+
+class World:
+    """A writer, its API server and its clock."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.api = FakeKube(clock=self.clock)
+        self.drops: Counter[str] = Counter()
+        self.writer = EventWriter(self.api, clock=self.clock, host="node-a", on_drop=self._on_drop)
+
+    def _on_drop(self, reason: str) -> None:
+        self.drops[reason] += 1
+
+    def written(self, namespace: str = "shop") -> list[dict[str, Any]]:
+        """Give the events there are, by pod and in order of their names."""
+        return self.api.objects(EVENTS, namespace)
+
+    def verbs(self) -> list[str]:
+        return [verb for verb, *_ in self.api.requests]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_an_event_names_pod_node_and_component(world: World) -> None:
+    await world.writer.emit([event()])
+    (obj,) = world.written()
+    assert obj["involvedObject"]["uid"] == "uid-web"
+    assert obj["source"] == {"component": "netplane", "host": "node-a"}
+    assert obj["message"] == "Add net1"
+
+
+async def test_events_of_a_pod_keep_their_order(world: World) -> None:
+    texts = [f"Add net{number}" for number in range(20)]
+    await world.writer.emit([event(text) for text in texts])
+    assert [obj["message"] for obj in world.written()] == texts
+
+
+async def test_a_repeated_event_is_counted_in_the_one_that_is_there(world: World) -> None:
+    await world.writer.emit([event()])
+    first = world.written()[0]
+    world.clock.advance(60)
+    await world.writer.emit([event(), event()])
+    (obj,) = world.written()
+    assert obj["count"] == 3
+    assert obj["firstTimestamp"] == first["firstTimestamp"] != obj["lastTimestamp"]
+    assert world.verbs() == ["create", "patch", "patch"]
+
+
+async def test_after_ten_quiet_minutes_an_event_is_written_anew(world: World) -> None:
+    await world.writer.emit([event()])
+    world.clock.advance(601)
+    await world.writer.emit([event()])
+    assert [obj["count"] for obj in world.written()] == [1, 1]
+
+
+async def test_a_repeated_event_whose_object_is_gone_is_written_anew(world: World) -> None:
+    await world.writer.emit([event()])
+    world.api.remove_object(EVENTS, world.written()[0]["metadata"]["name"], "shop")
+    await world.writer.emit([event()])
+    assert [obj["count"] for obj in world.written()] == [1]
+
+
+async def test_a_pod_that_floods_is_limited_and_another_is_not(world: World) -> None:
+    await world.writer.emit([event(f"Add {number}") for number in range(POD_BURST + 10)])
+    await world.writer.emit([event("Add net1", pod="other")])
+    assert len(world.written()) == POD_BURST + 1
+    assert world.drops == {"limit": 10}
+
+
+async def test_a_pod_may_go_on_after_a_while(world: World) -> None:
+    await world.writer.emit([event(f"Add {number}") for number in range(POD_BURST)])
+    world.clock.advance(60)
+    await world.writer.emit([event("late")])
+    assert not world.drops
+
+
+async def test_all_pods_together_are_limited(world: World) -> None:
+    await world.writer.emit([event(pod=f"p{number}") for number in range(NODE_BURST + 5)])
+    assert world.drops == {"limit": 5}
+
+
+async def test_dropped_events_are_logged_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        await world.writer.emit([event(f"Add {number}") for number in range(POD_BURST + 10)])
+    assert [record.message for record in caplog.records] == [
+        "events are dropped, see the metric events_dropped"
+    ]
+
+
+@pytest.mark.parametrize("error", [NotFound("cannot find it"), Denied("cannot: terminating")])
+async def test_a_namespace_that_goes_is_no_news(
+    world: World, error: PlanesError, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.api.fail_next(error)
+    with caplog.at_level(logging.INFO):
+        await world.writer.emit([event(), event("next")])
+    assert [obj["message"] for obj in world.written()] == ["next"]
+    assert not caplog.records
+    assert world.drops == {"refused": 1}
+
+
+@pytest.mark.parametrize(
+    ("error", "why"), [(Unavailable("cannot reach"), "unavailable"), (BadInput("no"), "invalid")]
+)
+async def test_what_cannot_be_written_is_dropped_and_counted(
+    world: World, error: PlanesError, why: str
+) -> None:
+    world.api.fail_next(error)
+    await world.writer.emit([event()])
+    assert world.drops == {why: 1}
+
+
+async def test_an_outage_is_told_again_after_it_was_over(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    for text in "abc":
+        world.api.fail_next(Unavailable("cannot reach"), times=2)
+        await world.writer.emit([event(f"{text}1"), event(f"{text}2"), event(f"{text}3")])
+    assert len(caplog.records) == 3
+
+
+async def test_a_taken_name_is_replaced_by_the_next(world: World) -> None:
+    world.api.fail_next(AlreadyExists("cannot create: already exists"))
+    await world.writer.emit([event()])
+    assert (len(world.written()), world.drops) == (1, {})
+
+
+async def test_names_fit_even_for_the_longest_pod_name(world: World) -> None:
+    await world.writer.emit([event(pod="a" * 253)])
+    (obj,) = world.written()
+    assert len(obj["metadata"]["name"]) <= 253
