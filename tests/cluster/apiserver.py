@@ -107,12 +107,13 @@ class ApiServer:
     def stop(self) -> None:
         """Stop both, for good."""
         for process in reversed(self._processes):
-            process.stop()
+            process.stop(grace=2)
         self._processes = []
 
     def stop_server(self) -> None:
         """Stop kube-apiserver alone; etcd keeps what it has."""
-        self._processes[1].stop()
+        # Open watches would make it wait for a minute.
+        self._processes[1].stop(grace=2)
 
     def start_server(self) -> None:
         """Start kube-apiserver again, on the same port; returns when it is ready."""

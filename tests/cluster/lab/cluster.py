@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import shutil
 import tempfile
 import time
@@ -17,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.cluster.apiserver import ApiServer, KubectlError, Options
-from tests.cluster.lab import images
+from tests.cluster.lab import cgroups, images
 from tests.cluster.lab.binaries import program
 from tests.cluster.lab.enclosure import Enclosure
 from tests.cluster.lab.node import Node
@@ -28,7 +27,6 @@ _BOOT = Path(__file__).with_name("boot-cluster.sh")
 # Not /tmp or /run: a node has those of its own, and must see the certificates and images.
 _PLACE = Path("/var/tmp")
 _PREFIX = "netplane-e2e-"
-_CGROUPS = Path("/sys/fs/cgroup")
 
 
 class Cluster:
@@ -193,18 +191,6 @@ def remove_leftovers() -> None:
 
 def _remove(folder: Path) -> None:
     end = time.monotonic() + 10
-    while _remove_cgroups(folder.name) and time.monotonic() < end:
+    while cgroups.remove(folder.name) and time.monotonic() < end:
         time.sleep(0.1)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_cgroups(name: str) -> list[str]:
-    """Remove the run's cgroups; gives those that still have a dying process."""
-    left = []
-    for top in (_CGROUPS / name, *_CGROUPS.glob(f"*/{name}")):
-        for path, _, _ in os.walk(top, topdown=False):
-            try:
-                os.rmdir(path)
-            except OSError:
-                left.append(path)
-    return left

@@ -5,12 +5,13 @@ What would be on a node's disk is below `folder` and stays through a reboot; the
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
 
 from tests.cluster.apiserver import ApiServer
-from tests.cluster.lab import binaries
+from tests.cluster.lab import binaries, cgroups
 from tests.cluster.lab.enclosure import Enclosure, RunError
 from tests.cluster.lab.images import PAUSE
 from tests.cluster.lab.process import Process
@@ -55,7 +56,7 @@ class Node:
         (self.folder / _CONF_DIR / "10-lab.conflist").write_text(self._cluster_network())
         (self.folder / "etc" / "containerd.toml").write_text(_CONTAINERD)
         (self.folder / "etc" / "kubelet.yaml").write_text(
-            json.dumps({**_KUBELET, "cgroupRoot": f"/{self.folder.parent.name}/{self.name}"})
+            json.dumps({**_KUBELET, "cgroupRoot": cgroups.make(self.folder.parent.name, self.name)})
         )
         token = self._server.token(f"system:node:{self.name}")
         self._server.write_kubeconfig(self.folder / "etc" / "kubelet.kubeconfig", token)
@@ -85,6 +86,10 @@ class Node:
             if process is not None:
                 process.kill()
         self.kubelet = self._containerd = None
+        # The kernel takes its time with the links of a dead namespace.
+        for interface in SEGMENTS:
+            with contextlib.suppress(RunError):
+                self._cluster.ip("link", "del", f"{self.name}-{interface}")
 
     def start_containerd(self) -> None:
         """Start containerd, and load the pause image where it is new."""
@@ -137,8 +142,8 @@ class Node:
             if other != self.number:
                 via = ("via", f"172.30.0.1{other}")
                 self.inside.ip("route", "add", f"10.244.{other}.0/24", *via)
-        via = ("via", self.address, "dev", "mgmt")
-        self._cluster.ip("route", "replace", f"10.244.{self.number}.0/24", *via)
+        back = ("via", self.address, "dev", "mgmt")
+        self._cluster.ip("route", "replace", f"10.244.{self.number}.0/24", *back)
         target = f"172.30.0.1:{self._server.port}"
         rule = f"ip daddr 10.96.0.1 tcp dport 443 dnat to {target};"
         # The API server's service address, without kube-proxy.
@@ -179,7 +184,6 @@ _KUBELET = {
     "kind": "KubeletConfiguration",
     "failCgroupV1": False,
     "cgroupDriver": "cgroupfs",
-    "cgroupsPerQOS": False,
     "enforceNodeAllocatable": [],
     "oomScoreAdj": 0,
     "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
