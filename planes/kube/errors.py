@@ -1,7 +1,8 @@
 """What only the Kubernetes adapter tells apart; everything else is an error of the model.
 
 HTTP status to error: 400/405/415/422 BadInput, 403 Denied, 404 NotFound, 409 Conflict
-(`AlreadyExists` where the reason says so), 410 Expired, 401/429/5xx and transport Unavailable.
+(`AlreadyExists` where the reason says so), 410 Expired, 401 Unauthenticated, 429/5xx and
+transport Unavailable.
 """
 
 from __future__ import annotations
@@ -15,3 +16,7 @@ class AlreadyExists(Conflict):
 
 class Expired(Unavailable):
     """The resourceVersion is too old to go on from (410): list again."""
+
+
+class Unauthenticated(Unavailable):
+    """The server does not know us (401), even after our credentials were read again."""

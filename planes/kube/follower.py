@@ -2,7 +2,8 @@
 
 The order is the promise: `begin`, any number of `put`, `finish`; then `put` and `drop` as things
 change; and `begin` again whenever the whole had to be listed anew. What was not put between a
-`begin` and its `finish` is gone. Calls come from one task and must not wait.
+`begin` and its `finish` is gone. A listing that breaks off has no `finish`: the next `begin`
+starts it over. Calls come from one task and must not wait.
 """
 
 from __future__ import annotations

@@ -1,0 +1,223 @@
+"""`KubeApi` over the wire: raw JSON in, raw JSON out.
+
+Lists are quorum-fresh (no resourceVersion is asked for) and come in pages of one moment; a watch
+goes on from there. No object is decoded into a model, so what we do not know passes through.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Final, Self
+
+import orjson
+
+from planes.kube.api import Change, Kind, Page, PatchKind, Query
+from planes.kube.refusal import Asked, refusal_of_status
+from planes.kube.resources import Resource
+from planes.kube.transport import JSON, Request, Transport
+from planes.model.errors import BadInput, JsonObject, NotFound, Unavailable
+
+PAGE_SIZE: Final = 500
+WATCH_SECONDS: Final = (300.0, 600.0)  # jittered, so that not all clients come back at once
+
+_NO_NAMES: Final = frozenset({"", ".", ".."})
+_KINDS: Final = frozenset(map(str, Kind))
+_METADATA: Final = f"{JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_METADATA_LIST: Final = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
+class Client:
+    """An API server, spoken to over a `Transport`; it owns the transport."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        page_size: int = PAGE_SIZE,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._transport = transport
+        self._page_size = page_size
+        self._uniform = uniform
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._transport.close()
+
+    async def get(self, resource: Resource, name: str, *, namespace: str = "") -> JsonObject:
+        """Read one object, live.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return await self._ask(Asked("get", resource, namespace, name), "GET")
+
+    async def pages(self, query: Query) -> AsyncGenerator[Page, None]:
+        """List in pages, all of one moment.
+
+        Raises:
+            Expired: it took so long that the moment is gone: begin again.
+        """
+        asked = Asked("list", query.resource, query.namespace)
+        params = {**_selection(query), "limit": str(self._page_size)}
+        while True:
+            accept = _METADATA_LIST if query.is_metadata_only else JSON
+            path = query.resource.path(query.namespace)
+            request = Request(asked, "GET", path, params=params, accept=accept)
+            answer = _decoded(asked, await self._transport.send(request))
+            metadata = answer.get("metadata")
+            if not isinstance(metadata, dict) or not metadata.get("resourceVersion"):
+                raise Unavailable(f"cannot {asked}: the answer is not a list")
+            yield Page(answer.pop("items", None) or (), metadata["resourceVersion"])
+            if not metadata.get("continue"):
+                return
+            params = {**params, "continue": metadata["continue"]}
+
+    async def watch(self, query: Query, resource_version: str) -> AsyncGenerator[Change, None]:
+        """Follow changes after a version; ends when the server closes the stream in good order.
+
+        Raises:
+            Expired: the version is too old: list again.
+            Unavailable: the stream broke, or nothing (no bookmark either) came for too long.
+        """
+        asked = Asked("watch", query.resource, query.namespace)
+        params = {
+            **_selection(query),
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": str(round(self._uniform(*WATCH_SECONDS))),
+        }
+        accept = _METADATA if query.is_metadata_only else JSON
+        path = query.resource.path(query.namespace)
+        request = Request(asked, "GET", path, params=params, accept=accept)
+        async with aclosing(self._transport.lines(request)) as lines:
+            async for line in lines:
+                yield _change(asked, _decoded(asked, line))
+
+    async def create(
+        self, resource: Resource, obj: JsonObject, *, namespace: str = ""
+    ) -> JsonObject:
+        """Create an object; it as the server has it.
+
+        Raises:
+            AlreadyExists: the name is taken.
+        """
+        metadata = obj.get("metadata", {})
+        name = metadata.get("name") or metadata.get("generateName", "")
+        asked = Asked("create", resource, namespace, name)
+        whole = {"apiVersion": resource.api_version, "kind": resource.kind, **obj}
+        request = Request(asked, "POST", resource.path(namespace), body=_encoded(asked, whole))
+        return _decoded(asked, await self._transport.send(request))
+
+    async def replace(
+        self, resource: Resource, obj: JsonObject, *, subresource: str = ""
+    ) -> JsonObject:
+        """Write an object whole (PUT); `metadata.resourceVersion` in it is compared and swapped.
+
+        Raises:
+            Conflict: somebody else wrote it since.
+            NotFound: it is gone.
+        """
+        metadata = obj["metadata"]
+        asked = Asked("replace", resource, metadata.get("namespace", ""), metadata["name"])
+        whole = {"apiVersion": resource.api_version, "kind": resource.kind, **obj}
+        return await self._ask(asked, "PUT", whole, subresource=subresource)
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        patch: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        kind: PatchKind = PatchKind.MERGE,
+    ) -> JsonObject:
+        """Change an object; `metadata.uid` or `resourceVersion` in a merge patch are conditions.
+
+        Raises:
+            NotFound: it is gone.
+            Conflict: a condition does not hold.
+            BadInput: a JSON patch's `test` failed, or the result is not valid.
+        """
+        asked = Asked("patch", resource, namespace, name)
+        return await self._ask(asked, "PATCH", patch, subresource=subresource, content_type=kind)
+
+    async def delete(
+        self, resource: Resource, name: str, *, namespace: str = "", uid: str = ""
+    ) -> None:
+        """Delete an object; one that is gone already is fine. With `uid` only that very object.
+
+        Raises:
+            Conflict: there is another object of that name now.
+        """
+        options: JsonObject = {"apiVersion": "v1", "kind": "DeleteOptions"}
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        try:
+            await self._ask(Asked("delete", resource, namespace, name), "DELETE", options)
+        except NotFound:
+            return
+
+    async def _ask(
+        self,
+        asked: Asked,
+        method: str,
+        body: Any = None,
+        *,
+        subresource: str = "",
+        content_type: str = JSON,
+    ) -> JsonObject:
+        resource, namespace, name = asked.resource, asked.namespace, asked.name
+        if name in _NO_NAMES or (resource.is_namespaced and namespace in _NO_NAMES):
+            raise BadInput(f"cannot {asked}: that is not the name of an object")
+        request = Request(
+            asked,
+            method,
+            resource.path(namespace, name, subresource),
+            body=None if body is None else _encoded(asked, body),
+            content_type=content_type,
+        )
+        return _decoded(asked, await self._transport.send(request))
+
+
+def _selection(query: Query) -> dict[str, str]:
+    selectors = {"labelSelector": query.labels, "fieldSelector": query.fields}
+    return {key: text for key, text in selectors.items() if text}
+
+
+def _encoded(asked: Asked, body: Any) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError as error:
+        raise BadInput(f"cannot {asked}: what is to be sent is not JSON") from error
+
+
+def _decoded(asked: Asked, data: bytes) -> JsonObject:
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise Unavailable(f"cannot {asked}: the answer is not JSON") from error
+    if not isinstance(value, dict):
+        raise Unavailable(f"cannot {asked}: the answer is not an object")
+    return value
+
+
+def _change(asked: Asked, event: JsonObject) -> Change:
+    kind, obj = event.get("type"), event.get("object")
+    if not isinstance(obj, dict):
+        raise Unavailable(f"cannot {asked}: an event has no object")
+    if kind == "ERROR":
+        raise refusal_of_status(asked, 410 if obj.get("code") == 410 else 503, obj)
+    if not isinstance(kind, str) or kind not in _KINDS or not isinstance(obj.get("metadata"), dict):
+        raise Unavailable(f"cannot {asked}: an event is of an unknown kind")
+    return Change(Kind(kind), obj)

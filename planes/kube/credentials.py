@@ -1,0 +1,141 @@
+"""What we show the API server, read again as it changes on disk.
+
+Invariant: a token is at most a minute older than its file; after a refusal all of it is read
+again. While a file is missing or empty the last good content stays in force.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from planes.model.errors import Unavailable
+from planes.run.clock import Clock
+
+Source = bytes | Path
+"""A secret as such, or the file it is in."""
+
+TOKEN_SECONDS: Final = 60.0  # the kubelet rotates at 80 % of a lifetime of 10 minutes or more
+
+_MAX_BYTES = 1 << 20
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where an API server is and how we log in.
+
+    Attributes:
+        server: `https://HOST:PORT`, maybe with a path, without a final slash.
+        authority: the CA certificates (PEM); None trusts those of the machine.
+        server_name: the name its certificate is checked for; "" means the host's.
+        proxy: URL of an HTTP proxy; "" means none, whatever the environment says.
+    """
+
+    server: str
+    authority: Source | None = field(default=None, repr=False)
+    token: Source | None = field(default=None, repr=False)
+    certificate: Source | None = field(default=None, repr=False)
+    key: Source | None = field(default=None, repr=False)
+    server_name: str = ""
+    proxy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a TLS connection is made with, as read (PEM)."""
+
+    authority: bytes | None = field(repr=False)
+    certificate: bytes | None = field(repr=False)
+    key: bytes | None = field(repr=False)
+
+
+class Credentials:
+    """The current token and TLS material of an `Access`."""
+
+    def __init__(self, access: Access, clock: Clock) -> None:
+        self._access = access
+        self._clock = clock
+        self._token = ""
+        self._read_at = 0.0
+        self._material: Material | None = None
+
+    async def token(self) -> str:
+        """Give the bearer token, "" where there is none to show.
+
+        Raises:
+            Unavailable: there is a token file, but it was never readable.
+        """
+        age = self._clock.monotonic() - self._read_at
+        if self._access.token is not None and (not self._token or age >= TOKEN_SECONDS):
+            await self._read_token(self._access.token)
+        return self._token
+
+    async def material(self) -> Material:
+        """Give the TLS material.
+
+        Raises:
+            Unavailable: a file of it was never readable.
+        """
+        if self._material is None:
+            self._material = await self._read_material()
+        return self._material
+
+    async def renew(self) -> bool:
+        """Read everything again, as the server does not take what we have; tell of a change."""
+        before = (self._token, self._material)
+        if self._access.token is not None:
+            await self._read_token(self._access.token)
+        try:
+            self._material = await self._read_material()
+        except Unavailable as error:
+            _log.warning("credentials not read again", extra={"reason": str(error)})
+        return (self._token, self._material) != before
+
+    async def _read_token(self, source: Source) -> None:
+        try:
+            self._token = _checked(await _read(source))
+        except Unavailable as error:
+            if not self._token:
+                raise
+            _log.warning("token not read again", extra={"reason": str(error)})
+        self._read_at = self._clock.monotonic()
+
+    async def _read_material(self) -> Material:
+        access = self._access
+        parts = [
+            None if source is None else await _read(source)
+            for source in (access.authority, access.certificate, access.key)
+        ]
+        return Material(*parts)
+
+
+def _checked(data: bytes) -> str:
+    token = data.decode("ascii", "replace").strip()
+    if not token or not token.isprintable() or not token.isascii():
+        raise Unavailable(
+            "cannot log in to the API server: what is in its place is not a token",
+            remedy="check the token file",
+        )
+    return token
+
+
+async def _read(source: Source) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    try:
+        return await asyncio.to_thread(_read_file, source)
+    except OSError as error:
+        raise Unavailable(
+            f"cannot read {source}: {error.strerror or error}",
+            remedy="check that the file is there and that we may read it",
+        ) from error
+
+
+def _read_file(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_MAX_BYTES)

@@ -1,0 +1,271 @@
+"""Requests and streams over HTTPS, with a deadline each, and what the network does to them.
+
+Invariant: nothing is sent twice that the server may have acted on. What is tried again was
+refused before it was looked at: no connection, 429 with Retry-After, 401 with new credentials.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlencode
+
+import aiohttp
+from yarl import URL
+
+from planes.kube.credentials import Access, Credentials
+from planes.kube.refusal import Asked, refusal
+from planes.kube.session import open_session
+from planes.model.errors import PlanesError, Unavailable
+from planes.run.clock import Clock
+
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request; `asked` is what errors say of it."""
+
+    asked: Asked
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = field(default=None, repr=False)
+    content_type: str = JSON
+    accept: str = JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how much; seconds and bytes.
+
+    Attributes:
+        connect: until there is a TLS connection.
+        total: until an answer is complete.
+        idle: without a byte of a stream; bookmarks come every minute.
+        answer: the largest answer; a page of 500 objects of 1.5 MiB would not be one.
+        line: the largest event of a watch; etcd takes objects of 1.5 MiB.
+        tries: of one request, all reasons together.
+        pause: the longest Retry-After that is waited for.
+    """
+
+    connect: float = 5.0
+    total: float = 30.0
+    idle: float = 150.0
+    answer: int = 128 << 20
+    line: int = 8 << 20
+    tries: int = 4
+    pause: float = 10.0
+
+
+class _Refused(Exception):
+    """The server has not looked at the request: it may be sent again.
+
+    Attributes:
+        pause: seconds to wait before, None where waiting alone is of no use.
+        is_about_us: other credentials may help.
+    """
+
+    def __init__(
+        self, error: PlanesError, *, pause: float | None = None, is_about_us: bool = False
+    ) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.pause = pause
+        self.is_about_us = is_about_us
+
+
+class Transport:
+    """A pool of connections to one API server."""
+
+    def __init__(
+        self, access: Access, *, user_agent: str, clock: Clock, limits: Limits | None = None
+    ) -> None:
+        self._access = access
+        self._user_agent = user_agent
+        self._clock = clock
+        self._limits = limits or Limits()
+        self._credentials = Credentials(access, clock)
+        self._session: aiohttp.ClientSession | None = None
+        self._retired: list[aiohttp.ClientSession] = []
+        self._turn = asyncio.Lock()
+        self._generation = 0
+
+    async def close(self) -> None:
+        """Close all connections; a later request opens new ones."""
+        sessions, self._retired = self._retired, []
+        if self._session is not None:
+            sessions.append(self._session)
+            self._session = None
+        for session in sessions:
+            await session.close()
+
+    async def send(self, request: Request) -> bytes:
+        """Give the body of a successful answer.
+
+        Raises:
+            PlanesError: as `planes.kube.errors` says.
+        """
+        limits = self._limits
+        timeout = aiohttp.ClientTimeout(total=limits.total, connect=limits.connect)
+        has_renewed = False
+        tries = 0
+        while True:
+            tries += 1
+            generation = self._generation
+            try:
+                async with self._respond(request, timeout) as response:
+                    return b"".join([chunk async for chunk in self._body(request, response)])
+            except _Refused as refused:
+                if refused.is_about_us and not has_renewed:
+                    has_renewed = True
+                    if await self._renew(generation):
+                        continue
+                if refused.pause is None or tries >= limits.tries or refused.pause > limits.pause:
+                    raise refused.error from refused.__cause__
+                await self._clock.sleep(refused.pause * (1 if refused.pause >= 1 else 2**tries))
+
+    async def lines(self, request: Request) -> AsyncGenerator[bytes, None]:
+        """Give the lines of a stream as they come, to its end in good order.
+
+        Raises:
+            Unavailable: it broke off, or nothing came for `Limits.idle`.
+            PlanesError: as `planes.kube.errors` says.
+        """
+        limits = self._limits
+        timeout = aiohttp.ClientTimeout(total=None, connect=limits.connect, sock_read=limits.idle)
+        generation = self._generation
+        try:
+            async with self._respond(request, timeout) as response:
+                rest = b""
+                async for chunk in self._chunks(request, response):
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    for line in lines:
+                        if line:
+                            yield line
+                    if len(rest) > limits.line:
+                        raise _broken(request, f"an event is larger than {limits.line} bytes")
+                if rest.strip():
+                    raise _broken(request, "the stream ended in the middle of an event")
+        except _Refused as refused:
+            if refused.is_about_us:
+                await self._renew(generation)
+            raise refused.error from refused.__cause__
+
+    @contextlib.asynccontextmanager
+    async def _respond(
+        self, request: Request, timeout: aiohttp.ClientTimeout
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        query = f"?{urlencode(request.params)}" if request.params else ""
+        url = URL(f"{self._access.server}{request.path}{query}", encoded=True)
+        session = await self._open()
+        try:
+            async with asyncio.timeout(self._limits.total):
+                response = await session.request(
+                    request.method,
+                    url,
+                    data=request.body,
+                    headers=await self._headers(request),
+                    timeout=timeout,
+                    allow_redirects=False,  # our token is for this server alone
+                    proxy=self._access.proxy or None,
+                    server_hostname=self._access.server_name or None,
+                )
+        except aiohttp.ClientSSLError as error:
+            raise _Refused(_broken(request, _text(error)), is_about_us=True) from error
+        except aiohttp.ClientConnectorError as error:
+            raise _Refused(_broken(request, _text(error)), pause=_PAUSE_SECONDS) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _broken(request, _text(error)) from error
+        try:
+            if response.status >= 300:
+                await self._refuse(request, response)
+            yield response
+        finally:
+            response.close()
+
+    async def _headers(self, request: Request) -> dict[str, str]:
+        headers = {"Accept": request.accept}
+        if request.body is not None:
+            headers["Content-Type"] = request.content_type
+        if token := await self._credentials.token():
+            headers["Authorization"] = f"Bearer {token}"
+        return headers
+
+    async def _refuse(self, request: Request, response: aiohttp.ClientResponse) -> None:
+        body = b""
+        with contextlib.suppress(PlanesError):
+            async for chunk in self._chunks(request, response):
+                body += chunk
+                if len(body) > _MAX_STATUS_BYTES:
+                    break
+        error = refusal(request.asked, response.status, body)
+        if response.status == 401:
+            raise _Refused(error, is_about_us=True)
+        if response.status == 429:
+            after = response.headers.get("Retry-After", "1")
+            raise _Refused(error, pause=float(after) if after.isdecimal() else None)
+        raise error
+
+    async def _body(
+        self, request: Request, response: aiohttp.ClientResponse
+    ) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._chunks(request, response):
+            size += len(chunk)
+            if size > self._limits.answer:
+                raise _broken(request, f"the answer is larger than {self._limits.answer} bytes")
+            yield chunk
+
+    async def _chunks(
+        self, request: Request, response: aiohttp.ClientResponse
+    ) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in response.content.iter_any():
+                yield chunk
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _broken(request, _text(error)) from error
+
+    async def _open(self) -> aiohttp.ClientSession:
+        async with self._turn:
+            if self._session is None:
+                material = await self._credentials.material()
+                self._session = open_session(self._access, material, self._user_agent)
+            return self._session
+
+    async def _renew(self, generation: int) -> bool:
+        """Read our credentials again, once for all who were refused; tell of a change."""
+        async with self._turn:
+            if generation != self._generation:
+                return True
+            before = await self._credentials.material()
+            if not await self._credentials.renew():
+                return False
+            self._generation += 1
+            if self._session is not None and await self._credentials.material() != before:
+                # What still runs on the old connections may go on; nothing new is sent there.
+                self._retired.append(self._session)
+                self._session = None
+            return True
+
+
+_PAUSE_SECONDS = 0.1  # doubled with each try
+_MAX_STATUS_BYTES = 1 << 16
+
+
+def _broken(request: Request, cause: str) -> Unavailable:
+    remedy = "try again later" if request.method == "GET" else "see whether it was done, try again"
+    return Unavailable(f"cannot {request.asked}: {cause}", remedy=remedy)
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"the server's certificate is not trusted: {error.certificate_error}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"no connection to {error.host}:{error.port}: {error.os_error.strerror or error}"
+    return str(error) or type(error).__name__
