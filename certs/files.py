@@ -1,7 +1,9 @@
 """Certificates in a directory: `ca.crt`, `tls.crt`, `tls.key`, and `ca.key` where we sign.
 
 Every file is replaced atomically (temporary file, fsync, rename, fsync of the directory) and keys
-are readable by their owner only. Keys are written before what belongs to them, so that a crash
+are readable by their owner only. A volume that replaces all files at once by turning a link
+(`..data`, as Kubernetes mounts a Secret) is read from behind the link, so that certificate and
+key are of the same moment. Keys are written before what belongs to them, so that a crash
 between two files leaves either the old state or a pair that is recognised as broken and made
 anew. All functions block: call them in a thread.
 """
@@ -23,6 +25,8 @@ ROOT_KEYS = "ca.key"
 CHAIN = "tls.crt"
 KEY = "tls.key"
 
+_GENERATION = "..data"  # kubernetes/pkg/volume/util/atomic_writer.go
+_TRIES = 3
 _LARGEST_BYTES = 1 << 20  # a Secret holds no more
 
 
@@ -49,8 +53,26 @@ def read(directory: Path) -> Found:
             clients may have been given the old ones.
         Unavailable: a file cannot be read now.
     """
-    chain, key = _content(directory / CHAIN), _content(directory / KEY)
-    roots_pem, keys_pem = _content(directory / ROOTS), _content(directory / ROOT_KEYS)
+    for _ in range(_TRIES):
+        contents = _contents(directory)
+        if contents is not None:
+            return _found(directory, contents)
+    raise Unavailable(f"cannot read {directory}: it is being replaced again and again")
+
+
+def _contents(directory: Path) -> dict[str, bytes | None] | None:
+    """Read all files of one moment; None where they were replaced while we read."""
+    generation = os.path.realpath(directory / _GENERATION)
+    behind = Path(generation) if os.path.isdir(generation) else directory
+    contents = {name: _content(behind / name) for name in (ROOTS, ROOT_KEYS, CHAIN, KEY)}
+    return contents if os.path.realpath(directory / _GENERATION) == generation else None
+
+
+def _found(directory: Path, contents: dict[str, bytes | None]) -> Found:
+    chain, key = contents[CHAIN], contents[KEY]
+    roots_pem, keys_pem = contents[ROOTS], contents[ROOT_KEYS]
+    if keys_pem is None and roots_pem is not None and not roots_pem.strip():
+        roots_pem = None  # an issuer that publishes no root leaves it empty
     roots = () if roots_pem is None else Certificate.parse_all(roots_pem, f"{directory / ROOTS}")
     keys = () if keys_pem is None else split_keys(keys_pem)
     if keys_pem is not None and not keys:

@@ -21,6 +21,9 @@ class CertificateMetrics:
         self._failures = metrics.counter(
             "certificate_turn_failures", "Turns of rotation that ended in an error"
         )
+        self._trusted = metrics.gauge(
+            "certificate_trusted", "1 while clients are seen to trust the served certificate"
+        )
         for result in ("served", "refused"):
             self._loads.labels(result)
 
@@ -28,6 +31,10 @@ class CertificateMetrics:
         """Record that new handshakes get another pair."""
         self._loads.labels("served").inc()
         self._expiry.set(not_after.timestamp())
+
+    def trusted(self, *, is_trusted: bool) -> None:
+        """Record whether every verifier was last seen to trust what is served."""
+        self._trusted.set(is_trusted)
 
     def refused(self) -> None:
         """Record that a broken pair was found and the last good one stays."""

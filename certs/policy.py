@@ -54,12 +54,15 @@ class Facts:
     """What was observed.
 
     Attributes:
-        is_ours: false where somebody else (an operator, cert-manager) writes the certificates.
+        is_ours: false where somebody else (an operator, cert-manager, another replica) writes the
+            certificates.
         roots: roots in our keeping, in the order they were made.
         serving: the serving certificate in our keeping; None when missing or unusable.
         trusted: roots that every verifier was seen to trust, and since when.
         lingering: roots some verifier still trusts that we no longer keep.
-        served: serving certificates that replicas report to show now.
+        served: serving certificates that replicas report to show now; "" stands for a replica that
+            shows none that is valid.
+        used: roots behind what we ourselves show: what they sign is accepted already.
     """
 
     is_ours: bool = True
@@ -68,6 +71,7 @@ class Facts:
     trusted: Mapping[str, datetime] = field(default_factory=dict)
     lingering: frozenset[str] = frozenset()
     served: frozenset[str] = frozenset()
+    used: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +159,13 @@ class _View:
         return serving is not None and self.is_valid(serving) and serving.root in self.facts.trusted
 
     def settles_at(self, root: RootFacts) -> datetime:
-        # Without a usable certificate nothing is served anyway: then waiting only hurts. And what
-        # the root in use has signed is accepted already, however lately we came to see it.
+        # Where nothing is served waiting only hurts; but what replicas show stays up while what we
+        # keep is broken. And what the root in use has signed is accepted already, however lately
+        # we came to see it.
         serving = self.facts.serving
-        is_in_use = serving is not None and serving.root == root.id
-        spread = self.settings.spread if self.is_serving and not is_in_use else timedelta()
+        is_in_use = root.id in self.facts.used or (serving is not None and serving.root == root.id)
+        is_shown = self.is_serving or any(self.facts.served)
+        spread = self.settings.spread if is_shown and not is_in_use else timedelta()
         return self.facts.trusted[root.id] + spread
 
     @property

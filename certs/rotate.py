@@ -65,11 +65,11 @@ class Rotator:
         return Idle(datetime.fromtimestamp(self._clock.now(), UTC) + self._settings.look_again)
 
     async def run(self) -> None:
-        """Take turns until cancelled."""
+        """Take turns until cancelled, the first at once."""
         while True:
-            await self._clock.sleep(self._settings.look_again.total_seconds())
             try:
                 await self.turn()
             except PlanesError as exc:
                 self._metrics.failed()
                 _log.warning("certificate turn failed", extra={"reason": str(exc)})
+            await self._clock.sleep(self._settings.look_again.total_seconds())

@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 
 from certs import files
-from certs.bundle import Bundle, Certificate, verify
+from certs.bundle import Bundle, verify
+from certs.facts import described, root_facts, serving_facts
 from certs.issue import Lifetimes, issue_root, issue_serving
 from certs.metrics import CertificateMetrics
 from certs.policy import (
@@ -22,7 +23,6 @@ from certs.policy import (
     DropOldRoot,
     Facts,
     IssueServing,
-    RootFacts,
     ServingFacts,
     Step,
 )
@@ -40,6 +40,7 @@ class DirectoryAuthority:
         names: DNS names and addresses of what we issue.
         context: shown a pair as soon as it is found good.
         serials: gives a fresh serial number (`cryptography.x509.random_serial_number`).
+        is_theirs: somebody else fills the directory, also where it is empty as yet: never write.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class DirectoryAuthority:
         metrics: CertificateMetrics,
         lifetimes: Lifetimes,
         serials: Callable[[], int],
+        is_theirs: bool = False,
     ) -> None:
         self._directory = directory
         self._names = names
@@ -59,7 +61,7 @@ class DirectoryAuthority:
         self._lifetimes = lifetimes
         self._serials = serials
         self._bundle = Bundle()
-        self._is_theirs = False
+        self._is_theirs = is_theirs
         self._trusted: dict[str, datetime] = {}
         self._refused = ""
 
@@ -72,29 +74,23 @@ class DirectoryAuthority:
             Unavailable: a file cannot be read.
         """
         found = await asyncio.to_thread(files.read, self._directory)
-        if not found.bundle.roots and found.is_ours and self._bundle.roots:
-            found = await self._restore()
         # Once somebody else's, always: their files may be away for the moment of a replacement.
         self._is_theirs = is_theirs = self._is_theirs or not found.is_ours
+        if not found.bundle.roots and not is_theirs and self._bundle.roots:
+            found = await self._restore()
         self._bundle = bundle = found.bundle
         serving = self._serve(found, now, is_theirs=is_theirs)
         # Whoever trusts us reads ca.crt: what is in it is trusted, from when it was seen there.
         self._trusted = {root.id: self._trusted.get(root.id, now) for root in bundle.roots}
         shown = self._context.pair
+        issuer = bundle.issuer_of(shown.certificate) if shown else None
         return Facts(
             is_ours=not is_theirs,
-            roots=tuple(
-                RootFacts(
-                    root.id,
-                    root.not_before,
-                    root.not_after,
-                    can_sign=bundle.signing_pair(root.id) is not None,
-                )
-                for root in bundle.roots
-            ),
+            roots=root_facts(bundle),
             serving=serving,
             trusted=self._trusted,
             served=frozenset({shown.certificate.id} if shown else ()),
+            used=frozenset({issuer.id} if issuer else ()),
         )
 
     async def act(self, step: Step, now: datetime) -> None:
@@ -131,18 +127,13 @@ class DirectoryAuthority:
                 if pair != self._context.pair:
                     self._context.swap(pair)
                     self._metrics.served(pair.certificate.not_after)
-                    _log.info("certificate served", extra=_described(pair.certificate))
+                    _log.info("certificate served", extra=described(pair.certificate))
                 self._refused = ""
             except BadInput as exc:
                 pair, problem = None, exc
         if problem is not None:
             self._refuse(problem, is_theirs=is_theirs)
-        if pair is None:
-            return None
-        leaf = pair.certificate
-        issuer = found.bundle.issuer_of(leaf)
-        root = issuer.id if issuer else ""
-        return ServingFacts(leaf.id, root, leaf.not_before, leaf.not_after, leaf.names)
+        return None if pair is None else serving_facts(found.bundle, pair.certificate)
 
     def _refuse(self, problem: BadInput, *, is_theirs: bool) -> None:
         if is_theirs and self._context.pair is None:
@@ -161,7 +152,7 @@ class DirectoryAuthority:
             (*bundle.roots, root.certificate),
             (*bundle.keys, root.key),
         )
-        _log.info("root created", extra=_described(root.certificate))
+        _log.info("root created", extra=described(root.certificate))
 
     async def _issue(self, root_id: str, now: datetime) -> None:
         root = self._bundle.signing_pair(root_id)
@@ -177,11 +168,3 @@ class DirectoryAuthority:
         keys = [pair.key for pair in pairs if pair is not None]
         await asyncio.to_thread(files.write_roots, self._directory, roots, keys)
         _log.info("old root dropped", extra={"kept": list(keep)})
-
-
-def _described(certificate: Certificate) -> dict[str, str]:
-    return {
-        "certificate": certificate.id,
-        "not_before": f"{certificate.not_before:%Y-%m-%dT%H:%M:%SZ}",
-        "not_after": f"{certificate.not_after:%Y-%m-%dT%H:%M:%SZ}",
-    }

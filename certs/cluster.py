@@ -1,0 +1,217 @@
+"""Certificates on a cluster: a Secret keeps them, the webhook configurations trust them.
+
+Every replica observes, shows what is kept and says what it shows; the leader alone takes steps.
+Only while no replica shows anything does any of them act, so that a first start needs no leader.
+Every write is compared and swapped with what was observed: who loses a race has done nothing and
+observes again. Nothing here removes a root that some replica may still show.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from certs import secret
+from certs.bundle import Bundle, Certificate, Pair
+from certs.facts import described, root_facts, serving_facts
+from certs.issue import Lifetimes, issue_root, issue_serving
+from certs.policy import CreateRoot, DropOldRoot, Facts, IssueServing, Step, TrustBoth
+from certs.replicas import Replicas
+from certs.showing import Showing
+from certs.verifiers import Seen, Verifiers
+from planes.kube.api import KubeApi
+from planes.kube.errors import AlreadyExists
+from planes.kube.resources import SECRETS
+from planes.model.errors import Conflict, JsonObject, NotFound, Unavailable
+
+_log = logging.getLogger(__name__)
+
+SECRET: Final = "netplane-webhook-tls"  # noqa: S105 - a name, not a secret
+CONFIGURATIONS: Final = "netplane"
+
+
+@dataclass(frozen=True, slots=True)
+class Issuing:
+    """What we issue: for which names, for how long, numbered by what."""
+
+    names: tuple[str, ...]
+    lifetimes: Lifetimes
+    serials: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What was read at one look: writes are compared with it."""
+
+    secret: JsonObject | None
+    bundle: Bundle
+    seen: Seen
+
+
+class KubeAuthority:
+    """Implements `certs.rotate.Authority` over a Secret and two webhook configurations.
+
+    Args:
+        namespace: of the Secret.
+        is_leader: tells whether this replica may act now.
+    """
+
+    def __init__(
+        self,
+        api: KubeApi,
+        *,
+        namespace: str,
+        issuing: Issuing,
+        verifiers: Verifiers,
+        replicas: Replicas,
+        showing: Showing,
+        is_leader: Callable[[], bool],
+    ) -> None:
+        self._api = api
+        self._namespace = namespace
+        self._issuing = issuing
+        self._verifiers = verifiers
+        self._replicas = replicas
+        self._showing = showing
+        self._is_leader = is_leader
+        self._last = _Look(None, Bundle(), Seen())
+        self._good = Bundle()
+
+    async def observe(self, now: datetime) -> Facts:
+        """Read Secret and configurations, show what is kept, say so, and hear the others.
+
+        Raises:
+            PlanesError: the API server does not answer, or refuses.
+        """
+        if not self._replicas.has_reported:
+            await self._replicas.report("", now)
+        obj = await self._read()
+        found = secret.Found() if obj is None else secret.read(obj, SECRET)
+        seen = await self._verifiers.look()
+        pair = self._showing.look(found, seen, now)
+        self._last = _Look(obj, found.bundle, seen)
+        if found.bundle.roots:
+            self._good = found.bundle
+        shown = self._showing.shown(now)
+        await self._replicas.report(shown, now)
+        served = {shown}
+        if self._is_leader() or not shown:
+            served |= await self._replicas.others()
+        return Facts(
+            is_ours=self._is_leader() or not any(served),
+            roots=root_facts(found.bundle),
+            serving=serving_facts(found.bundle, pair.certificate) if pair else None,
+            trusted=self._trusted(now, is_shown=any(served)),
+            lingering=frozenset(root.id for root in seen.all if root not in found.bundle.roots),
+            served=frozenset(served),
+            used=frozenset({self._showing.root.id} if shown and self._showing.root else ()),
+        )
+
+    async def act(self, step: Step, now: datetime) -> None:
+        """Carry out one step; a lost race changes nothing.
+
+        Raises:
+            PlanesError: the API server does not answer or refuses, or a webhook configuration
+                that should trust us is not there.
+        """
+        match step:
+            case CreateRoot():
+                await self._create_root(now)
+            case TrustBoth():
+                await self._trust()
+            case IssueServing(root):
+                await self._issue(root, now)
+            case DropOldRoot(keep):
+                await self._drop(keep)
+            case _:
+                return
+
+    def _trusted(self, now: datetime, *, is_shown: bool) -> Mapping[str, datetime]:
+        seen = self._last.seen
+        if seen.absent and not is_shown:
+            # What is not there yet asks nothing of the first certificate: the listener comes up.
+            roots = seen.common if seen.bundles else self._last.bundle.roots
+            return {root.id: now for root in roots}
+        trusted = self._showing.trusted(now)
+        return {root.id: since for root, since in trusted.items()}
+
+    async def _create_root(self, now: datetime) -> None:
+        bundle = self._last.bundle
+        if self._last.secret is None and self._good.roots:
+            await self._restore()
+            return
+        root = issue_root(now, self._issuing.serials(), self._issuing.lifetimes)
+        roots, keys = (*bundle.roots, root.certificate), (*bundle.keys, root.key)
+        if await self._write(Bundle(roots, keys, bundle.serving)):
+            _log.info("root created", extra=described(root.certificate))
+
+    async def _restore(self) -> None:
+        good, shown = self._good, self._showing.pair
+        serving = good.serving or self._of(good, shown)
+        if await self._write(Bundle(good.roots, good.keys, serving)):
+            _log.warning("certificates were removed, writing them again", extra={"secret": SECRET})
+
+    @staticmethod
+    def _of(bundle: Bundle, pair: Pair | None) -> Pair | None:
+        return pair if pair and bundle.issuer_of(pair.certificate) else None
+
+    async def _trust(self) -> None:
+        seen = self._last.seen
+        # What some entry trusts already stays: a replica may show what it signed.
+        roots = tuple(dict.fromkeys((*seen.all, *self._last.bundle.roots)))
+        if await self._verifiers.publish(seen, roots):
+            _log.info("roots published", extra={"roots": [root.id for root in roots]})
+            return
+        missing = " and ".join(kind.kind for kind in seen.absent) or "an entry of them"
+        raise Unavailable(
+            f"cannot have the webhook configurations {CONFIGURATIONS} trust us: "
+            f"{missing} is not there",
+            remedy="apply the manifests",
+        )
+
+    async def _issue(self, root_id: str, now: datetime) -> None:
+        bundle, issuing = self._last.bundle, self._issuing
+        root = bundle.signing_pair(root_id)
+        if root is None:
+            return
+        pair = issue_serving(root, issuing.names, now, issuing.serials(), issuing.lifetimes)
+        if await self._write(Bundle(bundle.roots, bundle.keys, pair)):
+            _log.info("certificate issued", extra=described(pair.certificate))
+
+    async def _drop(self, keep: tuple[str, ...]) -> None:
+        bundle = self._last.bundle
+        roots = tuple(root for root in bundle.roots if root.id in keep)
+        if roots != bundle.roots:
+            pairs = [bundle.signing_pair(root.id) for root in roots]
+            keys = tuple(pair.key for pair in pairs if pair is not None)
+            # First here: a root that is only trusted is dropped at the next look, but one that is
+            # only kept would be trusted anew.
+            if not await self._write(Bundle(roots, keys, bundle.serving)):
+                return
+        await self._verifiers.publish(self._last.seen, roots)
+        _log.info("old root dropped", extra={"kept": _ids(roots)})
+
+    async def _read(self) -> JsonObject | None:
+        try:
+            return await self._api.get(SECRETS, SECRET, namespace=self._namespace)
+        except NotFound:
+            return None
+
+    async def _write(self, bundle: Bundle) -> bool:
+        """Write over what was observed; false where somebody else was faster."""
+        obj = secret.write(self._last.secret, bundle, self._namespace, SECRET)
+        try:
+            if self._last.secret is None:
+                await self._api.create(SECRETS, obj, namespace=self._namespace)
+            else:
+                await self._api.replace(SECRETS, obj)
+        except (AlreadyExists, Conflict, NotFound):
+            return False
+        return True
+
+
+def _ids(roots: tuple[Certificate, ...]) -> list[str]:
+    return [root.id for root in roots]
