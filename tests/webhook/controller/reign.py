@@ -1,0 +1,118 @@
+"""A controller at work over an API server in memory, with time in the test's hands."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
+
+from planes.kube.resources import IPBLOCKS, NADS, NAMESPACES, PLANES
+from planes.model.errors import JsonObject
+from planes.model.names import JOINED_LABEL, NETPLANE_NAMESPACE
+from planes.model.objects import Pod
+from planes.run.metrics import Metrics
+from tests.support.clock import FakeClock
+from tests.support.kube import FakeKube
+from tests.support.planes import plane_object
+from tests.support.store import FakeStore
+from webhook.controller.controller import Controller, ControllerMetrics, Hands
+
+
+class Reign:
+    """One controller, what it works on, and what came of it."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.kube = FakeKube(clock=self.clock)
+        self.store = FakeStore()
+        self._metrics = ControllerMetrics(Metrics())
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        hands = Hands(
+            api=self.kube,
+            store=self.store,
+            clock=self.clock,
+            metrics=self._metrics,
+            chance=lambda: 1.0,
+        )
+        self._task = asyncio.ensure_future(Controller(hands).run())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def settle(self, seconds: float = 0.0) -> None:
+        """Let everything happen that can, then some time pass, second by second."""
+        await _turns()
+        while seconds > 0:
+            self.clock.advance(min(1.0, seconds))
+            seconds -= 1.0
+            await _turns()
+        assert self._task is None or not self._task.done()
+
+    def put_plane(self, name: str = "business", **spec: Any) -> JsonObject:
+        return self.kube.put_object(PLANES, plane_object(name, **spec))
+
+    def put_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
+        metadata = {"name": name, "labels": dict(labels or {})}
+        self.kube.put_object(NAMESPACES, {"metadata": metadata})
+
+    def put_nad(self, name: str, **more: Any) -> None:
+        nad = {
+            "apiVersion": NADS.api_version,
+            "kind": NADS.kind,
+            "metadata": {"name": name, "namespace": NETPLANE_NAMESPACE},
+            "spec": {"config": "{}"},
+        }
+        self.kube.put_object(NADS, {**nad, **more})
+
+    def put_block(self, name: str) -> None:
+        self.kube.put_object(IPBLOCKS, {"metadata": {"name": name}, "spec": {}})
+
+    def put_pods(self, pods: Iterable[Pod]) -> None:
+        for pod in pods:
+            self.store.put_pod(pod)
+
+    def nad(self, name: str = "business") -> JsonObject | None:
+        return self.kube.object(NADS, name, NETPLANE_NAMESPACE)
+
+    def status(self, name: str = "business") -> JsonObject:
+        plane = self.kube.object(PLANES, name)
+        assert plane is not None
+        found: JsonObject = plane.get("status") or {}
+        return found
+
+    def condition(self, kind: str, name: str = "business") -> tuple[str, str]:
+        """Give status and reason of a condition."""
+        (found,) = [each for each in self.status(name)["conditions"] if each["type"] == kind]
+        return found["status"], found["reason"]
+
+    def is_marked(self, namespace: str) -> bool:
+        found = self.kube.object(NAMESPACES, namespace)
+        assert found is not None
+        return (found["metadata"].get("labels") or {}).get(JOINED_LABEL) == "true"
+
+    def writes(self, resource: str) -> int:
+        """Count the writes so far to a kind, a subresource as `planes/status`."""
+        verbs = {"create", "update", "patch", "delete"}
+        return sum(verb in verbs and to == resource for verb, to, _, _ in self.kube.requests)
+
+
+@contextlib.asynccontextmanager
+async def reigning() -> AsyncIterator[Reign]:
+    """Give a reign that ends with the test; it is started by the test."""
+    reign = Reign()
+    try:
+        yield reign
+    finally:
+        await reign.stop()
+
+
+async def _turns() -> None:
+    for _ in range(120):
+        await asyncio.sleep(0)

@@ -1,0 +1,90 @@
+"""Keys are handled once each, one at a time, and later where they failed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from planes.model.errors import Unavailable
+from tests.support.clock import FakeClock
+from webhook.controller.queue import WorkQueue
+
+
+@contextlib.asynccontextmanager
+async def running(
+    handle: Callable[[str], Awaitable[None]], clock: FakeClock
+) -> AsyncIterator[WorkQueue[str]]:
+    queue: WorkQueue[str] = WorkQueue(handle, clock, chance=lambda: 1.0)
+    task = asyncio.ensure_future(queue.run())
+    try:
+        yield queue
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_a_key_added_many_times_is_handled_once() -> None:
+    seen: Counter[str] = Counter()
+
+    async def handle(key: str) -> None:
+        seen[key] += 1
+
+    async with running(handle, FakeClock()) as queue:
+        for _ in range(10):
+            queue.add("a")
+        queue.add("b")
+        await settle()
+    assert seen == {"a": 1, "b": 1}
+
+
+async def test_a_key_added_while_it_is_handled_is_handled_again_but_not_at_once() -> None:
+    gate, busy, most = asyncio.Event(), Counter[str](), Counter[str]()
+
+    async def handle(key: str) -> None:
+        busy[key] += 1
+        most[key] = max(most[key], busy[key])
+        await gate.wait()
+        busy[key] -= 1
+        most["handled"] += 1
+
+    async with running(handle, FakeClock()) as queue:
+        queue.add("a")
+        await settle()
+        queue.add("a")
+        queue.add("a")
+        await settle()
+        gate.set()
+        await settle()
+    assert (most["a"], most["handled"]) == (1, 2)
+
+
+async def test_a_failing_key_waits_longer_each_time_and_holds_up_nobody() -> None:
+    clock, times, others = FakeClock(), list[float](), list[str]()
+
+    async def handle(key: str) -> None:
+        if key != "bad":
+            others.append(key)
+            return
+        times.append(clock.monotonic())
+        raise Unavailable("cannot")
+
+    async with running(handle, clock) as queue:
+        queue.add("bad")
+        await settle()
+        queue.add("good")
+        await settle()
+        assert others == ["good"]
+        for _ in range(300):
+            clock.advance(0.5)
+            await settle()
+    gaps = [b - a for a, b in itertools.pairwise(times)]
+    assert gaps == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0]

@@ -1,0 +1,111 @@
+"""The status of planes: what is written, when, and when not."""
+
+from __future__ import annotations
+
+import orjson
+
+from planes.kube.resources import PLANES
+from planes.model.errors import Conflict
+from planes.model.names import STATUS_ANNOTATION
+from planes.model.objects import Nad, Pod
+from tests.webhook.controller.reign import Reign
+
+WIDE, NARROW = [{"cidr": "192.168.0.0/16"}], [{"cidr": "192.168.9.0/24"}]
+
+
+def attached(number: int) -> Pod:
+    status = [{"name": "netplane-system/business", "ips": [f"192.168.10.{number}"]}]
+    annotations = {STATUS_ANNOTATION: orjson.dumps(status).decode()}
+    return Pod("shop", f"web-{number}", annotations=annotations)
+
+
+async def test_a_new_plane_is_described_once(reign: Reign) -> None:
+    reign.put_plane()
+    reign.start()
+    await reign.settle(60)
+    assert reign.condition("Accepted") == ("True", "Valid")
+    assert reign.status()["observedGeneration"] == 1
+    assert reign.writes("planes/status") <= 2
+
+
+async def test_counts_of_a_busy_plane_are_written_every_five_seconds_at_most(
+    reign: Reign,
+) -> None:
+    reign.put_plane()
+    reign.start()
+    await reign.settle(10)
+    before = reign.writes("planes/status")
+    for number in range(1, 61):
+        reign.put_pods([attached(number)])
+        await reign.settle(0.5)
+    assert reign.writes("planes/status") - before <= 7
+    await reign.settle(10)
+    assert reign.status()["inUse"] == 60
+
+
+async def test_two_planes_on_one_wire_are_both_told_and_told_when_it_is_over(
+    reign: Reign,
+) -> None:
+    reign.put_plane(subnets=WIDE)
+    reign.put_plane("storage", subnets=NARROW)
+    reign.start()
+    await reign.settle()
+    for name in ("business", "storage"):
+        assert reign.condition("Overlapping", name) == ("True", "CIDRsOverlap")
+    reign.kube.remove_object(PLANES, "storage")
+    await reign.settle()
+    assert reign.condition("Overlapping") == ("False", "NoOverlap")
+
+
+async def test_a_referenced_nad_is_looked_for_where_it_is(reign: Reign) -> None:
+    reference = {"nadRef": {"namespace": "infra", "name": "lan"}}
+    reign.put_plane(network=reference, subnets=None, ipam={"mode": "NAD"})
+    reign.start()
+    await reign.settle()
+    assert reign.condition("NADReady") == ("False", "NADMissing")
+    reign.store.put_nad(Nad("infra", "lan", '{"cniVersion":"1.0.0","type":"bridge","name":"l"}'))
+    await reign.settle(6)
+    assert reign.condition("NADReady") == ("True", "Referenced")
+    reign.store.put_nad(Nad("infra", "lan", "{"))
+    await reign.settle(6)
+    assert reign.condition("NADReady") == ("False", "NADInvalid")
+
+
+async def test_blocks_that_nodes_hold_are_counted(reign: Reign) -> None:
+    reign.put_plane()
+    for name in ("business.10-0-0-0-26", "business.static.10-0-9-0-26", "storage.10-8-0-0-26"):
+        reign.put_block(name)
+    reign.start()
+    await reign.settle(6)
+    assert reign.status()["blocks"] == 1
+
+
+async def test_a_status_from_elsewhere_is_put_right_and_foreign_members_go(reign: Reign) -> None:
+    reign.put_plane()
+    reign.start()
+    await reign.settle(6)
+    plane = reign.kube.object(PLANES, "business")
+    assert plane is not None
+    reign.kube.put_object(PLANES, {**plane, "status": {"cooling": 3, "conditions": []}})
+    await reign.settle(6)
+    assert reign.condition("NADReady") == ("True", "Rendered")
+    assert "cooling" not in reign.status()
+
+
+async def test_a_lost_race_is_looked_at_again(reign: Reign) -> None:
+    reign.put_plane()
+    reign.kube.fail_next(Conflict("cannot patch"), verb="patch", resource=PLANES)
+    reign.start()
+    await reign.settle(6)
+    assert reign.condition("Accepted") == ("True", "Valid")
+
+
+async def test_nothing_is_said_before_the_pods_are_known(reign: Reign) -> None:
+    reign.put_plane()
+    reign.store.is_synced = False
+    reign.start()
+    await reign.settle(10)
+    assert reign.status() == {}
+    reign.store.is_synced = True
+    await reign.settle(6)
+    assert reign.status()["inUse"] == 0

@@ -1,0 +1,159 @@
+"""Keep the NADs of typed planes: made, mended where somebody edited them, removed with the plane.
+
+Ours is a NAD whose label names the plane and whose owner is a Plane. Anything else of that name
+is somebody's own: it is neither adopted nor touched, and the plane's status says so. A plane that
+is at fault keeps the NAD it has. Pods that are attached do not need the NAD to be detached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from planes.kube.api import KubeApi
+from planes.kube.resources import NADS, PLANES
+from planes.model.errors import JsonObject, NotFound
+from planes.model.names import NETPLANE_NAMESPACE, RENDERED_LABEL, RESOURCE_NAME_ANNOTATION
+from planes.model.objects import Nad, NadRef
+from planes.model.spec.render import plane_nad
+from planes.model.state.nad_facts import NadFacts
+from planes.model.state.plane_status import NadState
+from webhook.controller.books import Book, NadSeen, PlaneSeen
+from webhook.controller.events import PlaneEvents
+
+_OUR_ANNOTATIONS = (RESOURCE_NAME_ANNOTATION,)
+
+
+class NadKeeper:
+    """Makes, mends and removes rendered NADs."""
+
+    def __init__(
+        self, api: KubeApi, planes: Book[PlaneSeen], nads: Book[NadSeen], events: PlaneEvents
+    ) -> None:
+        self._api = api
+        self._planes = planes
+        self._nads = nads
+        self._events = events
+        self._told: set[str] = set()
+
+    async def look(self, name: str) -> None:
+        """Compare the NAD of a plane's name with what it should be, and act.
+
+        Raises:
+            PlanesError: it could not be written; look again later.
+        """
+        if not (self._planes.is_synced and self._nads.is_synced):
+            return
+        seen, found = self._planes.get(name), self._nads.get(name)
+        if seen is not None and seen.faults:
+            return
+        wanted = plane_nad(seen.plane) if seen is not None else None
+        if seen is None or wanted is None:
+            if found is not None and found.rendered_from == name:
+                await self._api.delete(NADS, name, namespace=NETPLANE_NAMESPACE, uid=found.uid)
+        elif found is None:
+            await self._make(seen, wanted)
+        elif found.rendered_from != name:
+            await self._tell_taken(seen)
+        else:
+            await self._mend(seen, wanted, found)
+
+    async def _make(self, seen: PlaneSeen, wanted: Nad) -> None:
+        nad = {
+            "apiVersion": NADS.api_version,
+            "kind": NADS.kind,
+            "metadata": {
+                "name": wanted.name,
+                "namespace": wanted.namespace,
+                "labels": {RENDERED_LABEL: wanted.name},
+                "annotations": dict(wanted.annotations),
+                "ownerReferences": [_owner(seen)],
+            },
+            "spec": {"config": wanted.config},
+        }
+        await self._api.create(NADS, nad, namespace=wanted.namespace)
+        self._told.discard(wanted.name)
+
+    async def _mend(self, seen: PlaneSeen, wanted: Nad, found: NadSeen) -> None:
+        changes = _changes(seen, wanted, found)
+        if not changes:
+            return
+        changes.setdefault("metadata", {})["resourceVersion"] = found.resource_version
+        try:
+            await self._api.patch(NADS, wanted.name, changes, namespace=wanted.namespace)
+        except NotFound:  # removed since: the watch brings it back here
+            return
+        if "spec" in changes:
+            text = f"NAD {wanted.ref} did not say what the plane says, and was written again"
+            await self._events.tell(seen, "Normal", "NADRepaired", text)
+
+    async def _tell_taken(self, seen: PlaneSeen) -> None:
+        name = seen.plane.name
+        if name not in self._told:
+            self._told.add(name)
+            text = f"NAD {NETPLANE_NAMESPACE}/{name} is not Netplane's own; it is left alone"
+            await self._events.tell(seen, "Warning", "NADNameTaken", text)
+
+
+def nad_state(seen: PlaneSeen, found: NadSeen | None, facts: NadFacts | None) -> NadState:
+    """Say how it stands with a plane's NAD.
+
+    Args:
+        seen: the plane, in force.
+        found: the NAD of its name in our namespace.
+        facts: of the NAD it refers to; None where there is none.
+    """
+    wanted = plane_nad(seen.plane)
+    if wanted is None:
+        return _referenced(seen.plane.ref, facts)
+    if found is None:
+        return NadState(False, "NotRendered", f"NAD {wanted.ref} is not there yet")
+    if found.rendered_from != wanted.name:
+        text = f"NAD {wanted.ref} was made by somebody else: remove it, or rename the plane"
+        return NadState(False, "NameTaken", text)
+    if _changes(seen, wanted, found):
+        text = f"NAD {wanted.ref} does not say yet what the plane says"
+        return NadState(False, "NotRendered", text)
+    return NadState(True, "Rendered", f"NAD {wanted.ref} says what the plane says")
+
+
+def _referenced(ref: NadRef, facts: NadFacts | None) -> NadState:
+    if facts is None:
+        return NadState(False, "NADMissing", f"there is no NAD {ref}: create it")
+    if facts.fault:
+        return NadState(False, "NADInvalid", f"{facts.fault}; {facts.remedy}")
+    return NadState(True, "Referenced", f"NAD {ref} is there")
+
+
+def _changes(seen: PlaneSeen, wanted: Nad, found: NadSeen) -> dict[str, Any]:
+    """Give the merge patch that makes a NAD as it should be; what others added stays."""
+    metadata: dict[str, Any] = {}
+    annotations = _missing(wanted.annotations, found.annotations)
+    annotations |= {
+        key: None
+        for key in _OUR_ANNOTATIONS
+        if key in found.annotations and key not in wanted.annotations
+    }
+    if annotations:
+        metadata["annotations"] = annotations
+    owner = _owner(seen)
+    if owner not in found.owners:
+        others = [each for each in found.owners if each.get("kind") != PLANES.kind]
+        metadata["ownerReferences"] = [*others, owner]
+    changes: dict[str, Any] = {"metadata": metadata} if metadata else {}
+    if found.config != wanted.config:
+        changes["spec"] = {"config": wanted.config}
+    return changes
+
+
+def _missing(wanted: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str | None]:
+    return {key: text for key, text in wanted.items() if found.get(key) != text}
+
+
+def _owner(seen: PlaneSeen) -> JsonObject:
+    return {
+        "apiVersion": PLANES.api_version,
+        "kind": PLANES.kind,
+        "name": seen.plane.name,
+        "uid": seen.uid,
+    }

@@ -1,0 +1,109 @@
+"""Keep the mark of namespaces that join planes, and count who joined which.
+
+The hook on namespaces sets the mark at once where labels alone decide; this keeps it right when
+planes come, change and go, and where the hook was not there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from planes.kube.api import KubeApi
+from planes.kube.resources import NAMESPACES
+from planes.model.errors import NotFound
+from planes.model.names import JOINED_LABEL
+from planes.model.objects import Namespace
+from planes.model.spec.plane import Plane
+from planes.model.state.catalog import Catalog
+from webhook.controller.books import Book, PlaneSeen
+from webhook.marks import MARK, is_concerned, is_marked
+
+# So many namespaces are looked at in one go: reviews must not wait longer than that takes.
+_AT_ONCE: Final = 200
+
+
+class MarkKeeper:
+    """Marks namespaces.
+
+    Args:
+        wrong: told of each namespace whose mark is not as it should be.
+    """
+
+    def __init__(
+        self,
+        api: KubeApi,
+        planes: Book[PlaneSeen],
+        namespaces: Book[Namespace],
+        wrong: Callable[[str], None],
+    ) -> None:
+        self._api = api
+        self._planes = planes
+        self._namespaces = namespaces
+        self._wrong = wrong
+        self._catalog: Catalog | None = None
+        self._joined: Counter[str] | None = None
+
+    def joined(self, plane: str) -> int | None:
+        """How many namespaces joined a plane when `survey` ended last; None: it never did."""
+        return None if self._joined is None else self._joined[plane]
+
+    def forget_planes(self) -> None:
+        """Take note that planes have changed."""
+        self._catalog = None
+
+    async def survey(self) -> None:
+        """Look at all namespaces: count who joined, and report wrong marks."""
+        if not (self._planes.is_synced and self._namespaces.is_synced):
+            return
+        catalog, joined = self._current(), Counter[str]()
+        for number, name in enumerate(self._namespaces):
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+            namespace = self._namespaces.get(name)
+            if namespace is None:
+                continue
+            joined.update(plane.name for plane in catalog.membership(namespace).planes)
+            if is_concerned(namespace, catalog) != (JOINED_LABEL in namespace.labels):
+                self._wrong(name)
+        self._joined = joined
+
+    async def look(self, name: str) -> None:
+        """Set or remove the mark of one namespace where it is wrong.
+
+        Raises:
+            PlanesError: it could not be written; look again later.
+        """
+        namespace = self._namespaces.get(name)
+        if namespace is None or not (self._planes.is_synced and self._namespaces.is_synced):
+            return
+        wanted = is_concerned(namespace, self._current())
+        is_right = is_marked(namespace) if wanted else JOINED_LABEL not in namespace.labels
+        if is_right:
+            return
+        patch = {"metadata": {"labels": {JOINED_LABEL: MARK if wanted else None}}}
+        try:
+            await self._api.patch(NAMESPACES, name, patch)
+        except NotFound:  # removed since
+            return
+
+    def _current(self) -> Catalog:
+        if self._catalog is None:
+            self._catalog = Catalog.build(_selecting(self._planes.values()))
+        return self._catalog
+
+
+def _selecting(planes: tuple[PlaneSeen, ...]) -> list[Plane]:
+    """Give planes as far as they select namespaces.
+
+    A plane at fault keeps its namespaces marked: stores go on with what it was before, and a
+    mark too many costs a call, one too few a plane.
+    """
+    return [
+        replace(seen.plane, network=None, nad_ref=None) if seen.faults else seen.plane
+        for seen in planes
+        if seen.plane.name
+    ]

@@ -1,0 +1,26 @@
+"""Which namespaces carry the mark that the pod hooks' namespaceSelector asks for.
+
+The mark only says "pods of this namespace concern planes"; which planes, and whether a pod may
+have them, is decided anew for each pod.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from planes.model.names import JOINED_LABEL
+from planes.model.objects import Namespace
+from planes.model.state.catalog import Catalog
+
+MARK: Final = "true"
+
+
+def is_concerned(namespace: Namespace, catalog: Catalog) -> bool:
+    """Tell whether pods of a namespace have to be looked at: it joins, or tries to."""
+    membership = catalog.membership(namespace)
+    return bool(membership.planes or membership.errors or membership.warnings)
+
+
+def is_marked(namespace: Namespace) -> bool:
+    """Tell whether a namespace carries the mark."""
+    return namespace.labels.get(JOINED_LABEL) == MARK
