@@ -7,23 +7,22 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TextIO
 
-from cni.daemon import Daemon, World, hold_state
-from cni.net.kernel import Kernel
-from cni.probe import Silent
+from cni.daemon import Daemon
+from cni.install import install
+from cni.machine import machine
 from cni.settings import PROG, Settings, read_settings
-from cni.system import SystemExec
+from cni.state_lock import hold_state
+from cni.uninstall import uninstall
+from cni.world import World
 from planes.model.errors import Denied, PlanesError
-from planes.run.clock import SystemClock
 from planes.run.logs import configure
-from planes.store.directory import DirStore
 
-# A DEL waits 5 to 20 ms for the kernel's grace period, and many can wait at the same time.
-KERNEL_THREADS: Final = 32
-# Journal, status, address files: short, and more threads would only contend for the interpreter.
-FILE_THREADS: Final = 3
+# On a cluster the daemon before us may still be carrying out its last calls: what it drains for,
+# and what a plugin may take to undo.
+PATIENCE: Final = 90.0
+_COMMANDS: Final = {"install": install, "uninstall": uninstall}
 
 
 def run() -> None:
@@ -37,7 +36,7 @@ def main(
     stderr: TextIO,
     make_world: Callable[[Settings, Mapping[str, str]], World] | None = None,
 ) -> int:
-    """Run the daemon; the exit status.
+    """Run the daemon, or what is named instead (`install`, `uninstall`); the exit status.
 
     Args:
         argv: without the program's name.
@@ -45,11 +44,14 @@ def main(
         stderr: for logs, and the one line about what is wrong.
         make_world: makes what the daemon stands on; default the machine itself.
     """
+    command = _COMMANDS.get(argv[0]) if argv else None
     try:
+        if command is not None:
+            return command(argv[1:], env, stderr)
         settings = read_settings(argv, env)
         _require_root()
         configure(settings.log_level, stderr)
-        held = hold_state(settings.state_dir)
+        held = hold_state(settings.state_dir, 0.0 if settings.is_standalone else PATIENCE)
         try:
             return asyncio.run(_run(settings, env, make_world or machine))
         finally:
@@ -67,24 +69,6 @@ def _require_root() -> None:
         )
 
 
-def machine(settings: Settings, env: Mapping[str, str]) -> World:
-    """Make the world of production: this machine's kernel, programs, clock and files."""
-    clock = SystemClock()
-    files = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="files")
-    store = DirStore(
-        settings.standalone,
-        settings.state_dir,
-        clock=clock,
-        node=settings.node,
-        addresses_dir=settings.address_dir,
-        executor=files,
-        namespace_isolation=settings.namespace_isolation,
-        global_namespaces=settings.global_namespaces,
-    )
-    kernel = Kernel(threads=KERNEL_THREADS)
-    return World(store, kernel, SystemExec(env, clock), clock, Silent(), files)
-
-
 async def _run(
     settings: Settings,
     env: Mapping[str, str],
@@ -97,6 +81,7 @@ async def _run(
         gc.freeze()
         return await daemon.run()
     finally:
+        await world.close()
         await asyncio.to_thread(world.kernel.close)
 
 

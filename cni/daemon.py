@@ -7,17 +7,14 @@ DELs replayed; at the end calls drain first, then events are flushed.
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
+import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from cni.attach import Attacher
 from cni.chain import Chains, Plugins
 from cni.check import Checker
+from cni.conflist import ConflistKeeper
 from cni.default_network import ConfDir
 from cni.delegate import ExecPlugin
 from cni.detach import Detacher
@@ -29,43 +26,28 @@ from cni.ipam.ipams import Ipams
 from cni.journal import Journal
 from cni.leave import Leaver
 from cni.native.registry import native_plugins
-from cni.net.kernel import Kernel
 from cni.networks import Networks
 from cni.plan import Planner
 from cni.pods import Pods
-from cni.probe import Probe
 from cni.recovery import Recovery
 from cni.report import Reporter
+from cni.retire import Retirement
 from cni.runtime import Runtime
 from cni.sandbox import KernelSandboxes
 from cni.serving.server import Server
 from cni.serving.spool import Spool, SpoolFirst
 from cni.settings import Settings
-from cni.system import Exec
-from planes.model.errors import PlanesError, Unavailable
-from planes.run.clock import Clock
+from cni.strangers import Strangers
+from cni.world import World
+from planes.model.errors import PlanesError
 from planes.run.metrics import Metrics, serve
 from planes.run.supervise import Service, Supervisor
-from planes.store.protocol import Store
+
+_log = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 0.01
+_TELL_SECONDS: Final = 10.0
 DRAIN_SECONDS: Final = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What the daemon stands on; tests put in what they watch.
-
-    Attributes:
-        files: threads for short work on files; None = the event loop's own.
-    """
-
-    store: Store
-    kernel: Kernel
-    system: Exec
-    clock: Clock
-    probe: Probe
-    files: Executor | None = None
 
 
 class Daemon:
@@ -75,14 +57,15 @@ class Daemon:
         self._settings = settings
         self._world = world
         self._metrics = Metrics()
+        world.measure(self._metrics)
         self._journal = Journal(settings.state_dir / "journal", world.files)
         self._gate = Gate(settings.max_in_flight)
         self._reporter = Reporter(world.store)
         self._sandboxes = KernelSandboxes(world.kernel)
         chains, ipams = self._chains()
-        self._networks = Networks(
-            world.store, ConfDir(settings.cni_conf_dir, world.clock), is_standalone=True
-        )
+        conf_dir = ConfDir(settings.cni_conf_dir, world.clock)
+        self._conflist = self._keeper(conf_dir)
+        self._networks = Networks(world.store, conf_dir, is_standalone=settings.is_standalone)
         self._leaver = Leaver(
             Detacher(chains, world.kernel, world.probe, world.files),
             self._journal,
@@ -93,7 +76,7 @@ class Daemon:
         self._planner = Planner(
             self._networks, self._plugins, ipams.handles, self._sandboxes, settings.node
         )
-        self._pods = Pods(world.store, is_standalone=True)
+        self._pods = Pods(world.store, is_standalone=settings.is_standalone)
         self.runtime = self._runtime(chains)
         self._recovery = Recovery(
             journal=self._journal,
@@ -108,11 +91,15 @@ class Daemon:
             SpoolFirst(self.runtime, self._spool),
             settings.socket,
             world.clock,
+            readiness=self._unready,
             metrics=self._metrics.render,
             delegates=self._hotplug(),
             observe=self._observer(),
             deadline=settings.call_deadline,
             drain=DRAIN_SECONDS,
+        )
+        self.retirement = Retirement(
+            self._journal, self._recovery, self._spool, self._leaver, self._gate
         )
         self._is_open = asyncio.Event()
         self._supervisor = Supervisor(self._services(), drain_seconds=DRAIN_SECONDS + 5)
@@ -130,9 +117,37 @@ class Daemon:
             binary,
             disabled=settings.not_native,
         )
-        native = native_plugins(world.kernel, ipams, binary, disabled=settings.not_native)
+        native = native_plugins(
+            world.kernel,
+            ipams,
+            binary,
+            disabled=settings.not_native,
+            root=settings.host_root,
+        )
         self._plugins = Plugins(native, world.system, settings.plugin_deadline)
         return Chains(self._plugins, ipams, world.probe), ipams
+
+    def _keeper(self, conf_dir: ConfDir) -> ConflistKeeper | None:
+        """Give who keeps our file in the conf dir; on one machine its owner writes netconfs."""
+        if self._settings.is_standalone:
+            return None
+        return ConflistKeeper(
+            self._settings.cni_conf_dir,
+            conf_dir,
+            self._world.clock,
+            self._metrics,
+            replaces_multus=self._settings.replace_multus,
+        )
+
+    def _unready(self) -> str:
+        """Give why a pod could start without its planes, or not at all; "" where all is well.
+
+        An API server that is away later on is no reason: what was watched is still known, and a
+        daemon that is not ready helps nobody to reach it.
+        """
+        if not self._is_open.is_set():
+            return "starting" if self._world.store.is_synced else "planes and pods are not read yet"
+        return self._conflist.unready() if self._conflist is not None else ""
 
     def _hotplug(self) -> Hotplug:
         return Hotplug(
@@ -157,6 +172,9 @@ class Daemon:
             journal=self._journal,
             inheritance=Inheritance(
                 self._settings.multus_cache, self._journal, self._settings.node
+            ),
+            strangers=Strangers(
+                self._networks, self._settings.node, is_standalone=self._settings.is_standalone
             ),
             checker=Checker(chains, self._networks, self._sandboxes, world.store),
             collector=Collector(self._journal, self._leaver, self._networks, chains),
@@ -183,6 +201,7 @@ class Daemon:
     def _services(self) -> Mapping[str, Service]:
         """Name the services in order of start; they are stopped last first."""
         services: dict[str, Service] = {
+            **self._world.services,
             "store": self._world.store.run,
             "events": self._reporter.run,
             "recovery": self._when_open(self._recovery.run),
@@ -190,8 +209,12 @@ class Daemon:
         }
         if self._settings.metrics is not None:
             host, port = self._settings.metrics
-            services["metrics"] = self._guarded(lambda: serve(self._metrics, host, port))
+            services["metrics"] = self._guarded(
+                lambda: serve(self._metrics, host, port, unready=self._unready)
+            )
         services["server"] = self._guarded(self._serve)
+        if self._conflist is not None:
+            services["config"] = self._when_open(self._conflist.run)
         return services
 
     def _when_open(self, service: Service) -> Service:
@@ -214,12 +237,21 @@ class Daemon:
         return run
 
     async def _serve(self) -> None:
-        while not self._world.store.is_synced:
-            await self._world.clock.sleep(_LOOK_SECONDS)
+        await self._until_synced()
         await self._journal.open()
         await self._recovery.start()
         await self._spool.replay()
         await self._server.run(self._is_open)
+
+    async def _until_synced(self) -> None:
+        """Wait for the first full state: whoever calls meanwhile waits in the shim."""
+        clock, store = self._world.clock, self._world.store
+        tell_after = clock.monotonic() + _TELL_SECONDS
+        while not store.is_synced:
+            await clock.sleep(_LOOK_SECONDS)
+            if clock.monotonic() >= tell_after:
+                _log.warning("planes and pods are not read yet: sandboxes wait")
+                tell_after += _TELL_SECONDS
 
     async def run(self) -> int:
         """Serve until a signal; the exit status.
@@ -231,30 +263,3 @@ class Daemon:
         if self._fault is not None:
             raise self._fault
         return status
-
-
-def hold_state(directory: Path) -> int:
-    """Make the state directory and hold it for this process; the descriptor that holds it.
-
-    Raises:
-        Unavailable: it cannot be made, or another daemon holds it.
-    """
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(
-            directory / "daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
-    except OSError as error:
-        raise Unavailable(
-            f"cannot use the state directory {directory}: {error.strerror or error}",
-            remedy="run as root, or choose another --state-dir",
-        ) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise Unavailable(
-            f"cannot use the state directory {directory}: another daemon uses it",
-            remedy="stop it, or choose another --state-dir",
-        ) from error
-    return descriptor

@@ -1,8 +1,8 @@
 """The default network: the first config of the CNI conf dir that is not ours.
 
 Invariant: neither we nor Multus are ever taken for the cluster network, whatever the file is
-called: what counts is the type inside. A Multus file stands for its delegate, which is the
-cluster network that Multus was set in front of. Followed by the files' times, read when changed.
+called: what counts is the type inside. A Multus file, set aside or not, stands for the cluster
+network that Multus was set in front of. Followed by the files' times, read when changed.
 """
 
 from __future__ import annotations
@@ -14,18 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from cni.completion import complete
-from planes.model.decode import Fields, loads_object
+from cni.conf_files import Behind, behind, conf_files, is_ours, is_saved, read_conf, types_of
+from planes.model.decode import loads_object
 from planes.model.errors import CniCode, JsonObject, NotFound, PlanesError, Unavailable
-from planes.model.wire.cniversion import CURRENT
 from planes.model.wire.netconf import ConfList, parse_conflist
 from planes.run.clock import Clock
 
 _log = logging.getLogger(__name__)
 
-_SUFFIXES: Final = (".conf", ".conflist", ".json")
-_OURS: Final = "netplane"
-_PEER: Final = "multus"
-_MAX_BYTES: Final = 4 << 20
 LOOK_SECONDS: Final = 0.25
 
 _Stamp = tuple[tuple[str, int, int, int], ...]
@@ -33,10 +29,21 @@ _Stamp = tuple[tuple[str, int, int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
+    """What was read.
+
+    Attributes:
+        stamp: the times of all files that counted.
+        default: the default network.
+        by_name: all networks.
+        problems: files that were ignored, and why.
+        followed: files elsewhere that counted.
+    """
+
     stamp: _Stamp
     default: ConfList | None
     by_name: dict[str, ConfList]
     problems: tuple[str, ...]
+    followed: tuple[Path, ...] = ()
 
 
 class ConfDir:
@@ -105,33 +112,78 @@ class ConfDir:
 
 def look(directory: Path, before: _Seen) -> _Seen:
     """Read the directory anew where a file came, went or changed; else give `before` again."""
-    paths = _files(directory)
-    stamp = tuple((path.name, *_times(path)) for path in paths)
+    paths = [path for path in conf_files(directory, with_saved=True) if path.is_file()]
+    stamp = _stamp([*paths, *before.followed])
     if stamp and stamp == before.stamp:
         return before
-    default: ConfList | None = None
-    by_name: dict[str, ConfList] = {}
-    problems: list[str] = []
+    reading = _Reading()
     for path in paths:
         try:
-            found = _read(path)
+            reading.take(path)
         except PlanesError as error:
-            problems.append(str(error))
-            continue
-        if found is None:
-            continue
-        default = default or found
-        by_name.setdefault(found.name, found)
-    return _Seen(stamp, default, by_name, tuple(problems))
+            reading.problems.append(str(error))
+    followed = tuple(reading.followed)
+    return _Seen(
+        _stamp([*paths, *followed]),
+        reading.by_name.get(reading.wanted) or reading.default,
+        reading.by_name,
+        tuple(reading.problems),
+        followed,
+    )
 
 
-def _files(directory: Path) -> list[Path]:
-    try:
-        return sorted(
-            path for path in directory.iterdir() if path.suffix in _SUFFIXES and path.is_file()
-        )
-    except OSError:
-        return []
+class _Reading:
+    """One reading of the directory, file by file in their order.
+
+    Attributes:
+        wanted: the name of the default network, where a Multus file says no more than that.
+    """
+
+    def __init__(self) -> None:
+        self.default: ConfList | None = None
+        self.wanted = ""
+        self.by_name: dict[str, ConfList] = {}
+        self.problems: list[str] = []
+        self.followed: list[Path] = []
+
+    def take(self, path: Path) -> None:
+        """Read a file.
+
+        Raises:
+            PlanesError: it cannot be read, or says nothing sensible.
+        """
+        obj = read_conf(path)
+        if any(is_ours(kind) for kind in types_of(obj)):
+            found = behind(obj, path)
+            self._take_behind(found)
+        elif not is_saved(path):
+            self._add(self._own(obj, path))
+
+    def _take_behind(self, found: Behind) -> None:
+        if found.path is not None:
+            self.followed.append(found.path)
+        if found.conflist is not None:
+            self._add(found.conflist)
+        elif self.default is None and not self.wanted:
+            self.wanted = found.name
+
+    def _add(self, found: ConfList) -> None:
+        self.default = self.default or found
+        self.by_name.setdefault(found.name, found)
+
+    def _own(self, obj: JsonObject, path: Path) -> ConfList:
+        is_list = path.suffix == ".conflist"
+        conflist = parse_conflist(obj, what=f"the config file {path}", allow_empty=is_list)
+        if not is_list or conflist.load_only_inlined_plugins:
+            return conflist
+        folder = path.parent / conflist.name
+        more = sorted(folder.glob("*.conf"))
+        self.followed += [folder, *more]
+        return conflist.with_plugins([_folder_plugin(one) for one in more])
+
+
+def _stamp(paths: list[Path]) -> _Stamp:
+    return tuple((str(path), *_times(path)) for path in paths)
 
 
 def _times(path: Path) -> tuple[int, int, int]:
@@ -142,67 +194,5 @@ def _times(path: Path) -> tuple[int, int, int]:
     return facts.st_mtime_ns, facts.st_size, facts.st_ino
 
 
-def _read(path: Path) -> ConfList | None:
-    """Read one file; None where it is ours or stands for nothing."""
-    what = f"the config file {path}"
-    try:
-        with path.open("rb") as stream:
-            obj = loads_object(stream.read(_MAX_BYTES), what)
-    except OSError as error:
-        raise NotFound(f"cannot read {what}: {error.strerror or error}") from error
-    types = _types(obj)
-    if any(is_ours(kind) for kind in types):
-        return _behind(obj, path)
-    conflist = parse_conflist(obj, what=what, allow_empty=path.suffix == ".conflist")
-    if path.suffix != ".conflist" or conflist.load_only_inlined_plugins:
-        return conflist
-    more = [_folder_plugin(one) for one in sorted((path.parent / conflist.name).glob("*.conf"))]
-    return conflist.with_plugins(more)
-
-
 def _folder_plugin(path: Path) -> JsonObject:
     return loads_object(path.read_bytes(), f"the config file {path}")
-
-
-def is_ours(kind: str) -> bool:
-    """Tell whether a plugin type would bring a call back to us, or to Multus."""
-    return kind == _OURS or kind.startswith(_PEER)
-
-
-def _types(obj: JsonObject) -> list[str]:
-    fields = Fields(obj, "the config file")
-    listed = [plugin.get("type") for plugin in fields.objects("plugins")]
-    return [kind for kind in (obj.get("type"), *listed) if isinstance(kind, str)]
-
-
-def _behind(obj: JsonObject, path: Path) -> ConfList | None:
-    """Give the network that a Multus file was set in front of; None for a file of ours."""
-    plugins = Fields(obj, "the config file").objects("plugins")
-    for conf in (obj, *plugins):
-        kind = conf.get("type")
-        if not isinstance(kind, str) or not kind.startswith(_PEER):
-            continue
-        fields = Fields(conf, f"the config file {path}")
-        delegates = fields.objects("delegates")
-        if delegates:
-            version = delegates[0].get("cniVersion") or conf.get("cniVersion") or CURRENT
-            first = {"cniVersion": version, **delegates[0]}
-            if any(is_ours(type_) for type_ in _types(first)):
-                return None
-            return parse_conflist(first, what=f"the delegate in {path}")
-        return _cluster_network(fields.string("clusterNetwork"), path)
-    return None
-
-
-def _cluster_network(name: str, path: Path) -> ConfList | None:
-    """Follow `clusterNetwork` where it is a file; a name is found among the other files anyway."""
-    target = Path(name)
-    if not target.is_absolute() or target == path:
-        return None
-    for candidate in (target, path.parent / target.name):
-        # The path may be the one inside Multus' own container: its name says which file is meant.
-        if candidate.is_file() and candidate != path:
-            obj = loads_object(candidate.read_bytes(), f"the config file {candidate}")
-            if not any(is_ours(kind) for kind in _types(obj)):
-                return parse_conflist(obj, what=f"the config file {candidate}")
-    return None

@@ -113,6 +113,19 @@ class Damaged:
     kept: str = ""
 
 
+def facts_of(entry: Entry) -> JsonObject:
+    """Give what a log line says of an entry: whose it is, interfaces, networks and addresses."""
+    attachments = {
+        one.ifname: {
+            "network": one.network,
+            "ips": [] if one.result is None else [ip.address for ip in one.result.ips],
+        }
+        for one in entry.attachments
+    }
+    whose = {"pod": f"{entry.namespace}/{entry.pod}", "uid": entry.uid} if entry.pod else {}
+    return {**whose, "attachments": attachments}
+
+
 def encode(entry: Entry) -> bytes:
     """Give an entry's bytes."""
     body = dumps(

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from cni.default_network import ConfDir, is_ours
+from cni.conf_files import is_ours
+from cni.default_network import ConfDir
 from planes.model.decode import Fields
 from planes.model.errors import BadInput, JsonObject, NotFound
 from planes.model.objects import Nad, NadRef

@@ -14,7 +14,7 @@ from cni.answer import answer
 from cni.attach import Attacher
 from cni.check import Checker
 from cni.detach import Links
-from cni.entry import Entry, Stage
+from cni.entry import Entry, Stage, facts_of
 from cni.gate import Gate
 from cni.gc import Collector
 from cni.inherited import Inheritance
@@ -25,12 +25,13 @@ from cni.pods import Caller, Pods, Subject
 from cni.probe import Probe
 from cni.report import Reporter
 from cni.serving.request import CniRequest
+from cni.strangers import Strangers
 from cni.verdict import denied, missing_nads, refusal, repaired, verdict
 from planes.model.errors import BadInput, CniCode, Conflict
 from planes.model.wire.cniversion import Verb
 from planes.model.wire.netconf import NetConf
 from planes.model.wire.result import encode_result
-from planes.run.logs import bind
+from planes.run.logs import note
 from planes.store.protocol import Store
 
 
@@ -52,6 +53,7 @@ class Runtime:
         leaver: Leaver,
         journal: Journal,
         inheritance: Inheritance,
+        strangers: Strangers,
         checker: Checker,
         collector: Collector,
         kernel: Links,
@@ -67,6 +69,7 @@ class Runtime:
         self._leaver = leaver
         self._journal = journal
         self._inheritance = inheritance
+        self._strangers = strangers
         self._checker = checker
         self._collector = collector
         self._kernel = kernel
@@ -87,14 +90,14 @@ class Runtime:
         Raises:
             PlanesError: what the caller is told.
         """
-        with bind(verb=request.verb.value, container_id=request.container_id):
-            return await self._verbs[request.verb](request)
+        return await self._verbs[request.verb](request)
 
     async def _add(self, request: CniRequest) -> bytes:
         async with self._gate.call(request.container_id):
             self._probe.reached("called")
             await self._make_room(request)
             subject = await self._pods.find(caller_of(request), request.conf)
+            note(pod=subject.pod.key, uid=subject.pod.uid)
             catalog = self._store.catalog
             decision = verdict(subject, catalog)
             error = refusal(subject, decision)
@@ -104,6 +107,7 @@ class Runtime:
             entry = await self._planner.plan(wish_of(request, self._cni_path), subject, decision)
             self._probe.reached("planned")
             stdout, done = await self._attach(request, subject, entry)
+        note(**facts_of(done))
         self._reporter.added(done)
         self._reporter.tell([repaired(subject, decision)])
         return stdout
@@ -148,15 +152,22 @@ class Runtime:
             damaged = self._journal.take_damaged(key)
             if damaged is not None:
                 await self._kernel.remove_links(request.netns, damaged.ifnames)
-            found = self._journal.find(key) or await self._inheritance.take(
-                caller_of(request), request.ifname, request.netns, self._path(request)
-            )
+            found = self._journal.find(key) or await self._from_others(request)
             if found is not None:
+                note(**facts_of(found))
                 found = replace(found, cni_path=_merged(request.cni_path, found.cni_path))
                 outcome = await self._leaver.leave(found, request.netns)
                 await self._inheritance.forget(request.container_id)
                 outcome.raise_for_runtime()
         return b""
+
+    async def _from_others(self, request: CniRequest) -> Entry | None:
+        """Give what somebody attached before us: Multus, or the default network alone."""
+        path = self._path(request)
+        taken = await self._inheritance.take(
+            caller_of(request), request.ifname, request.netns, path
+        )
+        return taken or await self._strangers.take(request, path)
 
     async def _check(self, request: CniRequest) -> bytes:
         async with self._gate.call(request.container_id):

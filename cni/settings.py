@@ -59,7 +59,8 @@ def _names(text: str) -> tuple[str, ...]:
 
 OPTIONS: Final = (
     Option("--standalone", None, "directory of manifests: planes, NADs, namespaces, pods"),
-    Option("--node", platform.node(), "name of this node"),
+    Option("--kubeconfig", None, "how to reach the API server; default: as a pod of the cluster"),
+    Option("--node", None, "name of this node; on one machine alone: its host name"),
     Option("--socket", "/run/netplane/cni.sock", "unix socket for the shim"),
     Option("--state-dir", "/var/lib/netplane", "journal, spool, status, events, addresses"),
     Option("--address-dir", None, "plane addresses, where daemons share them"),
@@ -70,7 +71,15 @@ OPTIONS: Final = (
         "plugin binaries, after the call's CNI_PATH",
         directories,
     ),
-    Option("--metrics", None, "serve /metrics there over plain HTTP", endpoint),
+    Option("--host-root", "", "where the node's root is mounted: programs run with it as theirs"),
+    Option(
+        "--replace-multus",
+        "false",
+        "keep Multus' own CNI config set aside while we are installed",
+        boolean,
+        is_switch=True,
+    ),
+    Option("--metrics", None, "serve /metrics and /healthz there over plain HTTP", endpoint),
     Option("--max-in-flight", "32", "most calls carried out at once", _positive),
     Option("--call-deadline", "120", "seconds a call may take", _seconds),
     Option("--plugin-deadline", "90", "seconds a plugin binary may take", _seconds),
@@ -91,15 +100,24 @@ OPTIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The daemon's settings, checked."""
+    """The daemon's settings, checked.
 
-    standalone: Path
+    Attributes:
+        standalone: the directory of manifests; None on a cluster.
+        kubeconfig: how to reach the API server; None as a pod of the cluster does.
+        host_root: the node's root directory as this process sees it, "" where it is its own.
+    """
+
+    standalone: Path | None
+    kubeconfig: Path | None
     node: str
     socket: Path
     state_dir: Path
     address_dir: Path | None
     cni_conf_dir: Path
     cni_bin_dir: tuple[str, ...]
+    host_root: str
+    replace_multus: bool
     metrics: tuple[str, int] | None
     max_in_flight: int
     call_deadline: float
@@ -110,25 +128,42 @@ class Settings:
     multus_cache: Path
     log_level: str
 
+    @property
+    def is_standalone(self) -> bool:
+        """Tell whether a directory of manifests stands for the cluster."""
+        return self.standalone is not None
+
 
 def read_settings(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
     """Read the settings.
 
     Raises:
         SystemExit: 2 after one line on stderr about a flag, variable or key; 0 after `--help`.
-        BadInput: the manifests directory is missing.
+        BadInput: the manifests directory is missing, or on a cluster the node's name.
     """
     given = load(
         PROG, OPTIONS, argv, env, description="The Netplane node daemon: serves the CNI shim."
     )
+    return settings_from(given)
+
+
+def settings_from(given: Mapping[str, Any]) -> Settings:
+    """Check loaded values against each other.
+
+    Raises:
+        BadInput: the manifests directory is missing, or on a cluster the node's name.
+    """
     return Settings(
         standalone=_manifests(given),
-        node=given["node"],
+        kubeconfig=Path(given["kubeconfig"]) if given["kubeconfig"] else None,
+        node=_node(given),
         socket=Path(given["socket"]),
         state_dir=Path(given["state_dir"]),
         address_dir=Path(given["address_dir"]) if given["address_dir"] else None,
         cni_conf_dir=Path(given["cni_conf_dir"]),
         cni_bin_dir=given["cni_bin_dir"],
+        host_root=given["host_root"].rstrip("/"),
+        replace_multus=given["replace_multus"],
         metrics=given["metrics"],
         max_in_flight=given["max_in_flight"],
         call_deadline=given["call_deadline"],
@@ -141,13 +176,21 @@ def read_settings(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
     )
 
 
-def _manifests(given: Mapping[str, Any]) -> Path:
+def _node(given: Mapping[str, Any]) -> str:
+    if given["node"]:
+        return str(given["node"])
+    if given["standalone"] is not None:
+        return platform.node()
+    raise BadInput(
+        "cannot start without the name of this node",
+        remedy="set NETPLANE_NODE from the pod's spec.nodeName, or give --node; a single machine "
+        "without a cluster wants --standalone DIR",
+    )
+
+
+def _manifests(given: Mapping[str, Any]) -> Path | None:
     if given["standalone"] is None:
-        raise BadInput(
-            "cannot start without --standalone DIR: this release reads planes and pods from a "
-            "directory of manifests",
-            remedy="give the directory",
-        )
+        return None
     path = Path(given["standalone"])
     if not path.is_dir():
         raise BadInput(
@@ -155,3 +198,8 @@ def _manifests(given: Mapping[str, Any]) -> Path:
             remedy="make it, or correct --standalone",
         )
     return path
+
+
+def option(flag: str) -> Option:
+    """Give one of the daemon's options, for a command that has some of them."""
+    return next(one for one in OPTIONS if one.flag == flag)

@@ -10,12 +10,12 @@ import asyncio
 import errno
 import os
 import signal
-import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from cni import rooted
 from cni.completion import complete
 from planes.model.errors import Internal, Unavailable
 from planes.run.clock import Clock
@@ -54,11 +54,18 @@ class Exec(Protocol):
 
 
 class SystemExec:
-    """Real programs, each in a process group of its own."""
+    """Real programs, each in a process group of its own.
 
-    def __init__(self, environment: Mapping[str, str], clock: Clock) -> None:
+    Args:
+        environment: every program's, besides what a call gives it.
+        clock: for the pauses before a busy binary is tried again.
+        root: the directory that programs are looked up in and run with as root; "" is ours.
+    """
+
+    def __init__(self, environment: Mapping[str, str], clock: Clock, root: str = "") -> None:
         self._environment = dict(environment)
         self._clock = clock
+        self._root = root
 
     def find(self, name: str, directories: Sequence[str]) -> str | None:
         """Give the first regular file of that name."""
@@ -67,7 +74,7 @@ class SystemExec:
         for directory in directories:
             path = f"{directory}/{name}"
             with suppress(OSError, ValueError):
-                if stat.S_ISREG(os.stat(path).st_mode):
+                if rooted.is_file(self._root, path):
                     return path
         return None
 
@@ -75,7 +82,23 @@ class SystemExec:
         self, path: str, env: Mapping[str, str], stdin: bytes, deadline: float
     ) -> Completed:
         """Run a program; a binary that is just being replaced (ETXTBSY) is tried again."""
-        process = await self._start(path, {**self._environment, **env})
+        for attempt in range(1, BUSY_TRIES + 1):
+            done = await self._try(path, {**self._environment, **env}, stdin, deadline)
+            if isinstance(done, Completed):
+                return done
+            if done != os.strerror(errno.ETXTBSY) or attempt == BUSY_TRIES:
+                raise Internal(f"cannot start the plugin {path}: {done}")
+            await self._clock.sleep(BUSY_PAUSE)
+        raise Internal(f"cannot start the plugin {path}: text file busy")
+
+    async def _try(
+        self, path: str, env: Mapping[str, str], stdin: bytes, deadline: float
+    ) -> Completed | str:
+        """Run a program to its end; why it could not be started, where it could not."""
+        try:
+            process = await self._start(path, env)
+        except OSError as error:
+            return error.strerror or str(error)
         is_over = False
         try:
             async with asyncio.timeout(deadline):
@@ -93,25 +116,18 @@ class SystemExec:
                 await complete(process.wait())
         if max(len(stdout), len(stderr)) > MAX_OUTPUT:
             raise Internal(f"cannot run the plugin {path}: it printed over {MAX_OUTPUT} bytes")
-        return Completed(code, stdout, stderr)
+        fault = rooted.could_not_start(self._root, code, stderr)
+        return fault or Completed(code, stdout, stderr)
 
-    async def _start(self, path: str, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
-        for attempt in range(1, BUSY_TRIES + 1):
-            try:
-                return await asyncio.create_subprocess_exec(
-                    path,
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.PIPE,
-                    env=dict(environment),
-                    start_new_session=True,
-                )
-            except OSError as error:
-                if error.errno != errno.ETXTBSY or attempt == BUSY_TRIES:
-                    cause = error.strerror or str(error)
-                    raise Internal(f"cannot start the plugin {path}: {cause}") from error
-            await self._clock.sleep(BUSY_PAUSE)
-        raise Internal(f"cannot start the plugin {path}: text file busy")
+    async def _start(self, path: str, env: Mapping[str, str]) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *rooted.command(self._root, [path]),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=dict(env),
+            start_new_session=True,
+        )
 
 
 async def _converse(process: asyncio.subprocess.Process, stdin: bytes) -> tuple[bytes, bytes]:

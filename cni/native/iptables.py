@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from cni.net.execute import Outcome, execute
+from cni.net.execute import Outcome, Tools
 from planes.model.addresses import IPInterface
 from planes.model.errors import Internal, NotFound
 
@@ -24,7 +24,9 @@ def chain_name(network: str, container_id: str) -> str:
     return f"CNI-{digest}"[:_CHAIN_LENGTH]
 
 
-def add_rules(network: str, container_id: str, addresses: Sequence[IPInterface]) -> None:
+def add_rules(
+    tools: Tools, network: str, container_id: str, addresses: Sequence[IPInterface]
+) -> None:
     """Masquerade what the addresses send out of their networks; blocks.
 
     Raises:
@@ -41,19 +43,22 @@ def add_rules(network: str, container_id: str, addresses: Sequence[IPInterface])
     pending = [
         version
         for version, rules in wanted.items()
-        if _restore(version, [f"-N {chain}", *rules]).status != 0
+        if _restore(tools, version, [f"-N {chain}", *rules]).status != 0
     ]
-    for version, present in {version: read_table(version) for version in pending}.items():
+    for version, present in {version: read_table(tools, version) for version in pending}.items():
         missing = [rule for rule in wanted[version] if rule not in present]
         is_new = not any(line.startswith(f":{chain} ") for line in present)
         if missing:
-            _change(version, [f"-N {chain}"] * is_new + missing)
+            _change(tools, version, [f"-N {chain}"] * is_new + missing)
 
 
-def remove_rules(network: str, container_id: str, addresses: Sequence[IPInterface]) -> None:
+def remove_rules(
+    tools: Tools, network: str, container_id: str, addresses: Sequence[IPInterface]
+) -> None:
     """Take the rules of addresses away, and the chain with the last; blocks.
 
     Args:
+        tools: runs the tool.
         network: the network's name.
         container_id: the sandbox.
         addresses: those of the attachment; none means whatever leads to the chain.
@@ -64,7 +69,7 @@ def remove_rules(network: str, container_id: str, addresses: Sequence[IPInterfac
     chain = chain_name(network, container_id)
     for version in sorted({one.version for one in addresses} or _TOOLS):
         try:
-            present = read_table(version)
+            present = read_table(tools, version)
         except NotFound:
             continue
         if not any(line.startswith(f":{chain} ") for line in present):
@@ -78,16 +83,16 @@ def remove_rules(network: str, container_id: str, addresses: Sequence[IPInterfac
         if len(going) == len(leading):
             lines += [f"-F {chain}", f"-X {chain}"]
         if lines:
-            _change(version, lines)
+            _change(tools, version, lines)
 
 
-def read_table(version: int) -> list[str]:
+def read_table(tools: Tools, version: int) -> list[str]:
     """Give the nat table of a family as `iptables-save` writes it; blocks.
 
     Raises:
         NotFound: the tool is missing, or cannot read the table here.
     """
-    found = execute([f"{_TOOLS[version]}-save", "-t", "nat"])
+    found = tools.execute([f"{_TOOLS[version]}-save", "-t", "nat"])
     if found.status != 0:
         raise NotFound(f"cannot read the nat table: {found.complaint}")
     return found.output.splitlines()
@@ -111,12 +116,12 @@ def _comment(network: str, container_id: str) -> str:
     return f'-m comment --comment "name: \\"{network}\\" id: \\"{container_id}\\""'
 
 
-def _restore(version: int, lines: Sequence[str]) -> Outcome:
+def _restore(tools: Tools, version: int, lines: Sequence[str]) -> Outcome:
     text = "\n".join(["*nat", *lines, "COMMIT", ""])
-    return execute([f"{_TOOLS[version]}-restore", "--noflush", "--wait"], text)
+    return tools.execute([f"{_TOOLS[version]}-restore", "--noflush", "--wait"], text)
 
 
-def _change(version: int, lines: Sequence[str]) -> None:
-    done = _restore(version, lines)
+def _change(tools: Tools, version: int, lines: Sequence[str]) -> None:
+    done = _restore(tools, version, lines)
     if done.status != 0:
         raise Internal(f"cannot change the nat table: {done.complaint}")

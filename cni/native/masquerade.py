@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from cni.native import iptables, nftables
+from cni.net.execute import Tools
 from cni.net.kernel import Kernel
 from planes.model.addresses import IPInterface
 from planes.model.errors import BadInput, NotFound
@@ -30,10 +31,16 @@ class Masqueraded:
 
 
 class Masquerade:
-    """The rules on the host of one kernel."""
+    """The rules on the host of one kernel.
 
-    def __init__(self, kernel: Kernel) -> None:
+    Args:
+        kernel: has the threads that are in the host's namespace.
+        tools: the host's packet filter tools.
+    """
+
+    def __init__(self, kernel: Kernel, tools: Tools) -> None:
         self._kernel = kernel
+        self._tools = tools
         # Interfaces of one sandbox share a chain: who adds must know whether it is there.
         self._sandboxes = KeyedLocks()
 
@@ -55,8 +62,8 @@ class Masquerade:
             )
         async with self._sandboxes.hold(who.container_id):
             await self._kernel.run(
-                lambda _worker: _add(who, backend),
-                undo=lambda _worker, _done: _remove(who),
+                lambda _worker: _add(self._tools, who, backend),
+                undo=lambda _worker, _done: _remove(self._tools, who),
                 waits=True,
             )
 
@@ -67,24 +74,24 @@ class Masquerade:
             PlanesError: the tool fails.
         """
         async with self._sandboxes.hold(who.container_id):
-            await self._kernel.run(lambda _worker: _remove(who), waits=True)
+            await self._kernel.run(lambda _worker: _remove(self._tools, who), waits=True)
 
 
-def _add(who: Masqueraded, backend: str) -> None:
+def _add(tools: Tools, who: Masqueraded, backend: str) -> None:
     if backend != "nftables":
         try:
-            iptables.add_rules(who.network, who.container_id, who.addresses)
+            iptables.add_rules(tools, who.network, who.container_id, who.addresses)
         except NotFound:
             if backend:
                 raise
             # One family may have worked.
-            iptables.remove_rules(who.network, who.container_id, who.addresses)
+            iptables.remove_rules(tools, who.network, who.container_id, who.addresses)
         else:
             return
-    nftables.add_rules(who.network, who.ifname, who.container_id, who.addresses)
+    nftables.add_rules(tools, who.network, who.ifname, who.container_id, who.addresses)
 
 
-def _remove(who: Masqueraded) -> None:
-    iptables.remove_rules(who.network, who.container_id, who.addresses)
+def _remove(tools: Tools, who: Masqueraded) -> None:
+    iptables.remove_rules(tools, who.network, who.container_id, who.addresses)
     with suppress(NotFound):  # a node without nft has no rules of it
-        nftables.remove_rules(who.network, who.ifname, who.container_id)
+        nftables.remove_rules(tools, who.network, who.ifname, who.container_id)

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from cni.net.execute import execute
+from cni.net.execute import Tools
 from planes.model.addresses import IPInterface
 from planes.model.errors import Internal
 
@@ -32,7 +32,11 @@ def instance_hash(network: str, ifname: str, container_id: str) -> str:
 
 
 def add_rules(
-    network: str, ifname: str, container_id: str, addresses: Sequence[IPInterface]
+    tools: Tools,
+    network: str,
+    ifname: str,
+    container_id: str,
+    addresses: Sequence[IPInterface],
 ) -> None:
     """Masquerade what the addresses send out of their networks; blocks.
 
@@ -50,7 +54,7 @@ def add_rules(
         f"add rule {_POSTROUTING} ip daddr == 224.0.0.0/4 return",
         f"add rule {_POSTROUTING} ip6 daddr == ff00::/8 return",
         f"add rule {_POSTROUTING} goto masq_checks",
-        *_deletions(hashed),
+        *_deletions(tools, hashed),
     ]
     for one in addresses:
         family = "ip" if one.version == 4 else "ip6"
@@ -58,26 +62,26 @@ def add_rules(
             f"add rule {_CHAIN} {family} saddr == {one.ip} {family} daddr != {one.network}"
             f' masquerade comment "{comment}"'
         )
-    _run(lines)
+    _run(tools, lines)
 
 
-def remove_rules(network: str, ifname: str, container_id: str) -> None:
+def remove_rules(tools: Tools, network: str, ifname: str, container_id: str) -> None:
     """Take away the rules of an attachment, whatever its addresses were; blocks.
 
     Raises:
         PlanesError: the tool fails.
     """
-    lines = _deletions(instance_hash(network, ifname, container_id))
+    lines = _deletions(tools, instance_hash(network, ifname, container_id))
     if lines:
-        _run(lines)
+        _run(tools, lines)
 
 
 def _hash(text: str) -> str:
     return hashlib.sha512(text.encode()).hexdigest()[:_HASH_LENGTH]
 
 
-def _deletions(hashed: str) -> list[str]:
-    found = execute(["nft", "-a", "list", "chain", *_CHAIN.split()])
+def _deletions(tools: Tools, hashed: str) -> list[str]:
+    found = tools.execute(["nft", "-a", "list", "chain", *_CHAIN.split()])
     if found.status != 0:  # no such chain: nothing of ours, or of anybody, is in it
         return []
     matches = [_RULE.search(line) for line in found.output.splitlines()]
@@ -88,7 +92,7 @@ def _deletions(hashed: str) -> list[str]:
     ]
 
 
-def _run(lines: Sequence[str]) -> None:
-    done = execute(["nft", "-f", "-"], "\n".join([*lines, ""]))
+def _run(tools: Tools, lines: Sequence[str]) -> None:
+    done = tools.execute(["nft", "-f", "-"], "\n".join([*lines, ""]))
     if done.status != 0:
         raise Internal(f"cannot change the masquerading rules: {done.complaint}")

@@ -10,12 +10,18 @@ from cni.native.flannel import Flannel
 from cni.native.macvlan import Macvlan
 from cni.native.masquerade import Masquerade
 from cni.native.passing import Passing, bandwidth_work, portmap_work
+from cni.net.execute import Tools
 from cni.net.kernel import Kernel
 from cni.plugin import NativePlugin, NativePlugins
 
 
 def native_plugins(
-    kernel: Kernel, ipams: Ipams, lookup: PluginLookup, *, disabled: Collection[str] = ()
+    kernel: Kernel,
+    ipams: Ipams,
+    lookup: PluginLookup,
+    *,
+    disabled: Collection[str] = (),
+    root: str = "",
 ) -> NativePlugins:
     """Give the native types.
 
@@ -24,9 +30,10 @@ def native_plugins(
         ipams: gives addresses.
         lookup: gives the plugin that executes a type's binary, for types that delegate.
         disabled: types to leave to their binaries.
+        root: where the host's packet filter tools are run; "" where ours are the host's.
     """
     types: dict[str, NativePlugin] = {
-        "bridge": Bridge(kernel, ipams, Masquerade(kernel)),
+        "bridge": Bridge(kernel, ipams, Masquerade(kernel, Tools(root))),
         "macvlan": Macvlan(kernel, ipams),
     }
     native = {name: one for name, one in types.items() if name not in disabled}

@@ -6,11 +6,11 @@ A child inherits the namespace of the thread that starts it, so this works for a
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cni import rooted
 from planes.model.errors import NotFound, Unavailable
 
 _SEARCH = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin"
@@ -26,31 +26,53 @@ class Outcome:
     complaint: str
 
 
-def execute(argv: Sequence[str], text: str = "") -> Outcome:
-    """Run a tool with text on its standard input; blocks.
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The host's tools.
 
-    Raises:
-        NotFound: the tool is not installed.
-        Unavailable: it does not end in time.
+    Attributes:
+        root: the directory they are looked up in and run with as root; "" is ours.
     """
-    path = shutil.which(argv[0], path=f"{os.environ.get('PATH', '')}:{_SEARCH}")
-    if path is None:
-        raise NotFound(f"cannot run {argv[0]}: it is not installed on this node")
-    try:
-        done = subprocess.run(
-            [path, *argv[1:]],
-            input=text,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"cannot run {argv[0]}: it does not end") from error
-    except OSError as error:
-        raise NotFound(f"cannot run {argv[0]}: {error.strerror}") from error
-    return Outcome(done.returncode, done.stdout, _complaint(done.stderr))
+
+    root: str = ""
+
+    def execute(self, argv: Sequence[str], text: str = "") -> Outcome:
+        """Run a tool with text on its standard input; blocks.
+
+        Raises:
+            NotFound: the tool is not installed.
+            Unavailable: it does not end in time.
+        """
+        try:
+            done = subprocess.run(
+                rooted.command(self.root, [self._find(argv[0]), *argv[1:]]),
+                input=text,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_TIMEOUT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Unavailable(f"cannot run {argv[0]}: it does not end") from error
+        except OSError as error:
+            raise NotFound(f"cannot run {argv[0]}: {error.strerror}") from error
+        fault = rooted.could_not_start(self.root, done.returncode, done.stderr.encode())
+        if fault:
+            raise NotFound(f"cannot run {argv[0]}: {fault}")
+        return Outcome(done.returncode, done.stdout, _complaint(done.stderr))
+
+    def _find(self, name: str) -> str:
+        # A search path of ours says nothing about another root.
+        search = _SEARCH if self.root else f"{os.environ.get('PATH', '')}:{_SEARCH}"
+        for directory in search.split(":"):
+            path = f"{directory}/{name}"
+            try:
+                if directory and rooted.is_file(self.root, path):
+                    return path
+            except OSError:
+                continue
+        raise NotFound(f"cannot run {name}: it is not installed on this node")
 
 
 def _complaint(stderr: str) -> str:

@@ -80,7 +80,7 @@ class Calls:
 
     async def _observed(self, request: CniRequest, work: Work) -> Answer:
         started = self._clock.monotonic()
-        with bind(verb=request.verb, container_id=request.container_id, ifname=request.ifname):
+        with bind(**request.facts):
             outcome = await self._outcome(request, work)
             seconds = self._clock.monotonic() - started
             took = round(seconds * 1000, 3)

@@ -78,6 +78,20 @@ class CniRequest:
         """The configuration's name."""
         return Fields(self.conf, _CONFIG).string("name")
 
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What every log line of the call says of it; the pod as far as the caller tells."""
+        args = dict(self.cni_args)
+        namespace, pod = args.get("K8S_POD_NAMESPACE", ""), args.get("K8S_POD_NAME", "")
+        found = {
+            "verb": self.verb.value,
+            "container_id": self.container_id,
+            "ifname": self.ifname,
+            "pod": f"{namespace}/{pod}" if pod else "",
+            "uid": args.get("K8S_POD_UID", ""),
+        }
+        return {name: value for name, value in found.items() if value}
+
 
 def parse_request(headers: Mapping[str, str], body: bytes) -> CniRequest:
     """Read a call as the shim sends it.

@@ -21,6 +21,7 @@ from planes.model.errors import BadInput, PlanesError, Unavailable
 from planes.model.wire.cniversion import Verb
 from planes.run.clock import Clock
 from planes.run.locks import KeyedLocks
+from planes.run.logs import bind
 
 _logger: Final = logging.getLogger(__name__)
 _SUFFIX: Final = ".request"
@@ -155,10 +156,11 @@ class Spool:
             return await self._carry_out(name, request)
 
     async def _carry_out(self, name: str, request: CniRequest) -> str:
-        facts = {"container_id": request.container_id, "ifname": request.ifname, "file": name}
+        facts = {**request.facts, "file": name}
         try:
-            async with asyncio.timeout(self._deadline):
-                await self._verbs.handle(request)
+            with bind(**request.facts):
+                async with asyncio.timeout(self._deadline):
+                    await self._verbs.handle(request)
             await asyncio.to_thread((self._directory / name).unlink, missing_ok=True)
         except PlanesError as error:
             return self._failed(name, str(error))

@@ -36,6 +36,11 @@ def bind(**facts: Any) -> Iterator[None]:
         _CONTEXT.reset(token)
 
 
+def note(**facts: Any) -> None:
+    """Add facts to every line from now to the end of the innermost `bind` of this task."""
+    _CONTEXT.set(MappingProxyType({**_CONTEXT.get(), **facts}))
+
+
 class JsonFormatter(logging.Formatter):
     """One record, one JSON line."""
 

@@ -1,4 +1,4 @@
-"""Metrics on a registry of our own, and the plain HTTP endpoint that shows them.
+"""Metrics on a registry of our own, and the plain HTTP endpoint that shows them, and health.
 
 Invariant: no global registry; whoever counts is given a `Metrics`, so two of them never meet.
 """
@@ -6,7 +6,7 @@ Invariant: no global registry; whoever counts is given a `Metrics`, so two of th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from aiohttp import web
@@ -62,8 +62,17 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-async def serve(metrics: Metrics, host: str, port: int) -> None:
+async def serve(
+    metrics: Metrics, host: str, port: int, *, unready: Callable[[], str] | None = None
+) -> None:
     """Serve `/metrics` over plain HTTP until cancelled.
+
+    Args:
+        metrics: what is shown.
+        host: "" for every address.
+        port: where to listen.
+        unready: says why the process is not ready, "" where it is; with it `/healthz` and `/livez`
+            (the event loop turns) and `/readyz` (503 and the reason, or 200) are served too.
 
     Raises:
         Unavailable: the address cannot be listened on.
@@ -74,6 +83,8 @@ async def serve(metrics: Metrics, host: str, port: int) -> None:
 
     app = web.Application()
     app.router.add_get("/metrics", answer)
+    if unready is not None:
+        _add_health(app, unready)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
@@ -86,3 +97,16 @@ async def serve(metrics: Metrics, host: str, port: int) -> None:
         ) from error
     finally:
         await runner.cleanup()
+
+
+def _add_health(app: web.Application, unready: Callable[[], str]) -> None:
+    async def alive(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def ready(_: web.Request) -> web.Response:
+        reason = unready()
+        return web.Response(status=503 if reason else 200, text=f"{reason or 'ok'}\n")
+
+    app.router.add_get("/healthz", alive)
+    app.router.add_get("/livez", alive)
+    app.router.add_get("/readyz", ready)

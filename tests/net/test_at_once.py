@@ -12,6 +12,7 @@ import pytest
 
 from cni.native.masquerade import Masquerade, Masqueraded
 from cni.native.registry import native_plugins
+from cni.net.execute import Tools
 from cni.net.kernel import Kernel
 from cni.plugin import Call
 from planes.model.wire.netconf import NetConf
@@ -50,7 +51,7 @@ async def test_sandboxes_are_attached_at_once(
 async def test_interfaces_of_one_sandbox_do_not_empty_each_others_chain(
     kernel: Kernel, a_node: Node
 ) -> None:
-    masquerade = Masquerade(kernel)
+    masquerade = Masquerade(kernel, Tools())
     whose = [
         Masqueraded("testnet", f"net{at}", "c1", (ip_interface(f"10.{at}.0.2/24"),))
         for at in range(4)

@@ -9,6 +9,7 @@ import pytest
 from cni.native.iptables import chain_name
 from cni.native.masquerade import Masquerade, Masqueraded
 from cni.native.nftables import instance_hash
+from cni.net.execute import Tools
 from cni.net.kernel import Kernel
 from planes.model.errors import BadInput
 from tests.support.netns import Node
@@ -35,7 +36,7 @@ def test_chain_name_is_that_of_the_reference() -> None:
 
 async def test_adding_twice_adds_once(kernel: Kernel, a_node: Node) -> None:
     who = Masqueraded("testnet", "net1", "c1", BOTH)
-    masquerade = Masquerade(kernel)
+    masquerade = Masquerade(kernel, Tools())
     await masquerade.add(who, "iptables")
     once = ruleset(a_node)
     await masquerade.add(who, "iptables")
@@ -47,7 +48,7 @@ async def test_adding_twice_adds_once(kernel: Kernel, a_node: Node) -> None:
 
 async def test_two_interfaces_of_a_sandbox_share_a_chain(kernel: Kernel, a_node: Node) -> None:
     """The reference empties the chain with the first DEL; the second interface needs it."""
-    masquerade = Masquerade(kernel)
+    masquerade = Masquerade(kernel, Tools())
     first = Masqueraded("testnet", "net1", "c1", BOTH[:1])
     second = Masqueraded("testnet", "net2", "c1", (ip_interface("10.9.0.3/24"),))
     await masquerade.add(first, "iptables")
@@ -61,14 +62,14 @@ async def test_two_interfaces_of_a_sandbox_share_a_chain(kernel: Kernel, a_node:
 
 
 async def test_addresses_need_not_be_known_to_remove(kernel: Kernel, a_node: Node) -> None:
-    masquerade = Masquerade(kernel)
+    masquerade = Masquerade(kernel, Tools())
     await masquerade.add(Masqueraded("testnet", "net1", "c1", BOTH), "iptables")
     await masquerade.remove(Masqueraded("testnet", "net1", "c1"))
     assert ruleset(a_node) == ""
 
 
 async def test_rules_of_others_stay(kernel: Kernel, a_node: Node) -> None:
-    masquerade = Masquerade(kernel)
+    masquerade = Masquerade(kernel, Tools())
     a_node.host.run("iptables", "-t", "nat", "-A", "POSTROUTING", "-s", "10.9.0.2", "-j", "RETURN")
     other = Masqueraded("testnet", "net1", "c2", BOTH)
     await masquerade.add(other, "iptables")
@@ -81,7 +82,7 @@ async def test_rules_of_others_stay(kernel: Kernel, a_node: Node) -> None:
 
 
 async def test_nftables_has_one_rule_for_each_address(kernel: Kernel, a_node: Node) -> None:
-    masquerade = Masquerade(kernel)
+    masquerade = Masquerade(kernel, Tools())
     who = Masqueraded("testnet", "net1", "c1", BOTH)
     other = Masqueraded("testnet", "net2", "c1", BOTH[:1])
     await masquerade.add(who, "nftables")
@@ -99,11 +100,11 @@ async def test_nftables_has_one_rule_for_each_address(kernel: Kernel, a_node: No
 
 
 async def test_the_default_is_iptables_where_it_works(kernel: Kernel, a_node: Node) -> None:
-    await Masquerade(kernel).add(Masqueraded("testnet", "net1", "c1", BOTH[:1]), "")
+    await Masquerade(kernel, Tools()).add(Masqueraded("testnet", "net1", "c1", BOTH[:1]), "")
     assert "MASQUERADE" in ruleset(a_node)
     assert "cni_plugins_masquerade" not in nft(a_node)
 
 
 async def test_an_unknown_backend_is_refused(kernel: Kernel) -> None:
     with pytest.raises(BadInput, match="no backend 'pf'"):
-        await Masquerade(kernel).add(Masqueraded("testnet", "net1", "c1", BOTH), "pf")
+        await Masquerade(kernel, Tools()).add(Masqueraded("testnet", "net1", "c1", BOTH), "pf")

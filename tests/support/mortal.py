@@ -15,11 +15,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from cni.__main__ import KERNEL_THREADS, machine, main
-from cni.daemon import World
+from cni.__main__ import main
+from cni.machine import KERNEL_THREADS, machine
 from cni.net.kernel import Kernel
 from cni.net.workers import Worker
 from cni.settings import Settings
+from cni.world import World
 from planes.model.addresses import IPAddress
 from planes.model.errors import Internal
 from planes.model.objects import Pod

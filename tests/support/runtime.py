@@ -34,6 +34,7 @@ from cni.report import Reporter
 from cni.runtime import Runtime
 from cni.sandbox import Survey
 from cni.serving.request import parse_call
+from cni.strangers import Strangers
 from planes.model.errors import Internal, PlanesError
 from planes.model.wire.netconf import NetConf
 from planes.model.wire.result import Address, Interface, Result
@@ -150,7 +151,13 @@ class Bench:
     """
 
     def __init__(
-        self, root: Path, store: FakeStore, default: JsonObject | None = None, limit: int = 8
+        self,
+        root: Path,
+        store: FakeStore,
+        default: JsonObject | None = None,
+        limit: int = 8,
+        *,
+        is_standalone: bool = True,
     ) -> None:
         self.log: list[str] = []
         self.store = store
@@ -166,6 +173,7 @@ class Bench:
         self.journal_dir = root / "state" / "journal"
         self.multus_dir = root / "multus"
         self.gate = Gate(limit)
+        self.is_standalone = is_standalone
         self.reporter = Reporter(store)
         self._compose()
 
@@ -178,7 +186,8 @@ class Bench:
         ipams = Ipams(self.store.addresses, lambda: self.store.catalog, binary)
         plugins = Plugins({"inside": self.native}, self.exec, 5)
         self.chains = Chains(plugins, ipams, self.probe)
-        networks = Networks(self.store, ConfDir(self.conf_dir, self.clock), is_standalone=True)
+        conf_dir = ConfDir(self.conf_dir, self.clock)
+        networks = Networks(self.store, conf_dir, is_standalone=self.is_standalone)
         detacher = Detacher(self.chains, self.kernel, self.probe)
         self.leaver = Leaver(detacher, self.journal, self.kernel, self.reporter)
         self.recovery = Recovery(
@@ -189,7 +198,7 @@ class Bench:
             store=self.store,
             clock=self.clock,
         )
-        pods = Pods(self.store, is_standalone=True)
+        pods = Pods(self.store, is_standalone=self.is_standalone)
         planner = Planner(networks, plugins, ipams.handles, self.kernel, "node-a")
         attacher = Attacher(self.chains, self.leaver, self.journal, self.kernel, self.probe)
         self.runtime = Runtime(
@@ -201,6 +210,7 @@ class Bench:
             leaver=self.leaver,
             journal=self.journal,
             inheritance=Inheritance(self.multus_dir, self.journal, "node-a"),
+            strangers=Strangers(networks, "node-a", is_standalone=self.is_standalone),
             checker=Checker(self.chains, networks, self.kernel, self.store),
             collector=Collector(self.journal, self.leaver, networks, self.chains),
             kernel=self.kernel,

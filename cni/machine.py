@@ -1,0 +1,86 @@
+"""What the daemon stands on in production: this machine, and the cluster or directory around it.
+
+Invariant: the Kubernetes adapter is imported on a cluster only; a single machine never loads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from cni.net.kernel import Kernel
+from cni.probe import Silent
+from cni.settings import PROG, Settings
+from cni.system import SystemExec
+from cni.world import World
+from planes.run.clock import SystemClock
+from planes.store.directory import DirStore
+
+# A DEL waits 5 to 20 ms for the kernel's grace period, and many can wait at the same time.
+KERNEL_THREADS: Final = 32
+# Journal, status, address files: short, and more threads would only contend for the interpreter.
+FILE_THREADS: Final = 3
+
+
+def machine(settings: Settings, env: Mapping[str, str]) -> World:
+    """Make the world of production: this machine's kernel, programs, clock and files.
+
+    Raises:
+        PlanesError: the API server's address or our credentials cannot be read.
+    """
+    if settings.standalone is None:
+        return _on_cluster(settings, env)
+    return _alone(settings, settings.standalone, env)
+
+
+def _alone(settings: Settings, manifests: Path, env: Mapping[str, str]) -> World:
+    clock = SystemClock()
+    files = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="files")
+    store = DirStore(
+        manifests,
+        settings.state_dir,
+        clock=clock,
+        node=settings.node,
+        addresses_dir=settings.address_dir,
+        executor=files,
+        namespace_isolation=settings.namespace_isolation,
+        global_namespaces=settings.global_namespaces,
+    )
+    system = SystemExec(env, clock, settings.host_root)
+    return World(store, Kernel(threads=KERNEL_THREADS), system, clock, Silent(), files)
+
+
+def _on_cluster(settings: Settings, env: Mapping[str, str]) -> World:
+    # A machine without a cluster need not pay for these in memory.
+    from planes.kube.access import connect  # noqa: PLC0415
+    from planes.kube.address_book import KubeAddressBook  # noqa: PLC0415
+    from planes.kube.store import KubeStore  # noqa: PLC0415
+
+    clock = SystemClock()
+    files = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="files")
+    agent = f"{PROG}/{version('netplane')}"
+    client = connect(settings.kubeconfig, user_agent=agent, env=env, clock=clock)
+    book = KubeAddressBook(client, settings.node, settings.state_dir, clock, executor=files)
+    store = KubeStore.for_node(
+        client,
+        settings.node,
+        clock=clock,
+        addresses=book,
+        namespace_isolation=settings.namespace_isolation,
+        global_namespaces=settings.global_namespaces,
+    )
+    system = SystemExec(env, clock, settings.host_root)
+    return World(
+        store,
+        Kernel(threads=KERNEL_THREADS),
+        system,
+        clock,
+        Silent(),
+        files,
+        services={"addresses": book.run},
+        measure=store.measure,
+        close=client.close,
+    )

@@ -1,0 +1,78 @@
+"""The daemon's last work on a node: giving back what can be given back, and telling what cannot.
+
+Invariant: a sandbox that still runs keeps what it has, unless its planes are to be taken out now:
+an address is given back only when its interface is gone. The default network of a running sandbox
+is always left alone: its own plugin gets the DEL from now on.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from cni.entry import Entry, Stage
+from cni.gate import Gate
+from cni.journal import Journal
+from cni.leave import Leaver
+from cni.recovery import Recovery
+from cni.serving.spool import Spool
+from planes.model.errors import PlanesError
+
+_log = logging.getLogger(__name__)
+
+
+class Retirement:
+    """Empties the journal as far as the sandboxes of the node allow."""
+
+    def __init__(
+        self, journal: Journal, recovery: Recovery, spool: Spool, leaver: Leaver, gate: Gate
+    ) -> None:
+        self._journal = journal
+        self._recovery = recovery
+        self._spool = spool
+        self._leaver = leaver
+        self._gate = gate
+
+    async def retire(self, *, takes_out: bool) -> tuple[Entry, ...]:
+        """Finish what was begun, give back what sandboxes that are gone held; who is left.
+
+        Args:
+            takes_out: take the planes out of the sandboxes that still run.
+
+        Raises:
+            PlanesError: the journal cannot be read or written.
+        """
+        await self._journal.open()
+        await self._recovery.start()
+        await self._spool.replay()
+        left = []
+        for entry in self._journal.entries():
+            async with self._gate.call(entry.container_id):
+                remains = await self._look_at(entry, takes_out)
+            if remains is not None:
+                left.append(remains)
+        return tuple(left)
+
+    async def _look_at(self, entry: Entry, takes_out: bool) -> Entry | None:
+        """Give back what an entry allows; it, where something is left."""
+        if entry.stage is Stage.LEAVING:
+            return self._journal.find(entry.key)  # tried just now, and failed
+        if not await self._leaver.is_alive(entry.netns, entry.netns_inode):
+            return await self._leave(entry)
+        planes = tuple(one for one in entry.attachments if not one.is_default)
+        if planes and not takes_out:
+            return entry
+        if planes:
+            return await self._leave(replace(entry, attachments=planes))
+        await self._journal.forget(entry.key)
+        return None
+
+    async def _leave(self, entry: Entry) -> Entry | None:
+        facts = {"container_id": entry.container_id, "pod": f"{entry.namespace}/{entry.pod}"}
+        _log.info("giving back", extra={**facts, "uid": entry.uid})
+        try:
+            await self._leaver.leave(entry)
+        except PlanesError as error:
+            _log.error("cannot give back", extra={**facts, "reason": str(error)})
+            return entry
+        return self._journal.find(entry.key)
