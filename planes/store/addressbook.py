@@ -12,14 +12,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
-from planes.model.addresses import IPAddress
-from planes.model.errors import BadInput, Conflict, Exhausted
-from planes.model.spec.plane import Plane, Subnet
+from planes.model.addresses import AddressRange, IPAddress
+from planes.model.errors import Conflict, Exhausted
+from planes.model.spec.plane import Plane
 from planes.model.wire.result import Address
 from planes.run.clock import Clock
 from planes.run.jobs import ended, start
 from planes.run.locks import KeyedLocks
 from planes.store.addressfiles import AddressFiles, plane_directory
+from planes.store.plane_addresses import check_inside, describe, is_useless, with_subnet
 from planes.store.protocol import AddressOwner
 from planes.store.rotation import in_turn
 
@@ -28,6 +29,20 @@ T = TypeVar("T")
 # Round-robin nearly always finds the next address free; only a full plane is worth listing.
 _TRIES_BEFORE_LISTING: Final = 16
 _RELEASES_PER_SWEEP: Final = 256
+
+
+class NoneFree(Exhausted):
+    """All that may be handed out in one family is taken.
+
+    Args:
+        version: the family, 4 or 6.
+        capacity: how many addresses that are.
+    """
+
+    def __init__(self, message: str, remedy: str, version: int, capacity: int) -> None:
+        super().__init__(message, remedy=remedy)
+        self.version = version
+        self.capacity = capacity
 
 
 class LocalAddressBook:
@@ -53,23 +68,28 @@ class LocalAddressBook:
         *,
         wanted: Sequence[IPAddress] = (),
         candidates: Sequence[IPAddress] = (),
+        spans: Sequence[AddressRange] | None = None,
     ) -> tuple[Address, ...]:
         """Take addresses as `AddressBook.claim` says.
 
+        With `spans` only addresses of them are handed out unasked, whatever else the plane has.
+
         Raises:
             Conflict: a wanted address is held by somebody else (names the holder).
-            Exhausted: no address is free.
+            NoneFree: no address is free.
             BadInput: a wanted address is outside the plane.
             Unavailable: the directory cannot be used.
         """
         for address in (*wanted, *candidates):
-            _check_inside(plane, address)
-        claim = _Claim(self._files(plane.name), plane, owner, self._clock.now())
+            check_inside(plane, address)
+        if spans is None:
+            spans = [span for subnet in plane.subnets for span in subnet.dynamic]
+        claim = _Claim(self._files(plane.name), plane, owner, self._clock.now(), spans)
         async with self._locks.hold(plane.name):
             addresses = await self._in_thread(
                 lambda: claim.carry_out(tuple(wanted), tuple(candidates))
             )
-        return tuple(_with_subnet(plane, address) for address in addresses)
+        return tuple(with_subnet(plane, address) for address in addresses)
 
     async def release(self, plane: str, container_id: str, interface: str) -> None:
         """Give back what this attachment holds in the plane; nothing held is fine.
@@ -111,11 +131,19 @@ class LocalAddressBook:
 class _Claim:
     """One call of `claim`, under the plane's lock."""
 
-    def __init__(self, files: AddressFiles, plane: Plane, owner: AddressOwner, now: float) -> None:
+    def __init__(
+        self,
+        files: AddressFiles,
+        plane: Plane,
+        owner: AddressOwner,
+        now: float,
+        spans: Sequence[AddressRange],
+    ) -> None:
         self._files = files
         self._plane = plane
         self._owner = owner
         self._now = now
+        self._spans = spans
 
     def carry_out(
         self, wanted: tuple[IPAddress, ...], candidates: tuple[IPAddress, ...]
@@ -149,7 +177,7 @@ class _Claim:
     ) -> bool:
         if wanted:
             return set(held) == set(wanted)
-        if any(_is_useless(self._plane, address) for address in held):
+        if any(is_useless(self._plane, address) for address in held):
             return False  # the plane was changed since
         families = {address.version for address in candidates} or self._plane.families
         return {address.version for address in held} == families and (
@@ -192,12 +220,7 @@ class _Claim:
     def _next_free(self) -> tuple[IPAddress, ...]:
         chosen = []
         for version in sorted(self._plane.families):
-            spans = [
-                span
-                for subnet in self._plane.subnets
-                if subnet.version == version
-                for span in subnet.dynamic
-            ]
+            spans = [span for span in self._spans if span.version == version]
             turn = in_turn(spans, self._files.last(version))
             address = self._first_resting(turn)
             if address is None:
@@ -221,9 +244,9 @@ class _Claim:
         cooldown = self._plane.cooldown_seconds
         return self._files.cooling_seconds(address, self._now, cooldown) if cooldown else 0.0
 
-    def _exhausted(self, version: int) -> Exhausted:
+    def _exhausted(self, version: int) -> NoneFree:
         listing = self._files.listing()
-        spans = [s for n in self._plane.subnets if n.version == version for s in n.dynamic]
+        spans = [span for span in self._spans if span.version == version]
         capacity = sum(span.size for span in spans)
         rests = [
             rest
@@ -232,56 +255,17 @@ class _Claim:
         ]
         text = f"cannot take an IPv{version} address in plane {self._plane.name}: "
         if not capacity:
-            return Exhausted(
+            return NoneFree(
                 f"{text}it has none to hand out by itself",
-                remedy="ask for a static address, or give the plane's subnets ranges",
+                "ask for a static address, or give the plane's subnets ranges",
+                version,
+                capacity,
             )
         cooling = f", {len(rests)} of them cooling down" if rests else ""
         soon = f"wait {min(rests):.0f} s, " if rests else ""
-        return Exhausted(
+        return NoneFree(
             f"{text}all {capacity} are taken{cooling}",
-            remedy=f"{soon}delete pods of the plane or widen its ranges",
+            f"{soon}delete pods of the plane or widen its ranges",
+            version,
+            capacity,
         )
-
-
-def describe(owner: AddressOwner) -> str:
-    """Say who holds an address, as exactly as is known."""
-    if not owner.container_id:
-        return "an unreadable record"
-    where = f" on node {owner.node}" if owner.node else ""
-    if owner.pod:
-        return f"pod {owner.namespace}/{owner.pod} (interface {owner.interface}){where}"
-    return f"container {owner.container_id[:12]} (interface {owner.interface}){where}"
-
-
-def _is_useless(plane: Plane, address: IPAddress) -> bool:
-    subnet = plane.subnet_of(address)
-    return subnet is None or _is_kept(subnet, address)
-
-
-def _is_kept(subnet: Subnet, address: IPAddress) -> bool:
-    return address in subnet.unusable or any(address in span for span in subnet.exclude)
-
-
-def _check_inside(plane: Plane, address: IPAddress) -> None:
-    subnet = plane.subnet_of(address)
-    cidrs = ", ".join(str(subnet.cidr) for subnet in plane.subnets) or "none"
-    if subnet is None:
-        raise BadInput(
-            f"cannot take {address} in plane {plane.name}: it is in none of its subnets",
-            remedy=f"ask for one of {cidrs}",
-        )
-    if _is_kept(subnet, address):
-        raise BadInput(
-            f"cannot take {address} in plane {plane.name}: it is its network, broadcast, gateway "
-            "or an excluded address",
-            remedy=f"ask for another one of {subnet.cidr}",
-        )
-
-
-def _with_subnet(plane: Plane, address: IPAddress) -> Address:
-    subnet = plane.subnet_of(address)
-    if subnet is None:  # checked or chosen from the plane before
-        raise BadInput(f"cannot use {address}: it is outside plane {plane.name}")
-    gateway = "" if subnet.gateway is None else str(subnet.gateway)
-    return Address(f"{address}/{subnet.cidr.prefixlen}", gateway)

@@ -11,7 +11,7 @@ from planes.model.errors import BadInput
 
 _FIELDS = {
     "pods": {"spec.nodeName", "spec.hostNetwork", "status.phase", "spec.restartPolicy"},
-    "ipblocks": {"spec.plane", "spec.node"},
+    "ipblocks": {"spec.plane", "spec.node", "spec.use"},
     "events": {"involvedObject.name", "involvedObject.namespace", "involvedObject.uid", "reason"},
     "namespaces": {"status.phase"},
     "secrets": {"type"},

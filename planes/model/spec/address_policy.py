@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from planes.model.addresses import AddressRange, IPAddress
 from planes.model.objects import Pod
@@ -61,6 +61,17 @@ def askable_by(plane: Plane, pod: Pod) -> SpanSet | None:
     return SpanSet(spans)
 
 
+def with_static_apart(plane: Plane) -> Plane:
+    """Give a plane whose static addresses are those of static ranges and reservations alone.
+
+    So it is on a cluster, where nodes hold the rest in blocks and nobody else sees what is free.
+    """
+    if plane.ipam_mode is not IpamMode.PLANE:
+        return plane
+    subnets = tuple(replace(subnet, is_static_apart=True) for subnet in plane.subnets)
+    return replace(plane, subnets=subnets)
+
+
 def _is_usable(plane: Plane, address: IPAddress) -> bool:
     subnet = plane.subnet_of(address)
     return subnet is not None and _in_subnet(plane, subnet, address) is None
@@ -102,9 +113,14 @@ def _policy(plane: Plane, subnet: Subnet, pod: Pod, address: IPAddress) -> Refus
         return Refusal(f"plane {plane.name} gives out reserved addresses only", remedy, _FORBIDDEN)
     if address in subnet.askable_set:
         return None
-    return Refusal(f"plane {plane.name} does not give it out as a static address", _advice(subnet))
+    cause = f"plane {plane.name} does not give it out as a static address"
+    if subnet.is_static_apart:
+        cause += ", as it is in none of its staticRanges"
+    return Refusal(cause, _advice(subnet))
 
 
 def _advice(subnet: Subnet) -> str:
+    if subnet.is_static_apart and not subnet.static_ranges:
+        return f"ask an administrator to give {subnet.cidr} staticRanges, or to reserve the address"
     spans = subnet.static_ranges or subnet.ranges
     return f"ask for one of {', '.join(map(str, spans)) or subnet.cidr}"

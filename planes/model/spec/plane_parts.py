@@ -15,6 +15,7 @@ from planes.model.addresses import (
 from planes.model.errors import JsonObject
 from planes.model.names import is_dns_label, is_dns_subdomain, shown
 from planes.model.objects import NadRef
+from planes.model.spec.block_sizes import WIDEST_BLOCK
 from planes.model.spec.plane_spec import (
     PlaneRoute,
     Quota,
@@ -182,11 +183,21 @@ def read_routes(reader: SpecReader) -> tuple[PlaneRoute, ...]:
 
 
 def read_block_size(ipam: SpecReader) -> Mapping[int, int]:
-    """Read `ipam.blockSize`, the prefix length of a node's block of the subnets' family."""
+    """Read `ipam.blockSize`: the prefix length of a node's block, by IP version; {} if not given.
+
+    One number says it for one family: up to 32 for IPv4, above for IPv6.
+    """
     size = ipam.integer("blockSize", 16, 128)
     if size is None:
-        return {4: 26, 6: 122}
-    return {4: size, 6: 122} if size <= 32 else {4: 26, 6: size}
+        return {}
+    version = 4 if size <= 32 else 6
+    if size < WIDEST_BLOCK[version]:
+        ipam.report(
+            "blockSize",
+            f"cannot give every node an IPv{version} block of /{size}: it is too large",
+            f"give {WIDEST_BLOCK[4]} to 32 for IPv4 or {WIDEST_BLOCK[6]} to 128 for IPv6",
+        )
+    return {version: size}
 
 
 def read_bandwidth(spec: SpecReader) -> JsonObject | None:

@@ -1,7 +1,6 @@
 """The plane: who joins it, which network it is, which addresses it has, what it allows.
 
-Values only, read by `plane.parse_plane` and proven by `plane_check`: whoever holds a `Plane` holds
-one that makes sense.
+Values only, read by `plane.parse_plane` and proven by `plane_check`: a `Plane` makes sense.
 """
 
 from __future__ import annotations
@@ -78,7 +77,10 @@ class PlaneRoute:
 
 @dataclass(frozen=True)
 class Subnet:
-    """One CIDR of a plane. `ranges` empty means the whole CIDR."""
+    """One CIDR of a plane; without `ranges` the whole of it.
+
+    With `is_static_apart` only static ranges and reservations may be asked for.
+    """
 
     cidr: IPNetwork
     gateway: IPAddress | None = None
@@ -87,6 +89,7 @@ class Subnet:
     static_ranges: tuple[AddressRange, ...] = ()
     routes: tuple[PlaneRoute, ...] = ()
     reserved: tuple[IPAddress, ...] = ()
+    is_static_apart: bool = False
 
     @property
     def version(self) -> int:
@@ -95,17 +98,14 @@ class Subnet:
 
     @cached_property
     def dynamic(self) -> tuple[AddressRange, ...]:
-        """What may be handed out without being asked for, in order.
-
-        Without static ranges, reservations, exclusions, gateway, network and broadcast address.
-        """
+        """What may be handed out unasked: not static, reserved, excluded or unusable; in order."""
         return subtract(self.ranges or (range_of(self.cidr),), (*self._kept, *self.static_ranges))
 
     @cached_property
     def askable(self) -> tuple[AddressRange, ...]:
         """What may be asked for by address where `staticIPs.allow` is `Any`."""
-        spans = self.static_ranges or self.ranges or (range_of(self.cidr),)
-        return subtract(spans, self._kept)
+        others = () if self.is_static_apart else self.ranges or (range_of(self.cidr),)
+        return subtract(self.static_ranges or others, self._kept)
 
     @cached_property
     def askable_set(self) -> SpanSet:
@@ -196,7 +196,7 @@ class Plane:
     nad_ref: NadRef | None = None
     subnets: tuple[Subnet, ...] = ()
     ipam_mode: IpamMode = IpamMode.PLANE
-    block_size: Mapping[int, int] = field(default_factory=lambda: {4: 26, 6: 122})
+    block_size: Mapping[int, int] = field(default_factory=dict)
     borrow: bool = True
     cooldown_seconds: int = 0
     allow: Allow = Allow.RESERVED

@@ -14,6 +14,7 @@ from planes.model.annotations.selection import Selection
 from planes.model.errors import Finding
 from planes.model.names import RESOURCE_NAME_ANNOTATION
 from planes.model.objects import Nad, NadRef, Namespace
+from planes.model.spec.address_policy import with_static_apart
 from planes.model.spec.plane_spec import Plane
 from planes.model.spec.render import plane_nad
 from planes.model.state.claims import ClaimIndex
@@ -45,6 +46,7 @@ class Catalog:
         texts: readers of annotations that remember.
         namespace_isolation: Multus' option: a NAD serves its own namespace only.
         global_namespaces: namespaces whose NADs serve everybody under isolation.
+        static_needs_ranges: what a plane hands out by itself cannot be asked for by address.
     """
 
     planes: tuple[Plane, ...] = ()
@@ -57,6 +59,7 @@ class Catalog:
     texts: Texts = field(default_factory=Texts, compare=False)
     namespace_isolation: bool = False
     global_namespaces: frozenset[str] = frozenset({"default"})
+    static_needs_ranges: bool = False
     _by_name: Mapping[str, Plane] = field(default_factory=dict)
     _by_ref: Mapping[NadRef, Plane] = field(default_factory=dict)
     _by_label: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -77,12 +80,15 @@ class Catalog:
         *,
         namespace_isolation: bool = False,
         global_namespaces: Iterable[str] = ("default",),
+        static_needs_ranges: bool = False,
         previous: Catalog | None = None,
     ) -> Catalog:
         """Index planes and NADs; with `previous` NADs that have not changed are not read again.
 
         A rendered NAD takes the place of a hand-written one of the same name: it is repaired.
         """
+        if static_needs_ranges:
+            planes = map(with_static_apart, planes)
         ordered = tuple(sorted(planes, key=lambda plane: (plane.order, plane.name)))
         rendered = [nad for nad in map(plane_nad, ordered) if nad is not None]
         by_nad = {nad.ref: nad for nad in (*nads, *rendered)}
@@ -111,6 +117,7 @@ class Catalog:
             claims=claims or ClaimIndex(),
             namespace_isolation=namespace_isolation,
             global_namespaces=frozenset(global_namespaces),
+            static_needs_ranges=static_needs_ranges,
             texts=Texts() if previous is None else previous.texts,
             _by_name={plane.name: plane for plane in ordered},
             _by_ref={ref: backed[0] for ref, backed in by_ref.items()},

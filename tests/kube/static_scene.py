@@ -1,0 +1,68 @@
+"""What tests of static addresses share: a plane, its attachments, and what the API server has."""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from planes.kube.address_book import KubeAddressBook
+from planes.kube.ipblocks import read_holders
+from planes.kube.resources import IPBLOCKS, PODS
+from planes.run.clock import SystemClock
+from planes.store.protocol import AddressOwner
+from tests.support.kube import FakeKube
+from tests.support.planes import make_plane
+
+PLANE = make_plane(
+    subnets=[
+        {"cidr": "10.9.0.0/24", "gateway": "10.9.0.1", "staticRanges": ["10.9.0.200-10.9.0.215"]},
+        {"cidr": "fd00:9::/64", "staticRanges": ["fd00:9::200-fd00:9::20f"]},
+    ],
+    staticIPs={"allow": "Any", "reservations": [{"ip": "10.9.0.9", "namespace": "ns"}]},
+)
+A = "10.9.0.200"
+B = "10.9.0.201"
+FAR = "10.9.0.9"
+"""A reservation in another static block."""
+
+
+def owner(number: int, node: str = "n1", *, pod: str = "", uid: str = "") -> AddressOwner:
+    name = pod or f"p{number}"
+    return AddressOwner(f"c{number}", "net1", "ns", name, uid or f"uid-{number}", node)
+
+
+def pod(kube: FakeKube, who: AddressOwner, **metadata: Any) -> None:
+    kube.put_object(PODS, {"metadata": {"name": who.pod, "namespace": "ns", **metadata}})
+
+
+def book_of(kube: FakeKube, state: Path, node: str = "n1") -> KubeAddressBook:
+    return KubeAddressBook(kube, node, state / node, SystemClock())
+
+
+async def take(book: KubeAddressBook, who: AddressOwner, *texts: str) -> list[str]:
+    claimed = await book.claim(PLANE, who, wanted=[ip_address(text) for text in texts])
+    return [one.address.partition("/")[0] for one in claimed]
+
+
+async def choose(book: KubeAddressBook, who: AddressOwner, *texts: str) -> list[str]:
+    claimed = await book.claim(PLANE, who, candidates=[ip_address(text) for text in texts])
+    return [one.address.partition("/")[0] for one in claimed]
+
+
+def written(kube: FakeKube) -> dict[str, str]:
+    """Container IDs by static address, as the API server has it."""
+    found = {}
+    for obj in kube.objects(IPBLOCKS):
+        for address, holder in read_holders(obj).items():
+            found[str(address)] = holder.owner.container_id
+    return found
+
+
+async def until_given_back(book: KubeAddressBook) -> None:
+    """Let `run` do its work, as the daemon does."""
+    task = asyncio.create_task(book.run())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,221 @@
+"""Static addresses on a cluster: one holder each, wherever the pods run."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from planes.kube.address_book import KubeAddressBook
+from planes.kube.ipblocks import read_holders
+from planes.kube.resources import IPBLOCKS, PODS
+from planes.model.errors import BadInput, Conflict, Exhausted, Unavailable
+from tests.kube.static_scene import (
+    FAR,
+    A,
+    B,
+    book_of,
+    choose,
+    owner,
+    pod,
+    take,
+    until_given_back,
+    written,
+)
+from tests.support.kube import FakeKube
+
+
+@pytest.fixture
+def kube() -> FakeKube:
+    return FakeKube()
+
+
+@pytest.fixture
+def one(kube: FakeKube, tmp_path: Path) -> KubeAddressBook:
+    return book_of(kube, tmp_path, "n1")
+
+
+@pytest.fixture
+def two(kube: FakeKube, tmp_path: Path) -> KubeAddressBook:
+    return book_of(kube, tmp_path, "n2")
+
+
+async def test_a_static_address_is_written_down_with_its_holder(
+    one: KubeAddressBook, kube: FakeKube
+) -> None:
+    assert await take(one, owner(1), A) == [A]
+    (block,) = kube.objects(IPBLOCKS)
+    assert block["metadata"]["name"] == "business.static.10-9-0-192-26"
+    assert block["spec"]["node"] == ""
+    assert read_holders(block)[IPv4Address(A)].owner == owner(1)
+
+
+async def test_both_families_can_be_static(one: KubeAddressBook, kube: FakeKube) -> None:
+    assert await take(one, owner(1), A, "fd00:9::200") == [A, "fd00:9::200"]
+    assert written(kube) == {A: "c1", "fd00:9::200": "c1"}
+
+
+async def test_the_same_attachment_is_given_it_again(one: KubeAddressBook) -> None:
+    assert await take(one, owner(1), A) == await take(one, owner(1), A)
+
+
+async def test_another_pod_is_refused_with_the_holder_and_its_node(
+    one: KubeAddressBook, two: KubeAddressBook, kube: FakeKube
+) -> None:
+    await take(one, owner(1), A)
+    pod(kube, owner(1))
+    kube_pod = kube.object(PODS, "p1", "ns")
+    assert kube_pod is not None
+    await one.release("business", "c1", "net1")
+    await until_given_back(one)
+    await take(one, owner(1, uid=kube_pod["metadata"]["uid"]), A)
+    with pytest.raises(Conflict, match=r"held by pod ns/p1 \(interface net1\) on node n1"):
+        await take(two, owner(2, "n2"), A)
+    assert written(kube) == {A: "c1"}
+
+
+@pytest.mark.parametrize("text", ["10.9.0.50", "10.9.0.199", "10.9.0.216"])
+async def test_what_is_not_in_static_ranges_is_refused(one: KubeAddressBook, text: str) -> None:
+    with pytest.raises(BadInput, match="neither in staticRanges nor reserved"):
+        await take(one, owner(1), text)
+
+
+async def test_a_reserved_address_can_be_held(one: KubeAddressBook) -> None:
+    assert await take(one, owner(1), FAR) == [FAR]
+
+
+async def test_a_release_needs_no_api_server_and_reaches_it_later(
+    one: KubeAddressBook, kube: FakeKube
+) -> None:
+    await take(one, owner(1), A)
+    kube.requests.clear()
+    await one.release("business", "c1", "net1")
+    assert kube.requests == []
+    assert await one.holders("business") == {}
+    assert written(kube) == {A: "c1"}
+    await until_given_back(one)
+    assert written(kube) == {}
+
+
+async def test_a_release_outlives_the_daemon(
+    one: KubeAddressBook, kube: FakeKube, tmp_path: Path
+) -> None:
+    await take(one, owner(1), A)
+    await one.release("business", "c1", "net1")
+    await until_given_back(book_of(kube, tmp_path, "n1"))
+    assert written(kube) == {}
+    assert not list((tmp_path / "n1" / "static-addresses").iterdir())
+
+
+async def test_a_late_release_takes_nothing_from_the_next_holder(
+    one: KubeAddressBook, two: KubeAddressBook, kube: FakeKube
+) -> None:
+    """The API server was away at DEL; the pod, gone since, was replaced on another node."""
+    await take(one, owner(1), A)
+    await one.release("business", "c1", "net1")
+    assert await take(two, owner(2, "n2"), A) == [A]
+    await until_given_back(one)
+    assert written(kube) == {A: "c2"}
+
+
+async def test_the_address_of_a_pod_that_no_longer_exists_is_taken_over(
+    one: KubeAddressBook, two: KubeAddressBook, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The node died and the pod was deleted by force: no DEL will ever come."""
+    await take(one, owner(1), A)
+    assert await take(two, owner(2, "n2"), A) == [A]
+    (record,) = [r for r in caplog.records if "took over" in r.message]
+    assert record.__dict__["from_pod"] == "ns/p1"
+    assert record.__dict__["from_node"] == "n1"
+    assert record.__dict__["uid"] == "uid-2"
+
+
+async def test_a_pod_of_that_name_with_another_uid_is_another_pod(
+    one: KubeAddressBook, two: KubeAddressBook, kube: FakeKube
+) -> None:
+    await take(one, owner(1), A)
+    pod(kube, owner(1))
+    assert await take(two, owner(2, "n2", pod="p1"), A) == [A]
+
+
+async def test_a_pod_that_is_still_terminating_keeps_its_address(
+    one: KubeAddressBook, two: KubeAddressBook, kube: FakeKube
+) -> None:
+    pod(kube, owner(1), deletionTimestamp="2030-01-01T00:00:00Z", finalizers=["x/y"])
+    found = kube.object(PODS, "p1", "ns")
+    assert found is not None
+    await take(one, owner(1, uid=found["metadata"]["uid"]), A)
+    with pytest.raises(Conflict):
+        await take(two, owner(2, "n2"), A)
+
+
+async def test_a_sandbox_of_this_node_that_was_not_deleted_yet_keeps_its_address(
+    one: KubeAddressBook,
+) -> None:
+    await take(one, owner(1), A)
+    with pytest.raises(Conflict):
+        await take(one, owner(2), A)
+
+
+async def test_a_new_sandbox_of_a_pod_gets_what_its_old_one_released_at_once(
+    one: KubeAddressBook, kube: FakeKube
+) -> None:
+    await take(one, owner(1), A)
+    pod(kube, owner(1))
+    await one.release("business", "c1", "net1")
+    assert await take(one, owner(2, pod="p1"), A) == [A]
+    await until_given_back(one)
+    assert written(kube) == {A: "c2"}
+
+
+async def test_candidates_are_tried_in_order(one: KubeAddressBook, two: KubeAddressBook) -> None:
+    assert await choose(one, owner(1), A, B, FAR) == [A]
+    assert await choose(one, owner(2), A, B, FAR) == [B]
+    assert await choose(one, owner(1), B, A) == [A]
+    assert await choose(one, owner(3), A, B, FAR) == [FAR]
+    with pytest.raises(Exhausted, match=r"none of the 2 IPv4 addresses the pod may have is free"):
+        await choose(one, owner(4), A, B)
+
+
+async def test_a_refused_wish_leaves_what_was_held(one: KubeAddressBook, kube: FakeKube) -> None:
+    await take(one, owner(1), A)
+    await take(one, owner(2), B)
+    with pytest.raises(Conflict):
+        await take(one, owner(2), A)
+    await until_given_back(one)
+    assert written(kube) == {A: "c1", B: "c2"}
+
+
+async def test_another_wish_gives_back_the_first(one: KubeAddressBook, kube: FakeKube) -> None:
+    await take(one, owner(1), A)
+    await take(one, owner(1), FAR)
+    assert written(kube) == {FAR: "c1"}
+
+
+async def test_a_claim_that_fails_half_way_is_taken_back(
+    one: KubeAddressBook, kube: FakeKube
+) -> None:
+    """The holder was written; whether a node's block has the address could not be asked."""
+    broken = Unavailable("cannot get: the connection broke")
+    kube.before_next(
+        lambda: kube.fail_next(broken, verb="get", resource=IPBLOCKS),
+        verb="create",
+        resource=IPBLOCKS,
+    )
+    with pytest.raises(Unavailable):
+        await take(one, owner(1), A)
+    assert written(kube) == {A: "c1"}
+    await until_given_back(one)
+    assert written(kube) == {}
+
+
+async def test_holders_are_known_as_last_seen_while_the_api_server_is_away(
+    one: KubeAddressBook, two: KubeAddressBook, kube: FakeKube
+) -> None:
+    await take(one, owner(1), A)
+    await take(two, owner(2, "n2"), B)
+    assert len(await one.holders("business")) == 2
+    await take(one, owner(3), FAR)
+    kube.fail_next(Unavailable("cannot list"), verb="list", times=1)
+    assert set(map(str, await one.holders("business"))) == {A, B, FAR}
