@@ -144,7 +144,7 @@ class KubeAuthority:
             await self._restore()
             return
         root = issue_root(now, self._issuing.serials(), self._issuing.lifetimes)
-        roots, keys = (*bundle.roots, root.certificate), (*bundle.keys, root.key)
+        roots, keys = (*bundle.roots, root.certificate), (*_keys(bundle, bundle.roots), root.key)
         if await self._write(Bundle(roots, keys, bundle.serving)):
             _log.info("root created", extra=described(root.certificate))
 
@@ -185,14 +185,12 @@ class KubeAuthority:
         bundle = self._last.bundle
         roots = tuple(root for root in bundle.roots if root.id in keep)
         if roots != bundle.roots:
-            pairs = [bundle.signing_pair(root.id) for root in roots]
-            keys = tuple(pair.key for pair in pairs if pair is not None)
             # First here: a root that is only trusted is dropped at the next look, but one that is
             # only kept would be trusted anew.
-            if not await self._write(Bundle(roots, keys, bundle.serving)):
+            if not await self._write(Bundle(roots, _keys(bundle, roots), bundle.serving)):
                 return
         await self._verifiers.publish(self._last.seen, roots)
-        _log.info("old root dropped", extra={"kept": _ids(roots)})
+        _log.info("old root dropped", extra={"kept": [root.id for root in roots]})
 
     async def _read(self) -> JsonObject | None:
         try:
@@ -213,5 +211,6 @@ class KubeAuthority:
         return True
 
 
-def _ids(roots: tuple[Certificate, ...]) -> list[str]:
-    return [root.id for root in roots]
+def _keys(bundle: Bundle, roots: tuple[Certificate, ...]) -> tuple[bytes, ...]:
+    pairs = [bundle.signing_pair(root.id) for root in roots]
+    return tuple(pair.key for pair in pairs if pair is not None)

@@ -135,6 +135,7 @@ class Member:
         settings: Settings | None = None,
     ) -> None:
         self.pod = pod
+        self.failures: list[str] = []
         self.metrics = Metrics()
         self.context = RotatingContext()
         self._cluster = cluster
@@ -154,18 +155,22 @@ class Member:
         self.turn = self.certificates.turn
         self.is_trusted = self.certificates.is_trusted
 
+    @staticmethod
+    def names_with(names: tuple[str, ...]) -> tuple[str, ...]:
+        """All names of a certificate with these further ones."""
+        return Replica(NAMESPACE, SERVICE, "any", names).all_names
+
     @property
     def shown(self) -> Pair:
         assert self.context.pair is not None
         return self.context.pair
 
-    async def try_turn(self) -> str:
-        """Take a turn; what went wrong, or ""."""
+    async def try_turn(self) -> None:
+        """Take a turn; what goes wrong is kept in `failures`."""
         try:
             await self.turn()
         except PlanesError as exc:
-            return str(exc)
-        return ""
+            self.failures.append(str(exc))
 
     def metric(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(f"netplane_{name}", labels) or 0.0
