@@ -65,7 +65,7 @@ class _Refused(Exception):
     """The server has not looked at the request: it may be sent again.
 
     Attributes:
-        pause: seconds to wait before, None where waiting alone is of no use.
+        pause: seconds to wait before, 0 for as we like, None where waiting is of no use.
         is_about_us: other credentials may help.
     """
 
@@ -124,9 +124,10 @@ class Transport:
                     has_renewed = True
                     if await self._renew(generation):
                         continue
-                if refused.pause is None or tries >= limits.tries or refused.pause > limits.pause:
+                pause = refused.pause
+                if pause is None or pause > limits.pause or tries >= limits.tries:
                     raise refused.error from refused.__cause__
-                await self._clock.sleep(refused.pause * (1 if refused.pause >= 1 else 2**tries))
+                await self._clock.sleep(pause or _PAUSE_SECONDS * 2**tries)
 
     async def lines(self, request: Request) -> AsyncGenerator[bytes, None]:
         """Give the lines of a stream as they come, to its end in good order.
@@ -177,7 +178,7 @@ class Transport:
         except aiohttp.ClientSSLError as error:
             raise _Refused(_broken(request, _text(error)), is_about_us=True) from error
         except aiohttp.ClientConnectorError as error:
-            raise _Refused(_broken(request, _text(error)), pause=_PAUSE_SECONDS) from error
+            raise _Refused(_broken(request, _text(error)), pause=0.0) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _broken(request, _text(error)) from error
         try:
