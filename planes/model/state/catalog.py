@@ -98,7 +98,7 @@ class Catalog:
             for key in _label_keys(plane):
                 by_label[key] = (*by_label.get(key, ()), index)
         facts = {ref: _facts(nad, previous) for ref, nad in by_nad.items()}
-        lint = {ref: lint_nad(nad, facts[ref]) for ref, nad in by_nad.items()}
+        lint = {ref: _lint(nad, facts[ref], previous) for ref, nad in by_nad.items()}
         return cls(
             planes=ordered,
             nads=by_nad,
@@ -203,3 +203,9 @@ def _facts(nad: Nad, previous: Catalog | None) -> NadFacts:
         if old is not None and old.config == nad.config:
             return previous.facts[nad.ref]
     return nad_facts(nad)
+
+
+def _lint(nad: Nad, facts: NadFacts, previous: Catalog | None) -> tuple[Finding, ...]:
+    if previous is not None and previous.nads.get(nad.ref) is nad:
+        return previous.lint.get(nad.ref, ())
+    return lint_nad(nad, facts)

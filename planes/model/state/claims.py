@@ -18,7 +18,7 @@ from planes.model.errors import BadInput
 from planes.model.names import NETWORKS_ANNOTATION, STATUS_ANNOTATION
 from planes.model.objects import NadRef, Pod
 from planes.model.state.layered import Layered
-from planes.model.wire.status import parse_status
+from planes.model.wire.status import parse_addresses
 
 Key = tuple[NadRef, IPAddress]
 _K = TypeVar("_K")
@@ -125,15 +125,15 @@ def bare_address(text: str) -> IPAddress | None:
 
 
 def _attached(text: str) -> Iterator[Key]:
-    if not text:
+    if "/" not in text and "\\" not in text:  # no NAD is named, not even with escapes
         return
     try:
-        statuses = parse_status(text)
+        found = parse_addresses(text)
     except BadInput:
         return
-    for status in statuses:
-        namespace, slash, name = status.name.partition("/")
-        for address in map(bare_address, status.ips) if slash else ():
+    for network, ips in found:
+        namespace, slash, name = network.partition("/")
+        for address in map(bare_address, ips) if slash else ():
             if address is not None:
                 yield NadRef(namespace, name), address
 

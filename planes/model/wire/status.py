@@ -149,6 +149,19 @@ def parse_status(text: str) -> tuple[NetworkStatus, ...]:
     Raises:
         BadInput: code 6; it is no list of elements.
     """
+    return tuple(map(_parse, _elements(text)))
+
+
+def parse_addresses(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Read of each element its network and addresses alone: all that matters of most pods.
+
+    Raises:
+        BadInput: code 6; it is no list of elements.
+    """
+    return tuple((fields.string("name"), fields.strings("ips")) for fields in _elements(text))
+
+
+def _elements(text: str) -> Iterable[Fields]:
     if not text:
         return ()
     value = loads(text, _WHAT)
@@ -158,7 +171,7 @@ def parse_status(text: str) -> tuple[NetworkStatus, ...]:
         raise BadInput(
             f"cannot read {_WHAT}: it must be a list, not {kind_of(value)}", code=CniCode.DECODE
         )
-    return tuple(_parse(element) for element in Fields({"": value}, _WHAT).children(""))
+    return Fields({"": value}, _WHAT).children("")
 
 
 def _parse(fields: Fields) -> NetworkStatus:
