@@ -27,7 +27,7 @@ def command(root: str, argv: Sequence[str]) -> tuple[str, ...]:
 
 def could_not_start(root: str, code: int, stderr: bytes) -> str:
     """Give why a program was not started, as chroot(1) says it; "" where it was started."""
-    if not root or code not in NOT_STARTED or not stderr.startswith(b"chroot:"):
+    if not root or code not in NOT_STARTED or not stderr.startswith(f"{_PROGRAM}:".encode()):
         return ""
     return stderr.decode(errors="replace").strip().rpartition(": ")[2]
 

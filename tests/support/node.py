@@ -109,11 +109,16 @@ class LiveNode:
         """Create a pod of the shop, as if admission had been down."""
         self.pods.put(self.pod_object(name, annotations))
 
+    def source(self) -> Sequence[str]:
+        """The options that say where planes and pods come from."""
+        return "--standalone", str(self.manifests)
+
     def begin(self) -> None:
         """Begin the daemon without waiting for it."""
         command = [
             *("nsenter", f"--net={self.host.path}", "--", *self.program),
-            *("--standalone", str(self.manifests), "--node", "node1"),
+            *self.source(),
+            *("--node", "node1"),
             *("--socket", str(self.socket), "--state-dir", str(self.state)),
             *("--cni-conf-dir", str(self.conf_dir), "--cni-bin-dir", CNI_BIN_DIR),
             *self.options,

@@ -1,0 +1,274 @@
+"""The daemon on a node of a cluster: a real API server, the real daemon, shim and kernel."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from planes.model.names import STATUS_ANNOTATION
+from tests.cluster.apiserver import Options, running_api_server
+from tests.cluster.lab.binaries import CONTROL_PLANE, why_missing
+from tests.node.shop import MANIFESTS
+from tests.support.cluster_node import ClusterNode
+from tests.support.netns import Namespace, machine, namespace, why_no_link_kind, why_no_reference
+from tests.support.node import addresses_in, eventually
+from tests.support.shim import STRICT, compile_shim, compiler
+
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(180)]
+
+ALL = {"eth0", "net1", "san0"}
+Sandboxes = Callable[[int], list[Namespace]]
+
+
+@pytest.fixture(scope="module")
+def shim_binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cc = compiler()
+    if cc is None:
+        pytest.skip("no C compiler: install gcc")
+    target = tmp_path_factory.mktemp("shim") / "netplane"
+    return compile_shim(target, *STRICT, "-static", cc=cc)
+
+
+@pytest.fixture(scope="module")
+def cluster(shim_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterNode]:
+    """A node with an API server on it; its daemon does not run between tests."""
+    reason = why_missing(CONTROL_PLANE) or why_no_link_kind("macvlan") or why_no_reference("bridge")
+    if reason:
+        pytest.skip(reason)
+    before = machine()
+    with ExitStack() as stack:
+        host, far = (stack.enter_context(namespace(kind)) for kind in ("host", "far"))
+        for card in ("eth1", "eth2"):
+            host.ip("link", "add", card, "type", "veth", "peer", "name", card, "netns", far.name)
+            host.ip("link", "set", card, "up")
+            far.ip("link", "set", card, "up")
+        host.ip("link", "set", "lo", "up")
+        sockets = Path(tempfile.mkdtemp(prefix="np-t-"))
+        stack.callback(shutil.rmtree, sockets)
+        entering = ("nsenter", f"--net={host.path}", "--")
+        server = stack.enter_context(running_api_server(Options(entering=entering)))
+        home = tmp_path_factory.mktemp("node") / "n"
+        node = ClusterNode(host, home, sockets / "cni.sock", shim_binary, server=server)
+        node.prepare([])
+        node.join(MANIFESTS)
+        stack.callback(node.stop)
+        yield node
+    assert machine() == before
+
+
+@pytest.fixture
+def node(cluster: ClusterNode) -> Iterator[ClusterNode]:
+    """The node; whatever a test attached must be gone at its end."""
+    yield cluster
+    assert cluster.remains() == []
+    cluster.stop()
+
+
+@pytest.fixture
+def sandboxes() -> Iterator[Sandboxes]:
+    with ExitStack() as stack:
+        yield lambda count: [stack.enter_context(namespace("pod")) for _ in range(count)]
+
+
+def test_a_pod_gets_its_planes_and_the_world_hears_of_it(
+    node: ClusterNode, sandboxes: Sandboxes
+) -> None:
+    (sandbox,) = sandboxes(1)
+    node.start()
+    node.put_pod("web")
+    added = node.call("ADD", "c1", sandbox, pod="web")
+    assert added.status == 0, added.stdout
+    found = addresses_in(sandbox)
+    assert found.keys() == ALL
+    status = json.loads(node.pod("web")["metadata"]["annotations"][STATUS_ANNOTATION])
+    assert {one["interface"]: one["ips"] for one in status} == {
+        name: [ip.partition("/")[0] for ip in ips] for name, ips in found.items()
+    }
+
+    def reasons() -> list[str]:
+        events = node.api.get("events", "-n", "shop")["items"]
+        return [one["reason"] for one in events if one["involvedObject"]["name"] == "web"]
+
+    eventually(lambda: reasons().count("AddedInterface") == 3)
+    assert "PlaneRepaired" in reasons()
+    node.remove_pod("web")
+    assert node.call("DEL", "c1", sandbox, pod="web").status == 0
+
+
+def test_one_pod_can_be_followed_through_the_log_by_its_uid(
+    node: ClusterNode, sandboxes: Sandboxes
+) -> None:
+    (sandbox,) = sandboxes(1)
+    node.start()
+    node.put_pod("traced")
+    node.call("ADD", "c2", sandbox, pod="traced")
+    addresses = addresses_in(sandbox)
+    node.call("DEL", "c2", sandbox, pod="traced")
+    uid = node.uids["traced"]
+    lines = [json.loads(line) for line in node.log_text().splitlines() if uid in line]
+    calls = [line for line in lines if line["event"] == "call"]
+    assert [line["verb"] for line in calls] == ["ADD", "DEL"]
+    for line in calls:
+        assert (line["pod"], line["uid"]) == ("shop/traced", uid)
+        assert {name: one["ips"] for name, one in line["attachments"].items()} == addresses
+    assert not any("sha256" in line or "ipam" in json.dumps(line) for line in lines)
+    node.remove_pod("traced")
+
+
+def test_our_config_is_written_when_it_serves_and_stays_when_it_ends(node: ClusterNode) -> None:
+    node.conflist.unlink(missing_ok=True)
+    node.start()
+    eventually(node.conflist.exists)
+    assert json.loads(node.conflist.read_text())["name"] == "cluster"
+    assert node.stop() == 0
+    assert node.conflist.exists()
+
+
+def test_without_an_api_server_no_pod_starts_and_the_log_says_what_is_missing(
+    node: ClusterNode, sandboxes: Sandboxes
+) -> None:
+    (sandbox,) = sandboxes(1)
+    node.put_pod("early")
+    node.api.stop_server()
+    node.begin()
+    reply = node.call("ADD", "c3", sandbox, pod="early", NETPLANE_WAIT_SECONDS="2")
+    assert reply.error["code"] == 11
+    assert addresses_in(sandbox) == {}
+    node.api.start_server()
+    reply = node.call("ADD", "c3", sandbox, pod="early", NETPLANE_WAIT_SECONDS="60")
+    assert reply.status == 0, reply.stdout
+    assert addresses_in(sandbox).keys() == ALL
+    node.remove_pod("early")
+    node.call("DEL", "c3", sandbox, pod="early")
+
+
+def test_with_the_api_server_away_later_dels_work_and_the_daemon_stays_ready(
+    node: ClusterNode, sandboxes: Sandboxes
+) -> None:
+    (sandbox,) = sandboxes(1)
+    node.start()
+    node.put_pod("held")
+    assert node.call("ADD", "c4", sandbox, pod="held").status == 0
+    node.api.stop_server()
+    try:
+        assert node.call("DEL", "c4", sandbox, pod="held").status == 0
+        assert addresses_in(sandbox) == {}
+        assert _ask(node, "/readyz") == (200, "ok\n")
+    finally:
+        node.api.start_server()
+    node.remove_pod("held")
+
+
+def test_restarts_under_load_cost_no_pod_a_plane(node: ClusterNode, sandboxes: Sandboxes) -> None:
+    """Five times the next daemon begins while the last one still carries out calls."""
+    node.start()
+    made = sandboxes(4)
+    for number in range(len(made)):
+        node.put_pod(f"busy{number}")
+    churns = [Churn(node, number, sandbox) for number, sandbox in enumerate(made)]
+    for churn in churns:
+        churn.start()
+    for _ in range(5):
+        time.sleep(1)
+        before = node.process
+        assert before is not None
+        before.send_signal(signal.SIGTERM)
+        node.begin()
+        assert before.wait(40) == 0
+        eventually(node.socket.exists, 20)
+    time.sleep(1)
+    for churn in churns:
+        churn.end()
+    assert [fault for churn in churns for fault in churn.faults] == []
+    assert min(churn.rounds for churn in churns) >= 5
+    for number in range(len(made)):
+        node.remove_pod(f"busy{number}")
+
+
+def test_a_pod_from_before_us_is_torn_down_by_the_default_network(
+    node: ClusterNode, sandboxes: Sandboxes
+) -> None:
+    (sandbox,) = sandboxes(1)
+    conf = json.loads((node.conf_dir / "10-cluster.conflist").read_text())
+    netconf = {**conf["plugins"][0], "cniVersion": "1.0.0", "name": conf["name"]}
+    env = {**node.env("ADD", "old", sandbox), "CNI_ARGS": ""}
+    subprocess.run(
+        ["nsenter", f"--net={node.host.path}", "--", f"{env['CNI_PATH']}/bridge"],
+        input=json.dumps(netconf).encode(),
+        env=env,
+        check=True,
+        capture_output=True,
+    )
+    assert addresses_in(sandbox).keys() == {"eth0"}
+    node.start()
+    assert node.call("DEL", "old", sandbox, pod="anybody").status == 0
+    assert addresses_in(sandbox) == {}
+
+
+def test_at_rest_it_needs_less_than_90_mib(node: ClusterNode) -> None:
+    node.start()
+    assert node.process is not None
+    eventually(node.conflist.exists)
+    assert _resident_mib(node.process.pid) < 90
+
+
+class Churn(threading.Thread):
+    """Attaches and detaches one sandbox until it is told to end; `faults` says what was wrong."""
+
+    def __init__(self, node: ClusterNode, number: int, sandbox: Namespace) -> None:
+        super().__init__()
+        self.faults: list[str] = []
+        self.rounds = 0
+        self._node = node
+        self._pod = f"busy{number}"
+        self._sandbox = sandbox
+        self._is_over = threading.Event()
+
+    def end(self) -> None:
+        self._is_over.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._is_over.is_set():
+            self._once(f"{self._pod}-{self.rounds}")
+            self.rounds += 1
+
+    def _once(self, container: str) -> None:
+        patient = {"NETPLANE_WAIT_SECONDS": "60"}
+        added = self._node.call("ADD", container, self._sandbox, pod=self._pod, **patient)
+        found = addresses_in(self._sandbox).keys()
+        if added.status == 0 and found != ALL:
+            self.faults.append(f"{container}: succeeded with {sorted(found)}")
+        if added.status and (found or added.error["code"] != 11):
+            self.faults.append(f"{container}: {added.error}, has {sorted(found)}")
+        deleted = self._node.call("DEL", container, self._sandbox, pod=self._pod)
+        if deleted.status:
+            self.faults.append(f"{container}: DEL {deleted.stdout!r}")
+
+
+def _resident_mib(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 >> 20
+
+
+def _ask(node: ClusterNode, path: str) -> tuple[int, str]:
+    """Ask over the daemon's socket."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(10)
+        connection.connect(str(node.socket))
+        connection.sendall(f"GET {path} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+        answer = b""
+        while chunk := connection.recv(4096):
+            answer += chunk
+    head, _, body = answer.decode().partition("\r\n\r\n")
+    return int(head.split()[1]), body
