@@ -49,9 +49,9 @@ def pod_object(
 class Scene:
     """An API server with a plane, a namespace and a NAD; both stores can be made over it."""
 
-    def __init__(self) -> None:
+    def __init__(self, make: type[FakeKube] = FakeKube) -> None:
         self.clock = FakeClock()
-        self.api = FakeKube(
+        self.api = make(
             (PLANES, plane_object()),
             (NAMESPACES, namespace_object("shop", **{"plane.netplane.io/business": "enabled"})),
             (NADS, nad_object()),
