@@ -1,7 +1,7 @@
 """Plane specs for what judges planes, one fact each: those to be accepted, and those to be refused.
 
-A spec here replaces fields of `planes.plane_object` (a macvlan on eth1 with 10.9.0.0/24); None takes
-a field out.
+A spec here replaces fields of `planes.plane_object` (a macvlan on eth1 with 10.9.0.0/24); None
+takes a field out.
 """
 
 from __future__ import annotations
@@ -146,7 +146,11 @@ REFUSED: dict[str, tuple[Spec, str]] = {
         "In and NotIn need values",
     ),
     "Exists with values": (
-        {"podSelector": {"matchExpressions": [{"key": "a", "operator": "Exists", "values": ["b"]}]}},
+        {
+            "podSelector": {
+                "matchExpressions": [{"key": "a", "operator": "Exists", "values": ["b"]}]
+            }
+        },
         "Exists and DoesNotExist take none",
     ),
     "interface eth0": ({"interface": "eth0"}, "every pod has eth0"),
@@ -173,7 +177,10 @@ REFUSED: dict[str, tuple[Spec, str]] = {
         {"network": {"type": "bridge"}, "bandwidth": {"ingressBurst": 1}},
         "ingressRate and ingressBurst, or neither",
     ),
-    "routes beside nadRef": ({**NAD_REF, "routes": [{"dst": "10.0.0.0/8"}]}, "routes cannot be put"),
+    "routes beside nadRef": (
+        {**NAD_REF, "routes": [{"dst": "10.0.0.0/8"}]},
+        "routes cannot be put",
+    ),
     "mtu beside nadRef": ({**NAD_REF, "mtu": 1400}, "mtu cannot be put"),
     "bandwidth beside nadRef": ({**NAD_REF, "bandwidth": RATE}, "bandwidth cannot be put"),
     "sysctls beside nadRef": ({**NAD_REF, "sysctls": {"net.a": "1"}}, "sysctls cannot be put"),
@@ -206,7 +213,7 @@ REFUSED: dict[str, tuple[Spec, str]] = {
     "a range of the other family": (subnet(ranges=["fd00::/120"]), "entry of ranges leaves"),
     "an exclusion outside": (subnet(exclude=["10.8.0.1"]), "entry of exclude leaves"),
     "a larger static range": (subnet(staticRanges=["10.9.0.0/23"]), "staticRanges leaves"),
-    "a range with host bits": (subnet(ranges=["10.9.0.1/25"]), 'CIDR without host bits'),
+    "a range with host bits": (subnet(ranges=["10.9.0.1/25"]), "CIDR without host bits"),
     "a backward range": (subnet(ranges=["10.9.0.10-10.9.0.9"]), "ends before it starts"),
     "a mixed range": (subnet(ranges=["10.9.0.1-fd00::1"]), "mixes IPv4 and IPv6"),
     "a range of three": (subnet(ranges=["10.9.0.1-10.9.0.2-10.9.0.3"]), 'range "first-last"'),
