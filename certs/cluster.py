@@ -46,9 +46,13 @@ class Issuing:
 class _Look:
     """What was read at one look: writes are compared with it."""
 
-    secret: JsonObject | None
-    bundle: Bundle
+    obj: JsonObject | None
+    found: secret.Found
     seen: Seen
+
+    @property
+    def bundle(self) -> Bundle:
+        return self.found.bundle
 
 
 class KubeAuthority:
@@ -77,7 +81,7 @@ class KubeAuthority:
         self._replicas = replicas
         self._showing = showing
         self._is_leader = is_leader
-        self._last = _Look(None, Bundle(), Seen())
+        self._last = _Look(None, secret.Found(), Seen())
         self._good = Bundle()
 
     async def observe(self, now: datetime) -> Facts:
@@ -89,10 +93,10 @@ class KubeAuthority:
         if not self._replicas.has_reported:
             await self._replicas.report("", now)
         obj = await self._read()
-        found = secret.Found() if obj is None else secret.read(obj, SECRET)
+        found = self._parse(obj)
         seen = await self._verifiers.look()
         pair = self._showing.look(found, seen, now)
-        self._last = _Look(obj, found.bundle, seen)
+        self._last = _Look(obj, found, seen)
         if found.bundle.roots:
             self._good = found.bundle
         shown = self._showing.shown(now)
@@ -140,7 +144,7 @@ class KubeAuthority:
 
     async def _create_root(self, now: datetime) -> None:
         bundle = self._last.bundle
-        if self._last.secret is None and self._good.roots:
+        if self._last.obj is None and self._good.roots:
             await self._restore()
             return
         root = issue_root(now, self._issuing.serials(), self._issuing.lifetimes)
@@ -184,11 +188,11 @@ class KubeAuthority:
     async def _drop(self, keep: tuple[str, ...]) -> None:
         bundle = self._last.bundle
         roots = tuple(root for root in bundle.roots if root.id in keep)
-        if roots != bundle.roots:
-            # First here: a root that is only trusted is dropped at the next look, but one that is
-            # only kept would be trusted anew.
-            if not await self._write(Bundle(roots, _keys(bundle, roots), bundle.serving)):
-                return
+        rest = Bundle(roots, _keys(bundle, roots), bundle.serving)
+        # First here: a root that is only trusted is dropped at the next look, but one that is
+        # only kept would be trusted anew.
+        if roots != bundle.roots and not await self._write(rest):
+            return
         await self._verifiers.publish(self._last.seen, roots)
         _log.info("old root dropped", extra={"kept": [root.id for root in roots]})
 
@@ -198,17 +202,30 @@ class KubeAuthority:
         except NotFound:
             return None
 
+    def _parse(self, obj: JsonObject | None) -> secret.Found:
+        if obj is None:
+            return secret.Found()
+        last = self._last
+        if last.obj is not None and _version(last.obj) == _version(obj):
+            return last.found
+        return secret.read(obj, SECRET)
+
     async def _write(self, bundle: Bundle) -> bool:
         """Write over what was observed; false where somebody else was faster."""
-        obj = secret.write(self._last.secret, bundle, self._namespace, SECRET)
+        obj = secret.write(self._last.obj, bundle, self._namespace, SECRET)
         try:
-            if self._last.secret is None:
+            if self._last.obj is None:
                 await self._api.create(SECRETS, obj, namespace=self._namespace)
             else:
                 await self._api.replace(SECRETS, obj)
         except (AlreadyExists, Conflict, NotFound):
             return False
         return True
+
+
+def _version(obj: JsonObject) -> tuple[str, str]:
+    metadata = obj["metadata"]
+    return str(metadata.get("uid")), str(metadata.get("resourceVersion"))
 
 
 def _keys(bundle: Bundle, roots: tuple[Certificate, ...]) -> tuple[bytes, ...]:

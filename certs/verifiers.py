@@ -25,15 +25,17 @@ KINDS: Final = (MUTATING_HOOKS, VALIDATING_HOOKS)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The configurations as read at one look; one that is not there is absent."""
+    """The configurations as read at one look.
+
+    Attributes:
+        configurations: those that are there.
+        absent: the kinds of those that are not.
+        bundles: the roots of each entry of each configuration.
+    """
 
     configurations: tuple[tuple[Resource, JsonObject], ...] = ()
     absent: tuple[Resource, ...] = ()
-
-    @property
-    def bundles(self) -> tuple[tuple[Certificate, ...], ...]:
-        """The roots of each entry."""
-        return tuple(_roots(entry) for _, obj in self.configurations for entry in _entries(obj))
+    bundles: tuple[tuple[Certificate, ...], ...] = ()
 
     @property
     def common(self) -> frozenset[Certificate]:
@@ -57,6 +59,7 @@ class Verifiers:
     def __init__(self, api: KubeApi, name: str) -> None:
         self._api = api
         self._name = name
+        self._parsed: dict[str, tuple[Certificate, ...]] = {}
 
     async def look(self) -> Seen:
         """Read both, live.
@@ -71,7 +74,11 @@ class Verifiers:
                 found.append((kind, await self._api.get(kind, self._name)))
             except NotFound:
                 absent.append(kind)
-        return Seen(tuple(found), tuple(absent))
+        texts = [_bundle(entry) for _, obj in found for entry in _entries(obj)]
+        # What did not change since the last look is not parsed again.
+        before = self._parsed
+        self._parsed = {text: before.get(text) or _roots(text) for text in set(texts)}
+        return Seen(tuple(found), tuple(absent), tuple(self._parsed[text] for text in texts))
 
     async def publish(self, seen: Seen, roots: Sequence[Certificate]) -> bool:
         """Have every entry trust exactly these roots; what was written since `seen` stands.
@@ -84,7 +91,7 @@ class Verifiers:
         wanted = b"".join(root.pem for root in roots)
         is_written = False
         for kind, obj in seen.configurations:
-            if all(set(_roots(entry)) == set(roots) for entry in _entries(obj)):
+            if all(set(_roots(_bundle(entry))) == set(roots) for entry in _entries(obj)):
                 continue
             is_written = True
             # Who was faster is seen at the next look.
@@ -98,11 +105,14 @@ def _entries(obj: JsonObject) -> Iterator[JsonObject]:
     return iter(webhooks if isinstance(webhooks, list) else ())
 
 
-def _roots(entry: JsonObject) -> tuple[Certificate, ...]:
-    text = (entry.get("clientConfig") or {}).get("caBundle") or ""
+def _bundle(entry: JsonObject) -> str:
+    return str((entry.get("clientConfig") or {}).get("caBundle") or "")
+
+
+def _roots(text: str) -> tuple[Certificate, ...]:
     try:
         return Certificate.parse_all(b64decode(text, validate=True), "caBundle")
-    except (BadInput, binascii.Error, ValueError, TypeError):
+    except (BadInput, binascii.Error, ValueError):
         return ()
 
 
