@@ -1,15 +1,15 @@
 """Routes: which path answers what, and the order of checks before a body is believed.
 
 Method, content type and size first, then the body within its deadline, then the review. A review
-that can be read is answered with HTTP 200 whatever is wrong with the pod or with us; nothing here
-waits for anything but the body.
+that can be read is answered with HTTP 200 whatever is wrong with the object or with us; nothing
+here waits for anything but the body, and on a cluster a moment for a watch that is behind.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 
 from aiohttp import web
@@ -20,14 +20,21 @@ from webhook.answers import Prepared, line
 from webhook.limits import Limits
 from webhook.metrics import ReviewMetrics
 from webhook.mutate import mutate
-from webhook.review import Answer, Denied, Errored, Review, encode, parse
+from webhook.namespaces import mutate_namespace
+from webhook.patience import Patience
+from webhook.reporting import Reporter
+from webhook.review import Answer, Errored, Review, encode, parse
 from webhook.validate import validate
 
 _log = logging.getLogger(__name__)
 
 Judge = Callable[[Review, Store], Answer]
 
-JUDGES: Mapping[str, Judge] = {"/mutate/pods": mutate, "/validate/pods": validate}
+JUDGES: Mapping[str, Judge] = {
+    "/mutate/pods": mutate,
+    "/validate/pods": validate,
+    "/mutate/namespaces": mutate_namespace,
+}
 
 
 class RefusedError(PlanesError):
@@ -43,8 +50,10 @@ class App:
 
     Args:
         store: planes, namespaces and pods as last seen.
-        is_served: tells whether a valid certificate is shown.
+        reporter: told of every answer.
+        unready: says why reviews must not be asked for now, beside an end that has come.
         judges: path to what answers its reviews.
+        patience: waits where watched state is behind; None: what is known is all there is.
     """
 
     def __init__(
@@ -53,14 +62,18 @@ class App:
         *,
         metrics: ReviewMetrics,
         limits: Limits,
-        is_served: Callable[[], bool],
+        reporter: Reporter,
+        unready: Callable[[], Sequence[str]],
         judges: Mapping[str, Judge] = JUDGES,
+        patience: Patience | None = None,
     ) -> None:
         self._store = store
         self._metrics = metrics
         self._limits = limits
-        self._is_served = is_served
+        self._reporter = reporter
+        self._unready = unready
         self._judges = judges
+        self._patience = patience
         self._unfinished = 0
         self._is_draining = False
 
@@ -79,40 +92,37 @@ class App:
         except RefusedError as refused:
             self._metrics.refused("overload" if refused.http_status == 503 else "body")
             return line(str(refused), refused.http_status, closes=True)
-        if len(body) < self._limits.large_bytes:
-            return self._answer(path, judge, body)
-        return await asyncio.to_thread(self._answer, path, judge, body)
-
-    def unready(self) -> list[str]:
-        """Say why this replica must not be asked; empty when it may."""
-        reasons = []
-        if self._is_draining:
-            reasons.append("it is shutting down")
-        if not self._store.is_synced:
-            reasons.append("planes and namespaces have not been read yet")
-        if not self._is_served():
-            reasons.append("there is no valid certificate")
-        self._metrics.ready.set(not reasons)
-        return reasons
-
-    def _answer(self, path: str, judge: Judge, body: bytes) -> Prepared:
         started = perf_counter()
+        is_large = len(body) >= self._limits.large_bytes
         try:
-            review = parse(body)
+            review = await asyncio.to_thread(parse, body) if is_large else parse(body)
         except BadInput as error:
             self._metrics.count[path, "unreadable"]()
             return line(str(error), 400, closes=self._is_draining)
+        if self._patience is not None and self._patience.is_behind(review):
+            await self._patience.wait(review)
+        if is_large:
+            return await asyncio.to_thread(self._answer, path, judge, review, started)
+        return self._answer(path, judge, review, started)
+
+    def unready(self) -> list[str]:
+        """Say why this replica must not be asked; empty when it may."""
+        reasons = ["it is shutting down"] if self._is_draining else []
+        reasons += self._unready()
+        self._metrics.ready.set(not reasons)
+        return reasons
+
+    def _answer(self, path: str, judge: Judge, review: Review, started: float) -> Prepared:
         try:
             answer = judge(review, self._store)
         except Exception as error:
             _log.exception("review failed", extra={"path": path, "review": review.uid})
             cause = type(error).__name__
-            answer = Errored(Internal(f"cannot judge the pod: {cause} (see the webhook's log)"))
+            answer = Errored(Internal(f"cannot judge the object: {cause} (see the webhook's log)"))
         payload = encode(review, answer)
         self._metrics.observe[path](perf_counter() - started)
         self._metrics.count[path, type(answer).__name__.lower()]()
-        if isinstance(answer, Denied | Errored):
-            _report(path, review, answer)
+        self._reporter.answered(path, review, answer)
         return Prepared(payload, closes=self._is_draining)
 
     async def _body(self, request: web.BaseRequest) -> bytes:
@@ -170,21 +180,3 @@ class App:
 def _check_size(body: bytes | bytearray, limit: int) -> None:
     if len(body) > limit:
         raise RefusedError(f"cannot read the body: it is larger than {limit} bytes", 413)
-
-
-def _report(path: str, review: Review, answer: Denied | Errored) -> None:
-    if isinstance(answer, Denied):
-        reasons = [str(finding) for finding in answer.findings[:8]]
-    else:
-        reasons = [str(answer.error)]
-    _log.info(
-        "review refused",
-        extra={
-            "path": path,
-            "review": review.uid,
-            "namespace": review.namespace,
-            "pod": review.name,
-            "dry_run": review.is_dry_run,
-            "reasons": reasons,
-        },
-    )

@@ -69,6 +69,15 @@ class Review:
     is_dry_run: bool = False
 
     @property
+    def display_name(self) -> str:
+        """The object's name; its prefix with `*` where the name is made after admission."""
+        if self.name:
+            return self.name
+        meta = (self.obj or self.old or {}).get("metadata")
+        prefix = meta.get("generateName") if isinstance(meta, dict) else None
+        return f"{prefix}*" if isinstance(prefix, str) else ""
+
+    @property
     def user(self) -> User:
         """Who asks; read when somebody wants to know, which is rare."""
         return _user(self.user_info)
@@ -202,7 +211,7 @@ def _refusal(review: Review, findings: Sequence[Finding]) -> JsonObject:
         message = f"{len(findings)} errors: {' '.join(numbered)}"
     status = _status(message, code)
     status["details"] = {
-        "name": _name(review),
+        "name": review.display_name,
         "kind": "Pod" if review.resource == "pods" else review.resource,
         "causes": [
             {
@@ -225,13 +234,6 @@ def _status(message: str, code: int) -> JsonObject:
         "reason": _REASONS.get(code, "InternalError"),
         "code": code,
     }
-
-
-def _name(review: Review) -> str:
-    # The name of a generateName pod is made after admission.
-    meta = (review.obj or review.old or {}).get("metadata")
-    prefix = meta.get("generateName") if isinstance(meta, dict) else None
-    return review.name or (f"{prefix}*" if isinstance(prefix, str) else "")
 
 
 def _cut(text: str, limit: int) -> str:

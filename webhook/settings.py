@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from planes.model.errors import BadInput
-from planes.model.names import is_dns_subdomain
+from planes.model.names import NETPLANE_NAMESPACE, is_dns_label, is_dns_subdomain
 from planes.run import logs
 from planes.run.settings import CONFIG, Option, boolean, endpoint, load
 
 PROGRAM = "netplane-webhook"
+CERTIFICATES = ("self", "files")
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -44,15 +45,37 @@ def _level(text: str) -> str:
     return text.lower()
 
 
+def _certificates_mode(text: str) -> str:
+    if text not in CERTIFICATES:
+        raise ValueError(f"{text!r} is none of {', '.join(CERTIFICATES)}")
+    return text
+
+
+def _label(text: str) -> str:
+    if not is_dns_label(text):
+        raise ValueError(f"{text!r} is no name of a namespace or service")
+    return text
+
+
 OPTIONS = (
     Option("--standalone", None, "directory of manifests to work from, without Kubernetes"),
+    Option("--kubeconfig", None, "how to reach the API server; default: as a pod of the cluster"),
+    Option("--namespace", NETPLANE_NAMESPACE, "where our Secret, Lease and Service are", _label),
+    Option("--service", PROGRAM, "the Service that the API server calls us by", _label),
+    Option("--pod", "", "name of this pod; default: the host's"),
+    Option(
+        "--certificates",
+        "self",
+        "on a cluster: self-managed in a Secret, or the files of --cert-dir",
+        _certificates_mode,
+    ),
     Option("--listen", "127.0.0.1:9443", "where to serve admission over TLS", endpoint),
     Option(
         "--cert-dir", None, "directory of ca.crt, tls.crt and tls.key; made with them if missing"
     ),
     Option("--cert-names", "", "more DNS names and addresses for the certificate, a,b,c", _names),
     Option("--state-dir", "/var/lib/netplane", "directory of status files and addresses"),
-    Option("--metrics", None, "where to serve /metrics over plain HTTP", endpoint),
+    Option("--metrics", None, "where to serve /metrics and probes over plain HTTP", endpoint),
     Option(
         "--namespace-isolation",
         "false",
@@ -70,18 +93,38 @@ OPTIONS = (
 
 
 @dataclass(frozen=True, slots=True)
+class OnCluster:
+    """Where on a cluster we are.
+
+    Attributes:
+        kubeconfig: None: as a pod, by its service account.
+        pod: this replica among the others.
+    """
+
+    kubeconfig: Path | None
+    namespace: str
+    service: str
+    pod: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the webhook was told.
 
     Attributes:
-        names: what the certificate is for: where we listen, this host, and what was added.
+        manifests: the directory of standalone mode, None on a cluster.
+        cluster: None in standalone mode.
+        cert_dir: None where certificates are kept in a Secret.
+        names: what the certificate is for: where we listen, this host, and what was added; on a
+            cluster only what was added, the Service's names are a matter of course.
         namespace_isolation, global_namespaces: as the daemon has them; both must decide alike.
         drain_grace: seconds between unreadiness and the end of listening.
     """
 
-    manifests: Path
+    manifests: Path | None
+    cluster: OnCluster | None
     listen: tuple[str, int]
-    cert_dir: Path
+    cert_dir: Path | None
     names: tuple[str, ...]
     state_dir: Path
     metrics: tuple[str, int] | None
@@ -95,17 +138,22 @@ def read(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
     """Read the settings.
 
     Raises:
-        BadInput: a directory is missing, or what only a cluster could offer is asked for.
+        BadInput: a directory or file is missing, or what is asked for does not go together.
         SystemExit: 2 after one line where a flag, variable or file is wrong.
     """
     values = load(
         PROGRAM, OPTIONS, argv, env, description="Admission of pods to network planes, over TLS."
     )
+    is_alone = bool(values["standalone"])
+    wanted = "a directory of manifests: planes, namespaces"
     return Settings(
-        manifests=_directory(values, "standalone", "a directory of manifests: planes, namespaces"),
+        manifests=_directory(values, "standalone", wanted) if is_alone else None,
+        cluster=None if is_alone else _cluster(values),
         listen=values["listen"],
-        cert_dir=_certificates(values),
-        names=_all_names(values["listen"][0], values["cert_names"]),
+        cert_dir=_certificates(values) if is_alone else _cluster_certificates(values),
+        names=_all_names(values["listen"][0], values["cert_names"])
+        if is_alone
+        else values["cert_names"],
         state_dir=Path(values["state_dir"]),
         metrics=values["metrics"],
         namespace_isolation=values["namespace_isolation"],
@@ -113,6 +161,26 @@ def read(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
         drain_grace=values["drain_grace"],
         log_level=values["log_level"],
     )
+
+
+def _cluster(values: Mapping[str, Any]) -> OnCluster:
+    return OnCluster(
+        kubeconfig=Path(values["kubeconfig"]) if values["kubeconfig"] else None,
+        namespace=values["namespace"],
+        service=values["service"],
+        pod=values["pod"] or socket.gethostname().lower(),
+    )
+
+
+def _cluster_certificates(values: Mapping[str, Any]) -> Path | None:
+    if values["certificates"] == "files":
+        return _directory(values, "cert_dir", "the directory with tls.crt, tls.key and ca.crt")
+    if values["cert_dir"]:
+        raise BadInput(
+            "cannot use --cert-dir: on a cluster certificates are kept in a Secret",
+            remedy="give --certificates files, or --standalone DIR on a single machine",
+        )
+    return None
 
 
 def _certificates(values: Mapping[str, Any]) -> Path:

@@ -6,7 +6,7 @@ the work that should have been cancelled still runs. Reads are everybody's.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from planes.kube.api import Change, KubeApi, Page, PatchKind, Query
@@ -29,11 +29,11 @@ class FencedApi:
         """Read one object, live."""
         return await self._api.get(resource, name, namespace=namespace)
 
-    def pages(self, query: Query) -> AsyncIterator[Page]:
+    def pages(self, query: Query) -> AsyncGenerator[Page, None]:
         """List in pages, all of one moment."""
         return self._api.pages(query)
 
-    def watch(self, query: Query, resource_version: str) -> AsyncIterator[Change]:
+    def watch(self, query: Query, resource_version: str) -> AsyncGenerator[Change, None]:
         """Follow changes after a version."""
         return self._api.watch(query, resource_version)
 

@@ -13,12 +13,15 @@ import orjson
 
 from certs.serving import RotatingContext
 from planes.model.errors import JsonObject
+from planes.run.clock import SystemClock
 from planes.run.metrics import Metrics
 from planes.store.protocol import Store
 from tests.support.certificates import current, make_root, make_serving, trusting
 from webhook.app import JUDGES, App, Judge
 from webhook.limits import Limits
 from webhook.metrics import ReviewMetrics
+from webhook.readiness import unready_reasons
+from webhook.reporting import Reporter
 from webhook.server import Server
 
 HOST = "127.0.0.1"
@@ -175,7 +178,8 @@ async def hooked(
         store,
         metrics=reviews,
         limits=bounds,
-        is_served=lambda: context.pair is not None,
+        reporter=Reporter(SystemClock()),
+        unready=lambda: unready_reasons(store, is_served=context.pair is not None),
         judges=judges,
     )
     server = Server(

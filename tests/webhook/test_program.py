@@ -161,7 +161,8 @@ async def test_a_wrong_setting_is_one_line(
 async def test_without_a_directory_the_remedy_is_told(program: Program) -> None:
     code, stderr = await program.fail("--cert-dir", str(program.certs))
     assert code == 2
-    assert stderr.startswith("netplane-webhook: cannot start without --standalone DIR; name")
+    assert stderr.startswith("netplane-webhook: cannot use --cert-dir: on a cluster")
+    assert "give --certificates files, or --standalone DIR" in stderr
 
 
 async def test_a_port_in_use_is_one_line(program: Program) -> None:

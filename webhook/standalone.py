@@ -1,0 +1,91 @@
+"""The webhook of one machine: planes from a directory, certificates in another.
+
+The certificate is in place before the first connection is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from certs.issue import Lifetimes
+from certs.metrics import CertificateMetrics
+from certs.policy import Settings as RotationSettings
+from certs.rotate import Rotator
+from certs.serving import RotatingContext
+from certs.standalone import DirectoryAuthority
+from planes.run.clock import Clock
+from planes.run.metrics import Metrics
+from planes.run.supervise import supervise
+from planes.store.directory import DirStore
+from webhook.assembly import Assembly
+from webhook.readiness import unready_reasons
+from webhook.settings import Settings
+
+
+async def serve(settings: Settings, manifests: Path, cert_dir: Path, clock: Clock) -> int:
+    """Run the webhook until a signal; the exit status.
+
+    Raises:
+        PlanesError: it cannot start.
+    """
+    metrics = Metrics()
+    context = RotatingContext()
+    rotator = directory_rotator(cert_dir, settings.names, context, metrics, clock, is_theirs=False)
+    await rotator.turn()
+    store = DirStore(
+        manifests,
+        settings.state_dir,
+        clock=clock,
+        namespace_isolation=settings.namespace_isolation,
+        global_namespaces=settings.global_namespaces,
+    )
+    is_valid = shows_valid(context, clock)
+    assembly = Assembly(
+        settings,
+        store,
+        context,
+        metrics=metrics,
+        clock=clock,
+        unready=lambda: unready_reasons(store, is_served=is_valid()),
+    )
+    await assembly.listen()
+    services = {"certificates": rotator.run, "store": store.run, **assembly.services()}
+    return await supervise(services, drain_seconds=assembly.drain_seconds)
+
+
+def directory_rotator(
+    cert_dir: Path,
+    names: tuple[str, ...],
+    context: RotatingContext,
+    metrics: Metrics,
+    clock: Clock,
+    *,
+    is_theirs: bool,
+) -> Rotator:
+    """Give what keeps certificates in a directory, or (`is_theirs`) only follows them there."""
+    counted = CertificateMetrics(metrics)
+    authority = DirectoryAuthority(
+        cert_dir,
+        names,
+        context,
+        metrics=counted,
+        lifetimes=Lifetimes(),
+        serials=x509.random_serial_number,
+        is_theirs=is_theirs,
+    )
+    rotation = RotationSettings(frozenset(names))
+    return Rotator(authority, rotation, clock=clock, metrics=counted)
+
+
+def shows_valid(context: RotatingContext, clock: Clock) -> Callable[[], bool]:
+    """Give what tells whether a certificate is shown that is valid now."""
+
+    def answer() -> bool:
+        now = datetime.fromtimestamp(clock.now(), UTC)
+        return context.pair is not None and context.pair.certificate.is_valid_at(now)
+
+    return answer
