@@ -86,11 +86,14 @@ class Known(Generic[V]):
         uid = obj["metadata"].get("uid", "")
         state = self._state if self._listing is None else self._listing
         known = self._state.held.get(key)
+        last_good = known if known is not None and known.uid == uid else None
         try:
             value = self._read(obj)
         except PlanesError as error:
-            last_good = known if known is not None and known.uid == uid else None
             self._keep(state, key, last_good, str(error))
+        except Exception as error:
+            self._keep(state, key, last_good, f"cannot read it: {type(error).__name__}, our fault")
+            raise
         else:
             # The same value stays the same object: others remember what they made of it.
             is_same = known is not None and (known.uid, known.value) == (uid, value)

@@ -103,7 +103,11 @@ class Store(Protocol):
         ...
 
     async def fetch_pod(self, namespace: str, name: str) -> Pod | None:
-        """A pod as it is now: one live read, for when the watch may lag."""
+        """A pod as it is now: one live read, for when the watch may lag.
+
+        Raises:
+            Unavailable: it cannot be told now.
+        """
         ...
 
     async def put_status(self, pod: Pod, status: str) -> None:
@@ -115,7 +119,11 @@ class Store(Protocol):
         ...
 
     async def drop_status(self, namespace: str, name: str) -> None:
-        """Forget a pod's network-status after DEL, where the store keeps it apart from the pod."""
+        """Forget a pod's network-status after DEL; nothing to do where it goes with the pod.
+
+        Raises:
+            Unavailable: it could not be removed.
+        """
         ...
 
     async def emit(self, *events: Event) -> None:

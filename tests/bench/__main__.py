@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tests.bench import macvlan, memory, pods, reviews, shim
+from tests.bench import macvlan, memory, pods, reviews, shim, store_load
 from tests.bench.table import Row, SkippedError, as_json, render
 
 Bench = Callable[[Path, float, Callable[[str], None]], Iterable[Row]]
@@ -29,6 +29,7 @@ BENCHES: Mapping[str, Bench] = {
     "pods": pods.bench,
     "reviews": reviews.bench,
     "memory": memory.bench,
+    "store": store_load.bench,
 }
 
 

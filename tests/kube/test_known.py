@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from planes.kube.known import Known, ObjectKey
 from planes.model.errors import BadInput, JsonObject
 
@@ -11,6 +13,8 @@ from planes.model.errors import BadInput, JsonObject
 def _read(obj: JsonObject) -> str:
     if obj["spec"] == "bad":
         raise BadInput("cannot read spec: it is bad", remedy="make it good")
+    if obj["spec"] == "bug":
+        raise TypeError("who would have thought")
     return str(obj["spec"])
 
 
@@ -50,6 +54,16 @@ def test_the_last_good_value_survives_a_new_listing() -> None:
     counted = Counted()
     counted.list(_object("a", "one"))
     counted.list(_object("a", "bad"))
+    assert (counted.known.get("", "a"), len(counted.known.faults())) == ("one", 1)
+
+
+def test_a_bug_in_reading_keeps_the_last_good_value_too() -> None:
+    counted = Counted()
+    counted.list(_object("a", "one"))
+    counted.known.begin()
+    with pytest.raises(TypeError):
+        counted.known.put(_object("a", "bug"))
+    counted.known.finish()
     assert (counted.known.get("", "a"), len(counted.known.faults())) == ("one", 1)
 
 
