@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from planes.model.names import JOINED_LABEL
+from planes.model.names import JOINED_LABEL, PLANE_LABEL_PREFIX
 from planes.model.objects import Namespace
+from planes.model.spec.plane_spec import REQUIRED
 from planes.model.state.catalog import Catalog
 
 MARK: Final = "true"
 
 
 def is_concerned(namespace: Namespace, catalog: Catalog) -> bool:
-    """Tell whether pods of a namespace have to be looked at: it joins, or tries to."""
+    """Tell whether pods of a namespace have to be looked at: it joins, or tries to.
+
+    One that says `required` always is: the policy for required planes looks at marked ones alone.
+    """
     membership = catalog.membership(namespace)
-    return bool(membership.planes or membership.errors or membership.warnings)
+    return bool(membership.planes or membership.errors or membership.warnings) or any(
+        value == REQUIRED and key.startswith(PLANE_LABEL_PREFIX)
+        for key, value in namespace.labels.items()
+    )
 
 
 def is_marked(namespace: Namespace) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from planes.model.errors import JsonObject
-from planes.model.names import PLANE_LABEL_PREFIX
+from planes.model.names import JOINED_LABEL, PLANE_LABEL_PREFIX
 from planes.model.objects import Nad, NadRef, Namespace
 from planes.model.spec.plane import parse_plane
 from planes.model.spec.plane_spec import REQUIRED
@@ -54,8 +54,10 @@ LABELS: dict[str, dict[str, str]] = {
 
 
 def namespace_object(name: str, planes: dict[str, str] | None = None) -> JsonObject:
-    """Give a namespace manifest with plane labels."""
+    """Give a namespace manifest with plane labels, and the mark where it has any."""
     labels = {PLANE_LABEL_PREFIX + plane: value for plane, value in (planes or {}).items()}
+    if planes:
+        labels[JOINED_LABEL] = "true"
     if name == "labelled":
         labels["team"] = "web"
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}

@@ -8,12 +8,18 @@ import pytest
 
 from planes.model.decide.decision import decide
 from planes.model.errors import JsonObject
-from planes.model.names import NETWORKS_ANNOTATION
+from planes.model.names import JOINED_LABEL, NETWORKS_ANNOTATION
 from planes.model.objects import Pod
 from planes.model.patch import apply
 from tests.cluster.apiserver import ApiServer
-from tests.cluster.policed import LABELS, plain_pod, policed_server, world_store
-from tests.cluster.rest import Rest, pods
+from tests.cluster.policed import (
+    LABELS,
+    namespace_object,
+    plain_pod,
+    policed_server,
+    world_store,
+)
+from tests.cluster.rest import Rest, pods, wait_for
 from webhook.mutate import mutate
 from webhook.review import Denied, Errored, Patched, Review
 from webhook.validate import validate
@@ -198,11 +204,50 @@ def test_a_running_pod_can_still_be_changed_and_deleted(rest: Rest) -> None:
     assert rest.ask("DELETE", path).is_success
 
 
-def test_a_label_set_while_everything_of_netplane_is_away_counts_at_once(rest: Rest) -> None:
-    """No mark netplane.io/joined is needed: nobody runs here who would set it."""
+def test_a_required_plane_cannot_be_set_without_the_mark(rest: Rest) -> None:
+    """Nobody runs here who would set it, and the policy looks at marked namespaces alone."""
     path = "/api/v1/namespaces/outside"
-    assert rest.merge(path, labelled("business", "required")).is_success
+    message = rest.merge(path, labelled("business", "required")).message
+    assert 'needs the label netplane.io/joined: "true" as well' in message
+    patch = labelled("business", "required")
+    patch["metadata"]["labels"][JOINED_LABEL] = "true"
+    assert rest.merge(path, patch).is_success
     try:
         assert "requires plane business" in refusal(rest, plain_pod("outside"))
     finally:
         rest.merge(path, labelled("business", None))
+
+
+@pytest.mark.parametrize("value", [None, "false"])
+def test_the_mark_cannot_be_taken_from_a_namespace_that_requires_a_plane(
+    rest: Rest, value: str | None
+) -> None:
+    patch = {"metadata": {"labels": {JOINED_LABEL: value}}}
+    assert "needs the label" in rest.merge("/api/v1/namespaces/shop", patch).message
+    assert rest.merge("/api/v1/namespaces/free?dryRun=All", patch).is_success
+
+
+def test_a_namespace_from_before_the_policy_can_still_be_changed(rest: Rest) -> None:
+    """The policy is taken away for a moment, as it was not there when the label was set."""
+    binding = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
+    kept = dict(rest.ask("GET", f"{binding}/netplane-join").body)
+    rest.ask("DELETE", f"{binding}/netplane-join")
+    try:
+        labels = {"plane.netplane.io/business": "required"}
+        old = namespace_object("old")
+        old["metadata"]["labels"] = labels
+        wait_for(lambda: rest.create("/api/v1/namespaces", old), lambda reply: reply.is_success)
+    finally:
+        kept["metadata"] = {"name": "netplane-join"}
+        rest.create(binding, kept)
+    new = {**old, "metadata": {"name": "new", "labels": labels}}
+    wait_for(lambda: rest.try_out("/api/v1/namespaces", new), lambda reply: not reply.is_success)
+    patch = {"metadata": {"labels": {"team": "web"}}}
+    assert rest.merge("/api/v1/namespaces/old", patch).message == ""
+
+
+def test_pods_of_namespaces_without_the_mark_cost_nothing(server: ApiServer) -> None:
+    """Not even a condition is evaluated: the server matches the namespace's labels itself."""
+    policy = server.get("validatingadmissionpolicy", "netplane-required")
+    selector = policy["spec"]["matchConstraints"]["namespaceSelector"]["matchExpressions"]
+    assert {"key": JOINED_LABEL, "operator": "In", "values": ["true"]} in selector
