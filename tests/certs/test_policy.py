@@ -67,6 +67,26 @@ def test_without_a_usable_certificate_nobody_waits() -> None:
     assert decide(NOW, facts, SETTINGS) == IssueServing("a")
 
 
+def test_while_replicas_show_something_a_new_root_waits_though_what_we_keep_is_broken() -> None:
+    facts = Facts(roots=(root("a"),), trusted={"a": NOW}, served=frozenset({"s", ""}))
+    assert decide(NOW, facts, SETTINGS) == WaitTrusted(NOW + SETTINGS.spread)
+
+
+def test_a_replica_that_shows_nothing_makes_nobody_wait_for_trust() -> None:
+    facts = Facts(roots=(root("a"),), trusted={"a": NOW}, served=frozenset({""}))
+    assert decide(NOW, facts, SETTINGS) == IssueServing("a")
+
+
+def test_the_root_behind_what_is_shown_signs_at_once() -> None:
+    facts = Facts(
+        roots=(root("a"), root("b")),
+        trusted={"a": NOW, "b": NOW},
+        served=frozenset({"s"}),
+        used=frozenset({"a"}),
+    )
+    assert decide(NOW, facts, SETTINGS) == IssueServing("a")
+
+
 def test_a_settled_new_root_signs() -> None:
     facts = Facts(
         roots=(root("a"), root("b")), trusted=settled("a", "b"), serving=serving("s", "a")

@@ -52,7 +52,9 @@ def trusting(*roots: Pair) -> ssl.SSLContext:
 class Keeper:
     """A directory, its authority, the rotator and the context, wired as the webhook does."""
 
-    def __init__(self, directory: Path, clock: Clock, *, first_serial: int = 1) -> None:
+    def __init__(
+        self, directory: Path, clock: Clock, *, first_serial: int = 1, is_theirs: bool = False
+    ) -> None:
         self.metrics = Metrics()
         self.context = RotatingContext()
         counted = CertificateMetrics(self.metrics)
@@ -63,6 +65,7 @@ class Keeper:
             metrics=counted,
             lifetimes=LIFETIMES,
             serials=counting(first_serial),
+            is_theirs=is_theirs,
         )
         self.rotator = Rotator(
             self.authority, Settings(frozenset(NAMES)), clock=clock, metrics=counted
