@@ -9,7 +9,7 @@ import pytest
 
 from cni import settings as daemon
 from planes.model.errors import BadInput
-from webhook.settings import OPTIONS, Settings, read
+from webhook.settings import OPTIONS, OnCluster, Settings, read
 
 SHARED = ("--namespace-isolation", "--global-namespaces")
 
@@ -56,3 +56,24 @@ def test_isolation_is_off_unless_it_is_asked_for(tmp_path: Path) -> None:
     isolated = given(tmp_path, "--namespace-isolation", "--global-namespaces", "ops,default")
     assert isolated.namespace_isolation
     assert isolated.global_namespaces == ("ops", "default")
+
+
+def test_without_manifests_it_is_a_cluster_s() -> None:
+    settings = read(["--pod", "webhook-1"], {"NETPLANE_NAMESPACE": "net"})
+    assert settings.cluster == OnCluster(None, "net", "netplane-webhook", "webhook-1")
+    assert (settings.manifests, settings.cert_dir, settings.names) == (None, None, ())
+
+
+def test_on_a_cluster_certificates_may_be_files_of_somebody_else(tmp_path: Path) -> None:
+    given = ["--certificates", "files", "--cert-dir", str(tmp_path)]
+    assert read(given, {}).cert_dir == tmp_path
+    with pytest.raises(BadInput, match="without --cert-dir"):
+        read(given[:2], {})
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--certificates", "none"], ["--namespace", "No"], ["--service", "a.b"]]
+)
+def test_a_wrong_word_about_the_cluster_is_refused(wrong: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        read(wrong, {})
