@@ -16,7 +16,7 @@ from tests.cluster.apiserver import ApiServer
 PLANES = "/apis/netplane.io/v1alpha1/planes"
 NAMESPACES = "/api/v1/namespaces"
 MANIFESTS = Path(__file__).parents[2] / "manifests"
-SECONDS = 20.0
+SECONDS = 60.0
 DRY_RUN = "?dryRun=All&fieldValidation=Strict"
 
 
