@@ -94,6 +94,7 @@ async def _changes(store: KubeStore, world: ScriptedCluster, stalls: Stalls) -> 
     last = Pod.from_object(newest)
     places = claims_of(last).claims
     world.tell(PODS.plural, world.changed_pods(_CHANGES))
+    await asyncio.sleep(_TICK)  # what made the changes is not what is measured
     stalls.take()
     before = time.process_time()
     while not all(_holds(store, last, *place) for place in places):
