@@ -25,6 +25,7 @@ from planes.kube.fenced import FencedApi
 from planes.kube.lease import Leadership
 from planes.kube.store import KubeStore
 from planes.run.clock import Clock
+from planes.run.heap import settle_heap
 from planes.run.metrics import Metrics
 from planes.run.supervise import Service, supervise
 from webhook.assembly import Assembly
@@ -80,6 +81,7 @@ async def _serve(settings: Settings, cluster: OnCluster, api: KubeApi, clock: Cl
     )
     services: dict[str, Service] = {
         "store": store.run,
+        "heap": lambda: settle_heap(lambda: store.is_synced, clock),
         "lease": leadership.run,
         "certificates": certificates.run,
         "controller": lambda: leadership.lead(lambda: Controller(hands).run()),
