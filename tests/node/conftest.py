@@ -52,7 +52,7 @@ def prepared(home: Path, shim: Path) -> Iterator[LiveNode]:
             far.ip("link", "set", card, "up")
         host.ip("link", "set", "lo", "up")
         sockets = Path(tempfile.mkdtemp(prefix="np-t-"))
-        stack.callback(shutil.rmtree, sockets)
+        stack.callback(shutil.rmtree, sockets, ignore_errors=True)
         node = LiveNode(host, home, sockets / "cni.sock", shim)
         node.prepare(MANIFESTS)
         stack.callback(node.stop)

@@ -132,13 +132,14 @@ class LiveNode:
         """Begin the daemon and wait until it serves."""
         self.begin()
         deadline = time.monotonic() + READY_SECONDS
-        while not self._is_listening():
+        while not self.is_listening():
             assert self.process is not None
             assert self.process.poll() is None, self.log_text()[-2000:]
             assert time.monotonic() < deadline, self.log_text()[-2000:]
             time.sleep(0.02)
 
-    def _is_listening(self) -> bool:
+    def is_listening(self) -> bool:
+        """Whether the daemon takes calls now."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             return probe.connect_ex(str(self.socket)) == 0
 

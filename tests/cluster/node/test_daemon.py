@@ -3,68 +3,25 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from planes.model.names import STATUS_ANNOTATION
-from tests.cluster.apiserver import Options, running_api_server
-from tests.cluster.lab.binaries import CONTROL_PLANE, why_missing
-from tests.node.shop import MANIFESTS
 from tests.support.cluster_node import ClusterNode
-from tests.support.netns import Namespace, machine, namespace, why_no_link_kind, why_no_reference
+from tests.support.netns import Namespace
 from tests.support.node import addresses_in, eventually
-from tests.support.shim import STRICT, compile_shim, compiler
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(180)]
 
 ALL = {"eth0", "net1", "san0"}
 Sandboxes = Callable[[int], list[Namespace]]
-
-
-@pytest.fixture(scope="module")
-def shim_binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    cc = compiler()
-    if cc is None:
-        pytest.skip("no C compiler: install gcc")
-    target = tmp_path_factory.mktemp("shim") / "netplane"
-    return compile_shim(target, *STRICT, "-static", cc=cc)
-
-
-@pytest.fixture(scope="module")
-def cluster(shim_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterNode]:
-    """A node with an API server on it; its daemon does not run between tests."""
-    reason = why_missing(CONTROL_PLANE) or why_no_link_kind("macvlan") or why_no_reference("bridge")
-    if reason:
-        pytest.skip(reason)
-    before = machine()
-    with ExitStack() as stack:
-        host, far = (stack.enter_context(namespace(kind)) for kind in ("host", "far"))
-        for card in ("eth1", "eth2"):
-            host.ip("link", "add", card, "type", "veth", "peer", "name", card, "netns", far.name)
-            host.ip("link", "set", card, "up")
-            far.ip("link", "set", card, "up")
-        host.ip("link", "set", "lo", "up")
-        sockets = Path(tempfile.mkdtemp(prefix="np-t-"))
-        stack.callback(shutil.rmtree, sockets)
-        entering = ("nsenter", f"--net={host.path}", "--")
-        server = stack.enter_context(running_api_server(Options(entering=entering)))
-        home = tmp_path_factory.mktemp("node") / "n"
-        node = ClusterNode(host, home, sockets / "cni.sock", shim_binary, server=server)
-        node.prepare([])
-        node.join(MANIFESTS)
-        stack.callback(node.stop)
-        yield node
-    assert machine() == before
 
 
 @pytest.fixture
@@ -73,12 +30,6 @@ def node(cluster: ClusterNode) -> Iterator[ClusterNode]:
     yield cluster
     assert cluster.remains() == []
     cluster.stop()
-
-
-@pytest.fixture
-def sandboxes() -> Iterator[Sandboxes]:
-    with ExitStack() as stack:
-        yield lambda count: [stack.enter_context(namespace("pod")) for _ in range(count)]
 
 
 def test_a_pod_gets_its_planes_and_the_world_hears_of_it(
@@ -146,7 +97,8 @@ def test_without_an_api_server_no_pod_starts_and_the_log_says_what_is_missing(
     assert reply.error["code"] == 11
     assert addresses_in(sandbox) == {}
     node.api.start_server()
-    reply = node.call("ADD", "c3", sandbox, pod="early", NETPLANE_WAIT_SECONDS="60")
+    eventually(node.is_listening, 60)  # the watches pause longer with each failure
+    reply = node.call("ADD", "c3", sandbox, pod="early")
     assert reply.status == 0, reply.stdout
     assert addresses_in(sandbox).keys() == ALL
     node.remove_pod("early")
@@ -245,8 +197,9 @@ class Churn(threading.Thread):
             self.rounds += 1
 
     def _once(self, container: str) -> None:
-        patient = {"NETPLANE_WAIT_SECONDS": "60"}
-        added = self._node.call("ADD", container, self._sandbox, pod=self._pod, **patient)
+        added = self._node.call(
+            "ADD", container, self._sandbox, pod=self._pod, NETPLANE_WAIT_SECONDS="60"
+        )
         found = addresses_in(self._sandbox).keys()
         if added.status == 0 and found != ALL:
             self.faults.append(f"{container}: succeeded with {sorted(found)}")

@@ -1,0 +1,1 @@
+"""The daemon on a node of a cluster: a real API server, the real daemon, shim and kernel."""
