@@ -1,4 +1,4 @@
-"""One search for a static address: the first that nobody holds, else that of a dead pod.
+"""One search for a static address: the first that nobody holds, else that of a dead pod or sandbox.
 
 Invariant: what is taken is taken by compare and swap over what was seen, and looked at again for a
 node's block that hands it out; an attempt that fails holds nothing that it did not hold before.
@@ -80,6 +80,13 @@ class Attempt:
                     return address
         return None
 
+    def is_former_sandbox(self, holder: AddressOwner) -> bool:
+        """Tell whether a holder is an earlier sandbox of the very pod: it has one at a time."""
+        mine = self._owner
+        return (
+            bool(mine.uid) and mine.uid == holder.uid and mine.container_id != holder.container_id
+        )
+
     async def take_over(self, address: IPAddress, dead: Holder) -> bool:
         """Take an address from a holder whose pod is gone, unless it changed hands meanwhile."""
         network = static_network_of(address)
@@ -93,7 +100,7 @@ class Attempt:
         if not await self._ledger.change(self.plane.name, network, edit):
             return False
         _log.warning(
-            "took over a static address: the pod that held it no longer exists",
+            "took over a static address: the pod or sandbox that held it no longer exists",
             extra={
                 "plane": self.plane.name,
                 "address": str(address),

@@ -141,9 +141,17 @@ class StaticAddresses:
         Raises:
             PlanesError: not all of it; the rest is still to be done.
         """
+        failed: PlanesError | None = None
         for record in tuple((await self._records.load()).values()):
-            if record.is_leaving:
-                await self._give_back(record.key)
+            try:
+                if record.is_leaving:
+                    await self._give_back(record.key)
+            except Unavailable:  # the next would fail as well, each after its own deadline
+                raise
+            except PlanesError as error:
+                failed = error
+        if failed is not None:
+            raise failed
 
     async def _give_back(self, key: Key) -> None:
         async with self._locks.hold(key):
@@ -203,7 +211,8 @@ class StaticAddresses:
             key = (attempt.plane.name, owner.container_id, owner.interface)
             if key in records:  # our own: its DEL is still to come
                 continue
-            if await self._ledger.is_gone(owner) and await attempt.take_over(address, holder):
+            is_dead = attempt.is_former_sandbox(owner) or await self._ledger.is_gone(owner)
+            if is_dead and await attempt.take_over(address, holder):
                 return address
         raise attempt.failure()
 

@@ -1,0 +1,1 @@
+"""Tests of the Kubernetes adapter, on an API server in memory."""

@@ -131,6 +131,20 @@ async def test_the_address_of_a_pod_that_no_longer_exists_is_taken_over(
     assert record.__dict__["uid"] == "uid-2"
 
 
+async def test_a_node_that_lost_its_disk_gives_a_pod_its_address_again(
+    one: KubeAddressBook, kube: FakeKube, tmp_path: Path
+) -> None:
+    """The pod is the same, its sandbox is not, and nobody remembers the old one's DEL."""
+    pod(kube, owner(1))
+    found = kube.object(PODS, "p1", "ns")
+    assert found is not None
+    uid = found["metadata"]["uid"]
+    await take(one, owner(1, uid=uid), A)
+    anew = book_of(kube, tmp_path / "new disk", "n1")
+    assert await take(anew, owner(2, pod="p1", uid=uid), A) == [A]
+    assert written(kube) == {A: "c2"}
+
+
 async def test_a_pod_of_that_name_with_another_uid_is_another_pod(
     one: KubeAddressBook, two: KubeAddressBook, kube: FakeKube
 ) -> None:
@@ -219,3 +233,17 @@ async def test_holders_are_known_as_last_seen_while_the_api_server_is_away(
     await take(one, owner(3), FAR)
     kube.fail_next(Unavailable("cannot list"), verb="list", times=1)
     assert set(map(str, await one.holders("business"))) == {A, B, FAR}
+
+
+async def test_one_broken_block_does_not_keep_others_from_being_given_back(
+    one: KubeAddressBook, kube: FakeKube
+) -> None:
+    await take(one, owner(1), A)
+    await take(one, owner(2), FAR)
+    name = "business.static.10-9-0-192-26"
+    kube.put_object(IPBLOCKS, {**(kube.object(IPBLOCKS, name) or {}), "data": "{"})
+    await one.release("business", "c1", "net1")
+    await one.release("business", "c2", "net1")
+    await until_given_back(one)
+    kube.put_object(IPBLOCKS, {**(kube.object(IPBLOCKS, name) or {}), "data": "{}"})
+    assert written(kube) == {}
