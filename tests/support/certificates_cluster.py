@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from certs import secret
-from certs.bundle import Bundle, Certificate, Pair
+from certs.bundle import Bundle, Certificate, Pair, verify
 from certs.cluster import CONFIGURATIONS, SECRET
 from certs.issue import Lifetimes
 from certs.managed import CLUSTER_LIFETIMES, ManagedCertificates, Replica
@@ -21,12 +21,13 @@ from planes.kube.resources import LEASES, MUTATING_HOOKS, SECRETS, VALIDATING_HO
 from planes.model.errors import JsonObject, PlanesError
 from planes.run.clock import Clock
 from planes.run.metrics import Metrics
-from tests.support.certificates import counting
+from tests.support.certificates import counting, make_root, make_serving
 from tests.support.clock import FakeClock
 from tests.support.kube import FakeKube
 
 NAMESPACE = "netplane-system"
 SERVICE = "netplane-webhook"
+EVERYBODY = "*"
 ENTRIES = {MUTATING_HOOKS: ("pods", "namespaces"), VALIDATING_HOOKS: ("pods", "planes", "nads")}
 
 
@@ -52,7 +53,7 @@ class Cluster:
     def __init__(self, clock: FakeClock | None = None, *, is_installed: bool = True) -> None:
         self.clock = clock or FakeClock()
         self.api = FakeKube(clock=self.clock)
-        self.leader = ""
+        self.leader = ""  # a pod's name, or EVERYBODY
         if is_installed:
             self.install()
 
@@ -145,7 +146,7 @@ class Member:
             api or cluster.api,
             self.context,
             Replica(NAMESPACE, SERVICE, pod, names),
-            is_leader=lambda: cluster.leader == pod,
+            is_leader=lambda: cluster.leader in {pod, EVERYBODY},
             clock=clock or cluster.clock,
             metrics=CertificateMetrics(self.metrics),
             serials=serials or counting(first),
@@ -182,3 +183,26 @@ async def look_on(cluster: Cluster, *members: Member, seconds: float) -> None:
         cluster.clock.advance(10)
         for member in members:
             await member.try_turn()
+
+
+def check(cluster: Cluster, *members: Member) -> None:
+    """See that what each member shows is trusted by every entry, and that each knows."""
+    for member in members:
+        for pem in cluster.bundles():
+            roots = Certificate.parse_all(pem, "caBundle")
+            verify(member.shown, roots, cluster.now, member.pod)
+        assert member.is_trusted()
+
+
+async def settled(cluster: Cluster) -> tuple[Member, Member]:
+    """Give two replicas, the first of which leads, after two minutes of peace."""
+    one, two = cluster.replica("one"), cluster.replica("two")
+    await look_on(cluster, one, two, seconds=120)
+    check(cluster, one, two)
+    return one, two
+
+
+def foreign_pair(cluster: Cluster) -> tuple[Pair, Pair]:
+    """Give a root that is not ours, and a pair that it signed."""
+    root = make_root(cluster.now, 0x900)
+    return root, make_serving(root, cluster.now, 0x901)
