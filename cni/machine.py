@@ -17,6 +17,7 @@ from cni.settings import PROG, Settings
 from cni.system import SystemExec
 from cni.world import World
 from planes.run.clock import SystemClock
+from planes.run.heap import settle_heap
 from planes.store.directory import DirStore
 
 # A DEL waits 5 to 20 ms for the kernel's grace period, and many can wait at the same time.
@@ -80,7 +81,10 @@ def _on_cluster(settings: Settings, env: Mapping[str, str]) -> World:
         clock,
         Silent(),
         files,
-        services={"addresses": book.run},
+        services={
+            "addresses": book.run,
+            "heap": lambda: settle_heap(lambda: store.is_synced, clock),
+        },
         measure=store.measure,
         close=client.close,
     )
