@@ -19,7 +19,8 @@ from planes.kube.resources import Resource
 from planes.kube.transport import JSON, Request, Transport
 from planes.model.errors import BadInput, JsonObject, NotFound, Unavailable
 
-PAGE_SIZE: Final = 500
+PAGE_SIZE: Final = 100  # a page is decoded at one go: 2 ms for pods of 5 kB, 500 take 10
+METADATA_PAGES: Final = 5  # times as many objects without spec and status
 WATCH_SECONDS: Final = (300.0, 600.0)  # jittered, so that not all clients come back at once
 
 _NO_NAMES: Final = frozenset({"", ".", ".."})
@@ -67,7 +68,8 @@ class Client:
             Expired: it took so long that the moment is gone: begin again.
         """
         asked = Asked("list", query.resource, query.namespace)
-        params = {**_selection(query), "limit": str(self._page_size)}
+        size = self._page_size * (METADATA_PAGES if query.is_metadata_only else 1)
+        params = {**_selection(query), "limit": str(size)}
         while True:
             accept = _METADATA_LIST if query.is_metadata_only else JSON
             path = query.resource.path(query.namespace)

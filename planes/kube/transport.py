@@ -46,7 +46,7 @@ class Limits:
         connect: until there is a TLS connection.
         total: until an answer is complete.
         idle: without a byte of a stream; bookmarks come every minute.
-        answer: the largest answer; a page of 500 objects of 1.5 MiB would not be one.
+        answer: the largest answer; a page of pods has some MiB at most.
         line: the largest event of a watch; etcd takes objects of 1.5 MiB.
         tries: of one request, all reasons together.
         pause: the longest Retry-After that is waited for.

@@ -25,10 +25,11 @@ ERRORS = {
 STEPS = st.one_of(
     st.tuples(st.just("put"), st.sampled_from("abcd"), st.sampled_from(["n1", "n2"])),
     st.tuples(st.just("remove"), st.sampled_from("abcd"), st.none()),
-    st.tuples(st.sampled_from(["cut", "end", "expire", "bookmark", "settle"]), *[st.none()] * 2),
+    st.tuples(st.sampled_from(["cut", "end", "expire", "lose", "bookmark"]), *[st.none()] * 2),
     st.tuples(st.just("fail"), st.sampled_from(["list", "watch"]), st.sampled_from(list(ERRORS))),
     st.tuples(st.just("advance"), st.sampled_from([0.3, 2.0, 40.0]), st.none()),
 )
+TURNS = st.sampled_from([0, 1, 3, 20])  # of the event loop before the next step
 
 
 class World:
@@ -46,7 +47,7 @@ class World:
         metadata = {"name": name, "namespace": "shop", "labels": {"count": str(self.count)}}
         self.kube.put_object(PODS, {"metadata": metadata, "spec": {"nodeName": node}})
 
-    async def do(self, step: tuple[str, object, object]) -> None:
+    def do(self, step: tuple[str, object, object]) -> None:
         what, first, second = step
         if what == "put":
             self.put(str(first), str(second))
@@ -56,8 +57,9 @@ class World:
             self.kube.fail_next(ERRORS[str(second)], verb=str(first))
         elif what == "advance" and isinstance(first, float):
             self.clock.advance(first)
-        elif what == "settle":
-            await settle()
+        elif what == "lose":
+            self.kube.expire()
+            self.kube.cut_watches()
         else:
             self.happen(what)
 
@@ -77,13 +79,17 @@ class World:
         }
 
 
-async def play(steps: list[tuple[str, object, object]]) -> None:
+Step = tuple[str, object, object]
+
+
+async def play(steps: list[tuple[Step, int]]) -> None:
     world = World()
     query = Query(PODS, fields="spec.nodeName=n1")
     watching = Watching(world.kube, query, world.view, clock=world.clock)
     task = asyncio.create_task(watching.run())
-    for step in steps:
-        await world.do(step)
+    for step, turns in steps:
+        world.do(step)
+        await settle(turns)
     for _ in range(len(steps) + 2):
         await settle(40)
         world.clock.advance(LONGEST_PAUSE)
@@ -95,6 +101,6 @@ async def play(steps: list[tuple[str, object, object]]) -> None:
         await task
 
 
-@given(st.lists(STEPS, max_size=25))
-def test_the_view_becomes_that_of_the_server(steps: list[tuple[str, object, object]]) -> None:
+@given(st.lists(st.tuples(STEPS, TURNS), min_size=5, max_size=30))
+def test_the_view_becomes_that_of_the_server(steps: list[tuple[Step, int]]) -> None:
     asyncio.run(play(steps))
