@@ -47,16 +47,37 @@ def test_a_socket_in_use_is_told_in_one_line(daemon: Place, here: Node) -> None:
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        ([], "--standalone"),
+        ([], "NETPLANE_NODE"),
         (["--standalone", "/nowhere"], "/nowhere"),
     ],
 )
-def test_a_bad_directory_of_manifests_is_told_in_one_line(argv: list[str], words: str) -> None:
+def test_what_it_cannot_start_without_is_told_in_one_line(argv: list[str], words: str) -> None:
     stderr = io.StringIO()
     assert main(argv, {}, stderr) == 1
     assert stderr.getvalue().startswith("netplane-cni: cannot ")
     assert stderr.getvalue().count("\n") == 1
     assert words in stderr.getvalue()
+
+
+def test_on_a_cluster_it_must_be_told_how_to_reach_the_api_server(tmp_path: Path) -> None:
+    stderr = io.StringIO()
+    flags = ["--node", "n1", "--state-dir", str(tmp_path / "state")]
+    assert main(flags, {}, stderr) == 1
+    assert stderr.getvalue().count("\n") == 1
+    assert "cannot find the API server" in stderr.getvalue()
+
+
+def test_a_variable_of_the_daemonset_sets_the_same_as_a_flag() -> None:
+    env = {
+        "NETPLANE_NODE": "n1",
+        "NETPLANE_HOST_ROOT": "/host/",
+        "NETPLANE_REPLACE_MULTUS": "true",
+        "NETPLANE_KUBECONFIG": "/etc/k",
+    }
+    settings = read_settings([], env)
+    assert (settings.node, settings.host_root, settings.replace_multus) == ("n1", "/host", True)
+    assert settings.kubeconfig == Path("/etc/k")
+    assert not settings.is_standalone
 
 
 def test_an_ordinary_user_is_told_so_in_one_line(tmp_path: Path) -> None:
