@@ -6,7 +6,7 @@ same with two namespaces and with five thousand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -104,11 +104,7 @@ class Catalog:
             nads=by_nad,
             facts=facts,
             lint={ref: found for ref, found in lint.items() if found},
-            warnings=tuple(
-                shared_nad(ref, [plane.name for plane in backed])
-                for ref, backed in by_ref.items()
-                if len(backed) > 1
-            ),
+            warnings=tuple(_shared(by_ref)),
             resources={
                 nad.ref: name
                 for nad in by_nad.values()
@@ -186,6 +182,12 @@ def _grouped(pairs: Iterable[tuple[_K, _V]]) -> dict[_K, tuple[_V, ...]]:
     for key, value in pairs:
         found.setdefault(key, []).append(value)
     return {key: tuple(values) for key, values in found.items()}
+
+
+def _shared(by_ref: Mapping[NadRef, tuple[Plane, ...]]) -> Iterator[Finding]:
+    for ref, backed in by_ref.items():
+        if len(backed) > 1:
+            yield shared_nad(ref, [plane.name for plane in backed])
 
 
 def _label_keys(plane: Plane) -> tuple[str | None, ...]:
