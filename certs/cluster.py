@@ -102,10 +102,11 @@ class KubeAuthority:
         shown = self._showing.shown(now)
         await self._replicas.report(shown, now)
         served = {shown}
-        if self._is_leader() or not shown:
+        leads = self._is_leader()  # asked once: who acts has heard the others
+        if leads or not shown:
             served |= await self._replicas.others()
         return Facts(
-            is_ours=self._is_leader() or not any(served),
+            is_ours=leads or not any(served),
             roots=root_facts(found.bundle),
             serving=serving_facts(found.bundle, pair.certificate) if pair else None,
             trusted=self._trusted(now, is_shown=any(served)),

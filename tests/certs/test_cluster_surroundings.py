@@ -82,6 +82,21 @@ async def test_a_leader_that_lost_its_lease_in_mid_step_changes_nothing() -> Non
     assert cluster.kept.serving == one.shown == two.shown
 
 
+async def test_one_that_becomes_the_leader_in_mid_look_first_hears_the_others() -> None:
+    """It answers "no, no, yes …": at its first yes it has not listed who shows what."""
+    cluster = Cluster()
+    one, two = await settled(cluster)
+    cluster.change_secret(ca_key=None)
+    await look_on(cluster, one, two, seconds=60)
+    await look_on(cluster, one, seconds=10)
+    assert one.shown != two.shown
+    answers = iter([False, True])
+    three = cluster.replica("three", is_leader=lambda: next(answers, True))
+    await three.turn()
+    await look_on(cluster, three, seconds=10)
+    check(cluster, two)
+
+
 @pytest.mark.parametrize("seed", range(5))
 async def test_two_that_both_take_themselves_for_the_leader_do_no_harm(seed: int) -> None:
     cluster = Cluster()

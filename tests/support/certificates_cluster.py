@@ -134,6 +134,7 @@ class Member:
         serials: Callable[[], int] | None = None,
         lifetimes: Lifetimes = CLUSTER_LIFETIMES,
         settings: Settings | None = None,
+        is_leader: Callable[[], bool] | None = None,
     ) -> None:
         self.pod = pod
         self.failures: list[str] = []
@@ -146,7 +147,7 @@ class Member:
             api or cluster.api,
             self.context,
             Replica(NAMESPACE, SERVICE, pod, names),
-            is_leader=lambda: cluster.leader in {pod, EVERYBODY},
+            is_leader=is_leader or (lambda: cluster.leader in {pod, EVERYBODY}),
             clock=clock or cluster.clock,
             metrics=CertificateMetrics(self.metrics),
             serials=serials or counting(first),
