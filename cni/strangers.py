@@ -39,7 +39,8 @@ class Strangers:
         if self._is_standalone:
             return None
         try:
-            default = await self._networks.default(request.conf)
+            # Not the netconf: at DEL a prevResult is the cached result, no plugin before us.
+            default = await self._networks.default({})
         except PlanesError as error:
             _log.warning("a sandbox from before us is left alone", extra={"reason": str(error)})
             return None
