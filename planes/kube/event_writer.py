@@ -58,13 +58,23 @@ class EventWriter:
         clock: the time of events, and of what they may cost.
         host: the reporting node, "" for none.
         on_drop: told of each event that is dropped.
+        seconds: how long one `emit` may take.
     """
 
-    def __init__(self, api: KubeApi, *, clock: Clock, host: str, on_drop: Drop) -> None:
+    def __init__(
+        self,
+        api: KubeApi,
+        *,
+        clock: Clock,
+        host: str,
+        on_drop: Drop,
+        seconds: float = EMIT_SECONDS,
+    ) -> None:
         self._api = api
         self._clock = clock
         self._host = host
         self._on_drop = on_drop
+        self._seconds = seconds
         self._written: OrderedDict[Event, _Written] = OrderedDict()
         self._all = TokenBucket(clock, NODE_BURST, NODE_PER_SECOND)
         self._pods = Buckets(clock, POD_BURST, POD_PER_SECOND)
@@ -87,12 +97,12 @@ class EventWriter:
                 left -= 1
 
         try:
-            async with asyncio.timeout(EMIT_SECONDS), asyncio.TaskGroup() as group:
+            async with asyncio.timeout(self._seconds), asyncio.TaskGroup() as group:
                 for of_pod in by_pod.values():
                     group.create_task(write(of_pod))
         except TimeoutError:
             for _ in range(left):
-                self._drop("late", events[0], f"not written within {EMIT_SECONDS:g} s")
+                self._drop("late", events[0], f"not written within {self._seconds:g} s")
 
     async def _emit_one(self, event: Event) -> None:
         if not self._pods.take((event.namespace, event.pod)) or not self._all.take():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from typing import Any
@@ -10,8 +11,8 @@ import pytest
 
 from planes.kube.errors import AlreadyExists
 from planes.kube.event_writer import NODE_BURST, POD_BURST, EventWriter
-from planes.kube.resources import EVENTS
-from planes.model.errors import BadInput, Denied, NotFound, PlanesError, Unavailable
+from planes.kube.resources import EVENTS, Resource
+from planes.model.errors import BadInput, Denied, JsonObject, NotFound, PlanesError, Unavailable
 from planes.model.events import Event
 from tests.support.clock import FakeClock
 from tests.support.kube import FakeKube
@@ -156,3 +157,28 @@ async def test_names_fit_even_for_the_longest_pod_name(world: World) -> None:
     await world.writer.emit([event(pod="a" * 253)])
     (obj,) = world.written()
     assert len(obj["metadata"]["name"]) <= 253
+
+
+class Slow(FakeKube):
+    """An API server that answers nothing but what is about the pod `quick`."""
+
+    async def create(self, resource: Resource, obj: JsonObject, **where: Any) -> JsonObject:
+        """Create an object, or wait for ever."""
+        if obj["involvedObject"]["name"] != "quick":
+            await asyncio.Event().wait()
+        return await super().create(resource, obj, **where)
+
+
+async def test_nobody_waits_long_for_an_api_server_that_does_not_answer() -> None:
+    drops: Counter[str] = Counter()
+    api = Slow()
+    writer = EventWriter(
+        api,
+        clock=FakeClock(),
+        host="node-a",
+        on_drop=lambda reason: drops.update([reason]),
+        seconds=0.05,
+    )
+    await writer.emit([event("a"), event("b"), event("c", pod="quick")])
+    assert drops == {"late": 2}
+    assert len(api.objects(EVENTS)) == 1

@@ -149,6 +149,17 @@ async def test_doubtful_planes_and_nads_are_problems(scene: Scene, store: KubeSt
         assert problem.where == "spec.network.nadRef of planes one, two"
 
 
+async def test_what_is_doubtful_of_a_nad_is_a_problem(scene: Scene, store: KubeStore) -> None:
+    nad = nad_object()
+    nad["spec"]["config"] = (
+        '{"cniVersion":"1.0.0","name":"own","type":"macvlan","master":"eth1",'
+        '"ipam":{"type":"host-local","subnet":"10.1.0.0/24"}}'
+    )
+    scene.api.put_object(NADS, nad)
+    async with scene.running(store):
+        assert [one.where for one in store.problems()] == ["NAD shop/own ipam"]
+
+
 async def test_static_addresses_come_from_static_ranges_only(
     scene: Scene, store: KubeStore
 ) -> None:
