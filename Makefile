@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test lint format bench lock clean test-setup
+.PHONY: help setup demo test e2e image lint format bench lock clean test-setup
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +37,18 @@ test-setup: setup
 
 test: test-setup ## All tests; what cannot run here is skipped with its reason
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+ARCH ?= $(shell dpkg --print-architecture 2>/dev/null || echo amd64)
+# Its own build of a cluster's programs, unless E2E_BIN names a folder that has them.
+E2E_TARGETS ?= tests/cluster
+
+image: setup ## The container image, without a registry: build/image/netplane-$(ARCH).tar
+	@scripts/image $(ARCH)
+
+e2e: setup ## Everything on a real two-node cluster on this machine (root; 4 to 15 min more at first)
+	@if [ -n "$$E2E_BIN" ]; then scripts/system-packages cluster; else scripts/cluster-binaries; fi
+	@scripts/image $(ARCH)
+	@$(BIN)/python -m pytest $(E2E_TARGETS) $(PYTEST_ARGS)
 
 lint: setup ## Style, types, layers
 	@$(BIN)/ruff check .

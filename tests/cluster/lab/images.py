@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 PAUSE = "docker.io/lab/pause:1"
-BUSYBOX = "docker.io/lab/busybox:1"
+BUSYBOX = "docker.io/library/busybox:1"
+"""The name the examples use; a real busybox serves them as well."""
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _TOOLS = ("sh", "sleep", "ip", "ping", "arping", "nc", "wget", "httpd", "cat", "ls", "true")
