@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 _MOST_DEAD: Final = 16
 _FIRST_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 30.0
+_LONGEST_PAUSE: Final = 10.0
 
 
 class StaticAddresses:

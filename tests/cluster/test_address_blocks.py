@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import statistics
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from planes.run.clock import SystemClock
 from planes.store.protocol import AddressOwner
 from tests.cluster.apiserver import ApiServer, KubectlError
 from tests.support.planes import make_plane
+
+_log = logging.getLogger(__name__)
 
 CRD = Path(__file__).parents[2] / "manifests/base/crds/ipblocks.yaml"
 
@@ -120,7 +123,7 @@ async def test_32_nodes_that_start_at_once_take_different_blocks(
 
 
 async def test_32_claims_of_static_addresses_from_two_nodes_lose_nobody(
-    client: Client, tmp_path: Path, record_property: Callable[[str, object], None]
+    client: Client, tmp_path: Path
 ) -> None:
     plane = make_plane(
         "fixed",
@@ -136,7 +139,7 @@ async def test_32_claims_of_static_addresses_from_two_nodes_lose_nobody(
             for n, address in enumerate(wanted)
         )
     )
-    record_property("32 static claims at once, s", time.monotonic() - begun)
+    _log.info("32 static claims at once: %.3f s", time.monotonic() - begun)
     holders = await books[0].holders("fixed")
     assert {address: who.container_id for address, who in holders.items()} == {
         address: f"c{n}" for n, address in enumerate(wanted)
@@ -144,7 +147,7 @@ async def test_32_claims_of_static_addresses_from_two_nodes_lose_nobody(
 
 
 async def test_a_static_address_moves_to_another_node_within_a_moment(
-    client: Client, tmp_path: Path, record_property: Callable[[str, object], None]
+    client: Client, tmp_path: Path
 ) -> None:
     """A StatefulSet's pod is replaced: DEL here, ADD there, at once."""
     plane = make_plane(
@@ -170,6 +173,6 @@ async def test_a_static_address_moves_to_another_node_within_a_moment(
         for run in runs:
             run.cancel()
         await asyncio.gather(*runs, return_exceptions=True)
-    record_property("claim, ms", statistics.median(claims) * 1e3)
-    record_property("until free for all, ms", statistics.median(releases) * 1e3)
+    _log.info("a static claim: %.1f ms", statistics.median(claims) * 1e3)
+    _log.info("until it is free for all: %.1f ms", statistics.median(releases) * 1e3)
     assert max(releases) < 5
