@@ -76,7 +76,7 @@ class Daemon:
         self._planner = Planner(
             self._networks, self._plugins, ipams.handles, self._sandboxes, settings.node
         )
-        self._pods = Pods(world.store, is_standalone=settings.is_standalone)
+        self._pods = Pods(world.store, is_standalone=settings.is_standalone, node=settings.node)
         self.runtime = self._runtime(chains)
         self._recovery = Recovery(
             journal=self._journal,

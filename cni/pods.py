@@ -61,18 +61,21 @@ class Pods:
     Args:
         store: where pods and namespaces come from.
         is_standalone: netconf keys may stand in for a pod (design: one machine, no cluster).
+        node: this node's name; a pod that is for another one is refused on a cluster.
     """
 
-    def __init__(self, store: Store, *, is_standalone: bool) -> None:
+    def __init__(self, store: Store, *, is_standalone: bool, node: str = "") -> None:
         self._store = store
         self._is_standalone = is_standalone
+        self._node = node
 
     async def find(self, caller: Caller, conf: JsonObject) -> Subject:
         """Find the pod: as watched, else by one live read.
 
         Raises:
             Unavailable: a pod of that name exists, but it is not the one the caller means (yet).
-            BadInput: the netconf's `namespace` or `planes` is no such thing.
+            BadInput: the netconf's `namespace` or `planes` is no such thing, or this node goes by
+                another node's name: then both would hand out the same addresses.
         """
         pod = await self._pod(caller)
         if pod is not None:
@@ -93,6 +96,12 @@ class Pods:
                 f"cannot attach pod {pod.key}: its UID is {pod.uid}, the sandbox is for "
                 f"{caller.uid}",
                 remedy="the pod was created anew: its old sandbox can go",
+            )
+        if pod is not None and not self._is_standalone and pod.node not in {"", self._node}:
+            raise BadInput(
+                f"cannot attach pod {pod.key}: it is for node {pod.node}, and this daemon is for "
+                f"node {self._node}",
+                remedy="set NETPLANE_NODE of the daemon from its pod's spec.nodeName",
             )
         return pod
 

@@ -106,3 +106,14 @@ async def test_the_netconf_does_not_add_planes_to_a_pod_that_is_known() -> None:
 async def test_a_netconf_that_names_nothing_real_is_refused(conf: dict[str, object]) -> None:
     with pytest.raises(BadInput):
         await Pods(store(), is_standalone=True).find(caller("nobody"), conf)
+
+
+async def test_on_a_cluster_a_pod_of_another_node_is_refused() -> None:
+    """Two daemons under one node's name would hand out the same addresses."""
+    there = store()
+    there.put_pod(Pod("shop", "far", uid="u9", node="node-b"))
+    pods = Pods(there, is_standalone=False, node="node-a")
+    with pytest.raises(BadInput, match="it is for node node-b"):
+        await pods.find(caller("far"), {})
+    alone = Pods(there, is_standalone=True, node="node-a")
+    assert (await alone.find(caller("far"), {})).is_known
