@@ -68,7 +68,13 @@ async def _serve(settings: Settings, cluster: OnCluster, api: KubeApi, clock: Cl
         context,
         metrics=metrics,
         clock=clock,
-        unready=lambda: unready_reasons(store, is_served=certificates.is_trusted()),
+        unready=lambda: unready_reasons(
+            store,
+            is_served=certificates.is_trusted(),
+            unread=store.unread(),
+            heard_seconds=store.heard_seconds(),
+            lacking="valid and trusted",
+        ),
         is_patient=True,
     )
     await assembly.listen()

@@ -142,6 +142,14 @@ class KubeStore:
             self._is_synced = is_listed and self._live.is_settled
         return self._is_synced
 
+    def unread(self) -> tuple[str, ...]:
+        """Name the kinds that have not been listed yet, each with what is in the way."""
+        return tuple(
+            f"{watching.name} ({watching.trouble})" if watching.trouble else watching.name
+            for watching in self._watchings
+            if not watching.is_synced
+        )
+
     def heard_seconds(self) -> float:
         """How long ago the watch that is worst off last heard of the API server."""
         return max(watching.silent_seconds for watching in self._watchings)

@@ -65,6 +65,7 @@ class Watching:
         self._version = ""  # "": list first
         self._failures = 0
         self._complaint: type[PlanesError] | None = None
+        self._trouble = ""
         self._synced = asyncio.Event()
         self._synced_at = 0.0
         self._heard_at = clock.monotonic()
@@ -87,6 +88,11 @@ class Watching:
     def silent_seconds(self) -> float:
         """Seconds since the server was last heard of: a page, a change or a bookmark."""
         return self._clock.monotonic() - self._heard_at
+
+    @property
+    def trouble(self) -> str:
+        """What went wrong last and is not over; "" where all is well."""
+        return self._trouble
 
     async def wait_synced(self) -> None:
         """Wait for the first whole listing."""
@@ -169,6 +175,7 @@ class Watching:
     def _pause_after(self, error: PlanesError) -> float:
         """Note what went wrong; how long to pause before the next try."""
         self._counts.failures.inc()
+        self._trouble = str(error)
         if isinstance(error, Expired | NotFound | BadInput):
             self._version = ""
         if isinstance(error, Expired) and not self._failures:
@@ -190,6 +197,7 @@ class Watching:
 
     def _recover(self) -> None:
         self._failures = 0
+        self._trouble = ""
         if self._complaint is not None:
             self._complaint = None
             _log.info("watch recovered", extra={"watch": self.name})
