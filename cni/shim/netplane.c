@@ -34,8 +34,8 @@ enum { BAD_ENVIRONMENT = 4, IO_FAILURE = 5, DECODE_FAILURE = 6, TRY_AGAIN = 11, 
 enum { HEAD_LIMIT = 64 << 10, BODY_LIMIT = 8 << 20, RETRY_MS = 20, TEXT_LIMIT = 2048, PATH_LIMIT = 1024 };
 enum outcome { DONE, UNFINISHED, AWAY, BROKEN }; /* AWAY: surely not carried out */
 
-/* What a verb does about a daemon that is away (seconds to wait, spool) and about one that is silent (seconds to
- * give it). The daemon's own deadline lies well below 240 s: what the caller sees is the daemon's answer. */
+/* What a verb does about a daemon that is away (seconds to wait: an upgrade must fail no pod, and show no node as not
+ * ready; spool) and about one that is silent (seconds: the daemon's own deadline is shorter, so callers see its answer). */
 static struct verb {
     const char *name;
     long wait, patience;
@@ -43,7 +43,7 @@ static struct verb {
     bool spools;
 } verbs[] = {
     { "ADD", 60, 240, TRY_AGAIN, false }, { "CHECK", 60, 240, TRY_AGAIN, false },    { "DEL", 0, 60, TRY_AGAIN, true },
-    { "GC", 0, 240, TRY_AGAIN, false },   { "STATUS", 0, 10, NOT_AVAILABLE, false }, { 0 },
+    { "GC", 0, 240, TRY_AGAIN, false },   { "STATUS", 10, 10, NOT_AVAILABLE, false }, { 0 },
 };
 static const char *const variables[][2] = {
     { "CNI_COMMAND", "Cni-Command" }, { "CNI_CONTAINERID", "Cni-Containerid" }, { "CNI_NETNS", "Cni-Netns" },
