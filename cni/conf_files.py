@@ -90,12 +90,13 @@ def is_peer(kind: str) -> bool:
     return kind.startswith(_PEER)
 
 
-def behind(obj: JsonObject, path: Path) -> Behind:
+def behind(obj: JsonObject, path: Path, root: str = "") -> Behind:
     """Give the network that a Multus file was set in front of.
 
     Args:
         obj: what is in the file.
         path: of the file.
+        root: the node's root directory as we see it: the file it names may lie anywhere there.
 
     Raises:
         PlanesError: the network it names cannot be used.
@@ -113,16 +114,16 @@ def behind(obj: JsonObject, path: Path) -> Behind:
             if any(is_ours(one) for one in types_of(first)):
                 return Behind()
             return Behind(parse_conflist(first, what=f"the delegate in {path}"))
-        return _cluster_network(fields.string("clusterNetwork"), path)
+        return _cluster_network(fields.string("clusterNetwork"), path, root)
     return Behind()
 
 
-def _cluster_network(name: str, path: Path) -> Behind:
+def _cluster_network(name: str, path: Path, root: str) -> Behind:
     """Follow `clusterNetwork`: a file, or a name."""
     target = Path(name)
     if not target.is_absolute():
         return Behind(name=name)
-    for candidate in (target, path.parent / target.name):
+    for candidate in (Path(f"{root}{target}"), target, path.parent / target.name):
         # The path may be the one inside Multus' own container: its name says which file is meant.
         if candidate.is_file() and candidate != path:
             obj = read_conf(candidate)

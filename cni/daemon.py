@@ -63,7 +63,7 @@ class Daemon:
         self._reporter = Reporter(world.store)
         self._sandboxes = KernelSandboxes(world.kernel)
         chains, ipams = self._chains()
-        conf_dir = ConfDir(settings.cni_conf_dir, world.clock)
+        conf_dir = ConfDir(settings.cni_conf_dir, world.clock, settings.host_root)
         self._conflist = self._keeper(conf_dir)
         self._networks = Networks(world.store, conf_dir, is_standalone=settings.is_standalone)
         self._leaver = Leaver(

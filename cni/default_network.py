@@ -52,10 +52,12 @@ class ConfDir:
     Args:
         directory: looked at when somebody asks.
         clock: says when to look again: a burst of calls costs one look.
+        root: the node's root directory as we see it, for files that Multus names.
     """
 
-    def __init__(self, directory: Path, clock: Clock) -> None:
+    def __init__(self, directory: Path, clock: Clock, root: str = "") -> None:
         self._directory = directory
+        self._root = root
         self._clock = clock
         self._seen = _Seen((), None, {}, ())
         self._look_after = 0.0
@@ -94,7 +96,9 @@ class ConfDir:
         if self._seen.default is not None and self._clock.monotonic() < self._look_after:
             return self._seen
         loop = asyncio.get_running_loop()
-        seen = await complete(loop.run_in_executor(None, look, self._directory, self._seen))
+        seen = await complete(
+            loop.run_in_executor(None, look, self._directory, self._seen, self._root)
+        )
         if seen is not self._seen:
             self._tell(seen)
             self._seen = seen
@@ -110,13 +114,13 @@ class ConfDir:
             _log.info("default network", extra={"network": now, "before": before})
 
 
-def look(directory: Path, before: _Seen) -> _Seen:
+def look(directory: Path, before: _Seen, root: str = "") -> _Seen:
     """Read the directory anew where a file came, went or changed; else give `before` again."""
     paths = [path for path in conf_files(directory, with_saved=True) if path.is_file()]
     stamp = _stamp([*paths, *before.followed])
     if stamp and stamp == before.stamp:
         return before
-    reading = _Reading()
+    reading = _Reading(root)
     for path in paths:
         try:
             reading.take(path)
@@ -139,7 +143,8 @@ class _Reading:
         wanted: the name of the default network, where a Multus file says no more than that.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, root: str) -> None:
+        self._root = root
         self.default: ConfList | None = None
         self.wanted = ""
         self.by_name: dict[str, ConfList] = {}
@@ -154,8 +159,7 @@ class _Reading:
         """
         obj = read_conf(path)
         if any(is_ours(kind) for kind in types_of(obj)):
-            found = behind(obj, path)
-            self._take_behind(found)
+            self._take_behind(behind(obj, path, self._root))
         elif not is_saved(path):
             self._add(self._own(obj, path))
 

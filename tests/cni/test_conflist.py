@@ -198,6 +198,17 @@ async def test_the_network_behind_a_file_that_was_set_aside_stays_the_default(
     assert await node.network() == "renamed"
 
 
+async def test_a_cluster_network_elsewhere_is_found_below_the_nodes_root(
+    node: Node, tmp_path: Path
+) -> None:
+    (tmp_path / "host/etc/elsewhere").mkdir(parents=True)
+    lab = tmp_path / "host/etc/elsewhere/10-lab.conflist"
+    lab.write_text(json.dumps({**BRIDGE, "name": "lab"}))
+    node.write(MULTUS, shim_conf("/etc/elsewhere/10-lab.conflist"))
+    found = ConfDir(node.path, node.clock, str(tmp_path / "host"))
+    assert (await found.default()).name == "lab"
+
+
 async def test_a_delegate_inside_a_file_that_was_set_aside_stays_the_default(node: Node) -> None:
     node.start(replaces_multus=True)
     thin = {"cniVersion": "1.0.0", "name": "m", "type": "multus", "delegates": [BRIDGE]}
