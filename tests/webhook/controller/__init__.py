@@ -1,0 +1,1 @@
+"""The controller over an API server in memory."""
