@@ -36,7 +36,7 @@ class Unpacked:
         """Run a program of it, on a read-only root, as an ordinary user."""
         script = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"'
         start = ["unshare", "--mount", "sh", "-ec", script, "sh", str(self.root)]
-        inside = ["chroot", f"--userspec={user}:{user}", str(self.root)]
+        inside = [str(shutil.which("chroot")), f"--userspec={user}:{user}", str(self.root)]
         env = dict(item.split("=", 1) for item in self.config["config"]["Env"])
         return _output([*start, *inside, *argv], env)
 
