@@ -87,17 +87,7 @@ class Daemon:
             clock=world.clock,
         )
         self._spool = Spool(settings.state_dir / "spool", self.runtime, world.clock)
-        self._server = Server(
-            SpoolFirst(self.runtime, self._spool),
-            settings.socket,
-            world.clock,
-            readiness=self._unready,
-            metrics=self._metrics.render,
-            delegates=self._hotplug(),
-            observe=self._observer(),
-            deadline=settings.call_deadline,
-            drain=DRAIN_SECONDS,
-        )
+        self._server = self._make_server()
         self.retirement = Retirement(
             self._journal, self._recovery, self._spool, self._leaver, self._gate
         )
@@ -148,6 +138,20 @@ class Daemon:
         if not self._is_open.is_set():
             return "starting" if self._world.store.is_synced else "planes and pods are not read yet"
         return self._conflist.unready() if self._conflist is not None else ""
+
+    def _make_server(self) -> Server:
+        settings, world = self._settings, self._world
+        return Server(
+            SpoolFirst(self.runtime, self._spool),
+            settings.socket,
+            world.clock,
+            readiness=self._unready,
+            metrics=self._metrics.render,
+            delegates=self._hotplug(),
+            observe=self._observer(),
+            deadline=settings.call_deadline,
+            drain=DRAIN_SECONDS,
+        )
 
     def _hotplug(self) -> Hotplug:
         return Hotplug(

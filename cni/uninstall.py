@@ -31,6 +31,7 @@ from cni.daemon import Daemon
 from cni.entry import Entry
 from cni.install import take_shim
 from cni.machine import machine
+from cni.rooted import resolve
 from cni.settings import OPTIONS as DAEMON_OPTIONS
 from cni.settings import PROG, Settings, settings_from
 from cni.state_lock import LOCK_NAME, hold_state
@@ -89,7 +90,7 @@ def _uninstall(
     try:
         give_back_config(settings.cni_conf_dir)
         for directory in settings.cni_bin_dir:
-            take_shim(Path(f"{settings.host_root}{directory}"))
+            take_shim(Path(resolve(settings.host_root, directory)))
         if held is not None:
             left = asyncio.run(_retire(settings, env, releases=releases))
             if left:
