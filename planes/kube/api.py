@@ -86,11 +86,13 @@ class KubeApi(Protocol):
         ...
 
     def watch(self, query: Query, resource_version: str) -> AsyncGenerator[Change, None]:
-        """Follow changes after a version; ends when the server closes the stream in good order.
+        """Follow changes after a version, to the end of the stream in good order.
+
+        It ends also when nothing came for so long that only opening it anew shows whether it lives.
 
         Raises:
             Expired: the version is too old: list again.
-            Unavailable: the stream broke, or nothing (no bookmark either) came for too long.
+            Unavailable: the stream broke.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 HTTP status to error: 400/405/415/422 BadInput, 403 Denied, 404 NotFound, 409 Conflict
 (`AlreadyExists` where the reason says so), 410 Expired, 401 Unauthenticated, 429/5xx and
-transport Unavailable.
+transport Unavailable (`Silent` where an answer began and then stopped).
 """
 
 from __future__ import annotations
@@ -20,3 +20,7 @@ class Expired(Unavailable):
 
 class Unauthenticated(Unavailable):
     """The server does not know us (401), even after our credentials were read again."""
+
+
+class Silent(Unavailable):
+    """Nothing came for too long on a connection that had begun to answer."""

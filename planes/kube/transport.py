@@ -17,6 +17,7 @@ import aiohttp
 from yarl import URL
 
 from planes.kube.credentials import Access, Credentials
+from planes.kube.errors import Silent
 from planes.kube.refusal import Asked, refusal
 from planes.kube.session import open_session
 from planes.model.errors import PlanesError, Unavailable
@@ -45,7 +46,8 @@ class Limits:
     Attributes:
         connect: until there is a TLS connection.
         total: until an answer is complete.
-        idle: without a byte of a stream; bookmarks come every minute.
+        idle: without a byte of a stream; then it is opened anew. Bookmarks come every minute, but
+            not of a kind that nobody changes where etcd reports no progress (before 3.5).
         answer: the largest answer; a page of pods has some MiB at most.
         line: the largest event of a watch; etcd takes objects of 1.5 MiB.
         tries: of one request, all reasons together.
@@ -54,7 +56,7 @@ class Limits:
 
     connect: float = 5.0
     total: float = 30.0
-    idle: float = 150.0
+    idle: float = 100.0
     answer: int = 128 << 20
     line: int = 8 << 20
     tries: int = 4
@@ -132,8 +134,11 @@ class Transport:
     async def lines(self, request: Request) -> AsyncGenerator[bytes, None]:
         """Give the lines of a stream as they come, to its end in good order.
 
+        A stream that is silent for `Limits.idle` ends here too: whether it is quiet or half open
+        shows when it is opened anew.
+
         Raises:
-            Unavailable: it broke off, or nothing came for `Limits.idle`.
+            Unavailable: it broke off.
             PlanesError: as `planes.kube.errors` says.
         """
         limits = self._limits
@@ -142,13 +147,14 @@ class Transport:
         try:
             async with self._respond(request, timeout) as response:
                 rest = b""
-                async for chunk in self._chunks(request, response):
-                    *lines, rest = (rest + chunk).split(b"\n")
-                    for line in lines:
-                        if line:
-                            yield line
-                    if len(rest) > limits.line:
-                        raise _broken(request, f"an event is larger than {limits.line} bytes")
+                with contextlib.suppress(Silent):
+                    async for chunk in self._chunks(request, response):
+                        *lines, rest = (rest + chunk).split(b"\n")
+                        for line in lines:
+                            if line:
+                                yield line
+                        if len(rest) > limits.line:
+                            raise _broken(request, f"an event is larger than {limits.line} bytes")
                 if rest.strip():
                     raise _broken(request, "the stream ended in the middle of an event")
         except _Refused as refused:
@@ -227,7 +233,9 @@ class Transport:
         try:
             async for chunk in response.content.iter_any():
                 yield chunk
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except TimeoutError as error:
+            raise Silent(f"cannot {request.asked}: the answer stopped half-way") from error
+        except (aiohttp.ClientError, OSError) as error:
             raise _broken(request, _text(error)) from error
 
     async def _open(self) -> aiohttp.ClientSession:

@@ -144,6 +144,7 @@ class Watching:
             has_held = self._clock.monotonic() - began >= _GOOD_SECONDS
             if has_held:
                 self._recover()
+        self._heard_at = max(self._heard_at, began)  # it did begin to answer
         return 0.0 if has_held else self._backoff()
 
     def _apply(self, change: Change) -> None:

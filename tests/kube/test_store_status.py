@@ -44,7 +44,7 @@ async def test_an_add_costs_one_patch_and_its_events(scene: Scene) -> None:
     uid = scene.put_pod()["metadata"]["uid"]
     async with scene.running(scene.for_node()) as store:
         caller = Caller("c1", "shop", "web", uid)
-        subject = await Pods(store, is_standalone=False).find(caller, {})
+        subject = await Pods(store, is_standalone=False, node="node-a").find(caller, {})
         await store.put_status(subject.pod, STATUS)
         event = Event("AddedInterface", "Add net1", "Normal", "shop", "web", uid)
         await store.emit(event)
@@ -112,7 +112,7 @@ async def test_a_static_pod_is_found_by_its_kubelets_uid_without_a_request(scene
     scene.put_pod("static", {CONFIG_MIRROR_ANNOTATION: "hash"})
     async with scene.running(scene.for_node()) as store:
         caller = Caller("c1", "shop", "static", "hash")
-        subject = await Pods(store, is_standalone=False).find(caller, {})
+        subject = await Pods(store, is_standalone=False, node="node-a").find(caller, {})
         assert subject.is_known
         assert scene.asked() == []
 
@@ -131,7 +131,7 @@ async def test_a_pod_created_anew_is_read_live_when_the_watch_lags(scene: Scene)
         scene.api.remove_object(PODS, "web", "shop")
         uid = scene.put_pod()["metadata"]["uid"]
         caller = Caller("c1", "shop", "web", uid)
-        subject = await Pods(store, is_standalone=False).find(caller, {})
+        subject = await Pods(store, is_standalone=False, node="node-a").find(caller, {})
         assert subject.pod.uid == uid
         assert scene.asked() == ["get pods"]
 
