@@ -58,6 +58,7 @@ class ApiServer:
         self.options = options or Options()
         self.folder = folder
         self.port = 0
+        self._ports: list[int] = []
         self._processes: list[Process] = []
 
     @property
@@ -79,20 +80,15 @@ class ApiServer:
         return f"{user.replace(':', '-')}-token"
 
     def start(self) -> None:
-        """Start both; returns when the API is ready (3 to 6 s).
+        """Start both; returns when the API is ready (3 to 6 s). What etcd has is kept.
 
         Raises:
             NotReadyError: One did not come up; nothing is left running.
         """
-        for kind in ("log", "etcd", "kubeconfig"):
-            (self.folder / kind).mkdir(parents=True, exist_ok=True)
-        pki.write(self.folder / "pki", {"127.0.0.1", self.options.address, SERVICE_ADDRESS})
-        rows = [
-            f'{self.token(user)},{user},{user},"{",".join(groups)}"'
-            for user, groups in self.options.users.items()
-        ]
-        (self.folder / "pki" / "tokens.csv").write_text("\n".join(rows) + "\n")
-        self.port, client, peer = free_ports(3)
+        if not self._ports:
+            self._ports = free_ports(3)
+            self._write_files()
+        self.port, client, peer = self._ports
         etcd = self.beside("etcd", *self._etcd(client, peer))
         server = self.beside("kube-apiserver", *self._server(client))
         self._processes = [etcd, server]
@@ -184,6 +180,16 @@ class ApiServer:
         """Apply objects server-side, as one list."""
         items = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
         return self.kubectl("apply", "--server-side", "-f", "-", text=json.dumps(items), user=user)
+
+    def _write_files(self) -> None:
+        for kind in ("log", "etcd", "kubeconfig"):
+            (self.folder / kind).mkdir(parents=True, exist_ok=True)
+        pki.write(self.folder / "pki", {"127.0.0.1", self.options.address, SERVICE_ADDRESS})
+        rows = [
+            f'{self.token(user)},{user},{user},"{",".join(groups)}"'
+            for user, groups in self.options.users.items()
+        ]
+        (self.folder / "pki" / "tokens.csv").write_text("\n".join(rows) + "\n")
 
     def _etcd(self, client: int, peer: int) -> list[str]:
         listen = f"http://127.0.0.1:{client}"

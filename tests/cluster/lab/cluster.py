@@ -8,6 +8,7 @@ of 10.244.N.0/24, routed between nodes; 10.96.0.1 is the API server. There is no
 from __future__ import annotations
 
 import contextlib
+import datetime
 import fcntl
 import shutil
 import tempfile
@@ -27,6 +28,7 @@ _BOOT = Path(__file__).with_name("boot-cluster.sh")
 # Not /tmp or /run: a node has those of its own, and must see the certificates and images.
 _PLACE = Path("/var/tmp")
 _PREFIX = "netplane-e2e-"
+_LONG_AGO = datetime.datetime.fromtimestamp(0, datetime.UTC)
 
 
 class Cluster:
@@ -88,6 +90,25 @@ class Cluster:
             self.server.stop()
         self.inside.stop()
 
+    def power_off(self) -> None:
+        """Switch off all nodes and the control plane; disks and etcd keep what they have."""
+        for node in self.nodes:
+            node.stop()
+        for one in self._programs:
+            one.kill()
+        self.server.stop()
+
+    def power_on(self) -> None:
+        """Switch on what was switched off; returns when every node is Ready again."""
+        # A node that was away for seconds only still stands as Ready, by what it said before.
+        since = datetime.datetime.now(datetime.UTC)
+        self.server.start()
+        for one in self._programs:
+            one.start()
+        for node in self.nodes:
+            node.start()
+        self.wait_for("all nodes Ready", lambda: self._all_ready(since), seconds=90)
+
     def node(self, name: str) -> Node:
         """The node of that name."""
         return next(node for node in self.nodes if node.name == name)
@@ -121,10 +142,19 @@ class Cluster:
                 raise NotReadyError(f"not in {seconds:g} s: {what}{said}")
             time.sleep(0.3)
 
-    def is_ready(self, node: Node) -> bool:
-        """Whether the control plane sees the node as Ready."""
-        conditions = self.server.get("node", node.name)["status"].get("conditions", [])
-        return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+    def reboot(self, node: Node) -> None:
+        """Switch a node off and on at once; returns when it is Ready again."""
+        since = datetime.datetime.now(datetime.UTC)
+        node.stop()
+        node.start()
+        self.wait_for(f"{node.name} Ready", lambda: self.is_ready(node, since), seconds=90)
+
+    def is_ready(self, node: Node, since: datetime.datetime = _LONG_AGO) -> bool:
+        """Whether the node said that it is Ready, after a time."""
+        for one in self.server.get("node", node.name)["status"].get("conditions", []):
+            if one["type"] == "Ready" and one["status"] == "True":
+                return datetime.datetime.fromisoformat(one["lastHeartbeatTime"]) > since
+        return False
 
     def collect_logs(self, target: Path) -> None:
         """Copy the logs of all parts and of all containers."""
@@ -135,8 +165,8 @@ class Cluster:
                     source, target / name, ignore_dangling_symlinks=True, dirs_exist_ok=True
                 )
 
-    def _all_ready(self) -> bool:
-        return all(self.is_ready(node) for node in self.nodes)
+    def _all_ready(self, since: datetime.datetime = _LONG_AGO) -> bool:
+        return all(self.is_ready(node, since) for node in self.nodes)
 
     def _start_controllers(self) -> None:
         pki = self.folder / "pki"

@@ -17,7 +17,7 @@ BUSYBOX = "docker.io/library/busybox:1"
 """The name the examples use; a real busybox serves them as well."""
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-_TOOLS = ("sh", "sleep", "ip", "ping", "arping", "nc", "wget", "httpd", "cat", "ls", "true")
+_TOOLS = ("sh", "sleep", "ip", "ping", "arping", "nc", "wget", "httpd", "cat", "ls", "grep", "true")
 _PAUSE_SOURCE = """#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>

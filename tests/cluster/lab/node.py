@@ -74,11 +74,6 @@ class Node:
         self.start_containerd()
         self.start_kubelet()
 
-    def reboot(self) -> None:
-        """Switch it off and on again: all its processes die at once, its disk stays."""
-        self.stop()
-        self.start()
-
     def stop(self) -> None:
         """Switch it off."""
         self.inside.stop()

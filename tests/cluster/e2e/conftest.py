@@ -1,0 +1,98 @@
+"""One cluster with Netplane for all tests here that leave it as they found it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Generator, Iterator, Mapping
+
+import pytest
+
+from tests.cluster.lab.binaries import NODES, ROOT, why_missing
+from tests.cluster.lab.cluster import Cluster, running_cluster
+from tests.cluster.netplane import IMAGE, Netplane, Workspace, example
+
+LOGS = ROOT / "build" / "e2e-logs"
+Spaces = Callable[..., Workspace]
+_counter = itertools.count(1)
+
+
+def why_no_cluster() -> str:
+    """Say why no cluster can run here; "" where one can."""
+    if os.geteuid() != 0:
+        return "needs root"
+    if not IMAGE.exists():
+        return f"needs {IMAGE.relative_to(ROOT)}: run `make image`"
+    return why_missing(NODES)
+
+
+@pytest.fixture(scope="session")
+def empty_cluster_reason() -> str:
+    return why_no_cluster()
+
+
+@pytest.fixture(scope="session")
+def netplane(empty_cluster_reason: str) -> Iterator[Netplane]:
+    """Netplane on two nodes, with the example planes."""
+    if empty_cluster_reason:
+        pytest.skip(empty_cluster_reason)
+    with running_cluster() as cluster:
+        cluster.load(IMAGE)
+        installed = Netplane(cluster)
+        installed.install()
+        for plane in ("business-plane", "storage-plane"):
+            cluster.kubectl("apply", "-f", str(example(plane)))
+        yield installed
+
+
+@pytest.fixture
+def cluster(netplane: Netplane) -> Cluster:
+    return netplane.cluster
+
+
+@pytest.fixture
+def spaces(netplane: Netplane) -> Iterator[Spaces]:
+    """Makes namespaces: `spaces(business="enabled")`; they go after the test."""
+    made: list[Workspace] = []
+
+    def make(**planes: str) -> Workspace:
+        space = Workspace(netplane.cluster, f"test-{next(_counter)}")
+        made.append(space)
+        space.create(planes)
+        return space
+
+    yield make
+    for space in made:
+        space.delete()
+
+
+@pytest.fixture
+def space(spaces: Spaces) -> Workspace:
+    """A namespace joined to both planes."""
+    return spaces(business="enabled", storage="enabled")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep the logs of all parts of the cluster of a test that failed."""
+    report = yield
+    used: Mapping[str, object] = getattr(item, "funcargs", {})
+    for one in used.values():
+        if isinstance(one, Netplane) and report.failed and call.when != "teardown":
+            keep_logs(one.cluster, item.name)
+    return report
+
+
+def keep_logs(cluster: Cluster, name: str) -> None:
+    """Copy what tells of a failure to build/e2e-logs/<name>."""
+    folder = LOGS / name
+    folder.mkdir(parents=True, exist_ok=True)
+    cluster.collect_logs(folder)
+    for what in ("pods -o wide", "events --sort-by=.lastTimestamp", "planes -o yaml"):
+        try:
+            text = cluster.kubectl("get", "-A", *what.split())
+        except Exception as error:
+            text = str(error)
+        (folder / f"{what.split()[0]}.txt").write_text(text)
