@@ -30,6 +30,9 @@ _log = logging.getLogger(__name__)
 
 FILE_NAME: Final = "00-netplane.conflist"
 LOOK_SECONDS: Final = 1.0
+# On a new node the runtime takes the default network's file as soon as it is there: until ours is
+# in front of it, pods start without their planes.
+FIRST_SECONDS: Final = 0.05
 _TYPE: Final = "netplane"
 _MODE: Final = 0o600
 # With an older version a runtime would not tell results of several addresses apart.
@@ -117,7 +120,7 @@ class ConflistKeeper:
         """Keep the file until cancelled; it stays."""
         while True:
             await self.look()
-            await self._clock.sleep(LOOK_SECONDS)
+            await self._clock.sleep(LOOK_SECONDS if self._written else FIRST_SECONDS)
 
     async def look(self) -> None:
         """Look once, and mend what is wrong."""

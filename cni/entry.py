@@ -122,8 +122,18 @@ def facts_of(entry: Entry) -> JsonObject:
         }
         for one in entry.attachments
     }
-    whose = {"pod": f"{entry.namespace}/{entry.pod}", "uid": entry.uid} if entry.pod else {}
-    return {**whose, "attachments": attachments}
+    pod = {"pod": f"{entry.namespace}/{entry.pod}", "uid": entry.uid} if entry.pod else {}
+    return {**pod, "attachments": attachments}
+
+
+def whose(entry: Entry) -> dict[str, str]:
+    """Give what every log line about an entry says outside its call: which call, and whose."""
+    return {
+        "container_id": entry.container_id,
+        "ifname": entry.ifname,
+        "pod": f"{entry.namespace}/{entry.pod}",
+        "uid": entry.uid,
+    }
 
 
 def encode(entry: Entry) -> bytes:

@@ -10,7 +10,7 @@ import logging
 
 from cni.attachment import PlannedAttachment
 from cni.chain import Chains
-from cni.entry import Entry, Key
+from cni.entry import Entry, Key, whose
 from cni.journal import Journal
 from cni.leave import Leaver
 from cni.networks import Networks
@@ -56,9 +56,7 @@ class Collector:
             if entry.key in valid:
                 kept.append(entry)
                 continue
-            _log.info(
-                "collecting", extra={"container_id": entry.container_id, "ifname": entry.ifname}
-            )
+            _log.info("collecting", extra=whose(entry))
             outcome = await self._leaver.leave(entry)
             errors.extend(failure.error for failure in outcome.failures)
         errors += await self._forward(conf, cni_path, kept, valid)
@@ -94,7 +92,10 @@ class Collector:
             if default is not None:
                 name = default.conflist.name
                 networks[name] = PlannedAttachment(default.name, default.conflist, "")
-                valid[name] = [_listed(*key) for key in sorted(listed)]
+                # A plane's network may bear the same name, and so share the plugin's addresses.
+                known = valid.setdefault(name, [])
+                given = [_listed(*key) for key in sorted(listed)]
+                known += [one for one in given if one not in known]
         call = Call("", "", "", cni_path=cni_path)
         for name, network in networks.items():
             errors += await self._chains.collect(call, network, valid[name])

@@ -19,7 +19,7 @@ from cni.settings import PROG, option
 from planes.model.errors import NotFound, Unavailable
 from planes.run.logs import configure
 from planes.run.settings import CONFIG, Option, load
-from planes.store.files import sync_directory, temporary
+from planes.store.files import remove_temporaries, sync_directory, temporary
 
 _log = logging.getLogger(__name__)
 
@@ -90,6 +90,7 @@ def take_shim(directory: Path) -> None:
     target = directory / SHIM_NAME
     saved = target.with_name(target.name + SAVED)
     try:
+        remove_temporaries(directory)
         there = _content(target)
         if there is not None and not is_ours(there):
             return

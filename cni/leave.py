@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cni.detach import Detacher, Failure
-from cni.entry import Entry, Stage
+from cni.entry import Entry, Stage, whose
 from cni.journal import Journal
 from cni.net.errors import MissingNetns
 from cni.report import Reporter
@@ -117,7 +117,7 @@ class Leaver:
                 _log.error(
                     "cannot detach, will try again",
                     extra={
-                        "container_id": entry.container_id,
+                        **whose(entry),
                         "ifname": failure.attachment.ifname,
                         "network": failure.attachment.network,
                         "error": str(failure.error),

@@ -73,13 +73,14 @@ class Pods:
         """Find the pod: as watched, else by one live read.
 
         Raises:
-            Unavailable: a pod of that name exists, but it is not the one the caller means (yet).
+            Unavailable: a pod of that name exists, but it is not the one the caller means (yet), or
+                its namespace was not seen yet: without its labels nobody knows its planes.
             BadInput: the netconf's `namespace` or `planes` is no such thing, or this node goes by
                 another node's name: then both would hand out the same addresses.
         """
         pod = await self._pod(caller)
         if pod is not None:
-            return Subject(pod, self._namespace(pod.namespace), is_known=True, has_planes=True)
+            return Subject(pod, self._namespace_of(pod), is_known=True, has_planes=True)
         if self._is_standalone:
             return self._made_up(caller, Fields(conf, _WHAT))
         namespace = caller.namespace or _DEFAULT_NAMESPACE
@@ -104,6 +105,16 @@ class Pods:
                 remedy="set NETPLANE_NODE of the daemon from its pod's spec.nodeName",
             )
         return pod
+
+    def _namespace_of(self, pod: Pod) -> Namespace:
+        found = self._store.namespace(pod.namespace)
+        if found is None and not self._is_standalone:
+            raise Unavailable(
+                f"cannot attach pod {pod.key}: its namespace is not seen yet, so its planes are "
+                "not known",
+                remedy="try again; see the daemon's log if it lasts",
+            )
+        return found or Namespace(pod.namespace)
 
     def _namespace(self, name: str) -> Namespace:
         return self._store.namespace(name) or Namespace(name)

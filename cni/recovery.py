@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
-from cni.entry import Entry, Key, Stage
+from cni.entry import Entry, Key, Stage, whose
 from cni.gate import Gate
 from cni.journal import Journal
 from cni.leave import Leaver
@@ -60,7 +60,7 @@ class Recovery:
         """Undo what was begun before this process was; before the first call is taken."""
         for entry in self._journal.entries():
             if entry.stage is Stage.BEGUN:
-                _log.warning("undoing an ADD that was cut off", extra=_facts(entry))
+                _log.warning("undoing an ADD that was cut off", extra=whose(entry))
                 await self._leave(entry)
             elif entry.stage is Stage.LEAVING:
                 await self._leave(entry)
@@ -87,7 +87,7 @@ class Recovery:
                 await self._retry(entry)
         elif entry.stage is Stage.ATTACHED:
             if await self._is_gone(entry, now):
-                _log.warning("releasing a sandbox that is gone", extra=_facts(entry))
+                _log.warning("releasing a sandbox that is gone", extra=whose(entry))
                 await self._retry(entry)
             else:
                 await self._repair_status(entry)
@@ -104,7 +104,7 @@ class Recovery:
             outcome = await self._leaver.leave(entry)
             failures = len(outcome.failures)
         except PlanesError as error:
-            _log.warning("cannot release", extra={**_facts(entry), "error": str(error)})
+            _log.warning("cannot release", extra={**whose(entry), "error": str(error)})
             failures = 1
         if failures:
             pause = min(_FIRST_PAUSE * 2.0 ** min(entry.attempts, 30), _LONGEST_PAUSE)
@@ -128,16 +128,8 @@ class Recovery:
         try:
             await self._reporter.repair(pod, entry)
         except PlanesError as error:
-            _log.warning("cannot repair status", extra={**_facts(entry), "error": str(error)})
+            _log.warning("cannot repair status", extra={**whose(entry), "error": str(error)})
 
 
 def _known(times: Mapping[Key, float], entries: Mapping[Key, Entry]) -> dict[Key, float]:
     return {key: when for key, when in times.items() if key in entries}
-
-
-def _facts(entry: Entry) -> dict[str, str]:
-    return {
-        "container_id": entry.container_id,
-        "ifname": entry.ifname,
-        "pod": f"{entry.namespace}/{entry.pod}",
-    }

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable
 
 from cni.completion import complete
-from cni.entry import Entry
+from cni.entry import Entry, whose
 from planes.model.errors import PlanesError
 from planes.model.events import Event, added_interface
 from planes.model.names import STATUS_ANNOTATION
@@ -52,14 +52,14 @@ class Reporter:
         try:
             await self.publish(pod, *left)
         except PlanesError as error:
-            _log.warning("cannot reduce network-status", extra={"error": str(error)})
+            _log.warning("cannot reduce network-status", extra=_fault(left[0], error))
 
     async def withdraw(self, entry: Entry) -> None:
         """Take the network-status back; a store that is away is no reason to fail."""
         try:
             await self._store.drop_status(entry.namespace, entry.pod)
         except PlanesError as error:
-            _log.warning("cannot drop network-status", extra={"error": str(error)})
+            _log.warning("cannot drop network-status", extra=_fault(entry, error))
 
     def tell(self, events: Iterable[Event | None]) -> None:
         """Queue events; they are written by `run`."""
@@ -104,3 +104,7 @@ def status_text(*entries: Entry) -> str:
             one.network, one.result, is_default=one.is_default, ifname=one.ifname
         )
     )
+
+
+def _fault(entry: Entry, error: PlanesError) -> dict[str, str]:
+    return {**whose(entry), "error": str(error)}

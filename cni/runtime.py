@@ -172,6 +172,8 @@ class Runtime:
     async def _check(self, request: CniRequest) -> bytes:
         async with self._gate.call(request.container_id):
             found = self._journal.find((request.container_id, request.ifname))
+            if found is None:
+                found = await self._strangers.attached(request, self._path(request))
             await self._checker.check(found, request.container_id, request.netns)
         return b""
 

@@ -39,7 +39,7 @@ from cni.world import World
 from planes.model.errors import NotFound, Unavailable
 from planes.run.logs import configure
 from planes.run.settings import Option, boolean, load
-from planes.store.files import sync_directory
+from planes.store.files import remove_temporaries, sync_directory
 
 _log = logging.getLogger(__name__)
 
@@ -118,8 +118,7 @@ def give_back_config(directory: Path) -> None:
             ours.unlink()
             sync_directory(directory)
             _log.info("our CNI config is removed", extra={"restored": restored})
-        for left in directory.glob(".tmp-*"):
-            left.unlink()
+        remove_temporaries(directory)
     except OSError as error:
         raise Unavailable(
             f"cannot give {directory} back: {error.strerror or error}", remedy="run as root"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from urllib.parse import quote
 
 # A pod's name has up to 253 bytes, a file's 255; namespace, suffix and `.tmp-…` want room as well.
 _LONGEST: Final = 180
+_TEMPORARY: Final = re.compile(r"\.tmp-\d+-[0-9a-f]{12}")
 
 
 def file_name(text: str) -> str:
@@ -78,6 +80,17 @@ def sync_directory(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def remove_temporaries(directory: Path) -> None:
+    """Remove what a process that was killed left of `temporary`; the caller knows none writes now.
+
+    Raises:
+        OSError: one cannot be removed.
+    """
+    for path in directory.glob(".tmp-*"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def remove(path: Path) -> bool:
