@@ -86,7 +86,7 @@ class Installed:
         self.server.apply(namespace("netplane-system"))
         if crds:
             self.define()
-        self.server.apply(*read(BASE / "webhook" / "rbac.yaml"), *configurations(self.port))
+        self.server.apply(*read(*(BASE / "webhook").glob("rbac*.yaml")), *configurations(self.port))
 
     def define(self) -> None:
         self.server.apply(*read(*sorted((BASE / "crds").glob("[!k]*.yaml"))))
