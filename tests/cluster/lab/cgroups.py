@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
 
 
-def make(run: str, node: str) -> str:
-    """Make the groups all pods of a node are below; gives their path in every hierarchy."""
+def make(groups: str) -> None:
+    """Make groups, such as `/run/node`, in every hierarchy."""
     for top in _hierarchies():
         group = top
-        for name in (run, node):
+        for name in groups.strip("/").split("/"):
             _hand_down(group)
             group /= name
             group.mkdir(exist_ok=True)
@@ -21,14 +22,20 @@ def make(run: str, node: str) -> str:
             for file in ("cpuset.cpus", "cpuset.mems"):
                 if (top / "tasks").exists() and (group / file).exists():
                     (group / file).write_text((group.parent / file).read_text())
-    return f"/{run}/{node}"
 
 
-def remove(run: str) -> list[str]:
-    """Remove the run's groups; gives those that still have a dying process."""
+def remove(groups: str, *, seconds: float = 10) -> None:
+    """Remove the groups of a run or of a node, as soon as their last process is dead."""
+    end = time.monotonic() + seconds
+    while _left(groups) and time.monotonic() < end:
+        time.sleep(0.1)
+
+
+def _left(groups: str) -> list[str]:
+    """Remove what is empty; gives what is not."""
     left = []
     for top in _hierarchies():
-        for path, _, _ in os.walk(top / run, topdown=False):
+        for path, _, _ in os.walk(top / groups.lstrip("/"), topdown=False):
             try:
                 os.rmdir(path)
             except OSError:

@@ -220,7 +220,5 @@ def remove_leftovers() -> None:
 
 
 def _remove(folder: Path) -> None:
-    end = time.monotonic() + 10
-    while cgroups.remove(folder.name) and time.monotonic() < end:
-        time.sleep(0.1)
+    cgroups.remove(folder.name)
     shutil.rmtree(folder, ignore_errors=True)

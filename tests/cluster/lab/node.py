@@ -32,6 +32,7 @@ class Node:
         self.address = f"172.30.0.1{number}"
         self.folder = folder
         self._of = of
+        self._groups = f"/{folder.parent.name}/{self.name}"
         self._cluster = cluster
         self._server = server
         boot = (str(_BOOT), str(folder), self.name, str(binaries.folder().resolve()))
@@ -56,13 +57,14 @@ class Node:
         (self.folder / _CONF_DIR / "10-lab.conflist").write_text(self._cluster_network())
         (self.folder / "etc" / "containerd.toml").write_text(_CONTAINERD)
         (self.folder / "etc" / "kubelet.yaml").write_text(
-            json.dumps({**_KUBELET, "cgroupRoot": cgroups.make(self.folder.parent.name, self.name)})
+            json.dumps({**_KUBELET, "cgroupRoot": self._groups})
         )
         token = self._server.token(f"system:node:{self.name}")
         self._server.write_kubeconfig(self.folder / "etc" / "kubelet.kubeconfig", token)
 
     def start(self) -> None:
         """Boot it: namespaces, links, containerd, kubelet."""
+        cgroups.make(self._groups)
         self.inside.start()
         for interface, segment in SEGMENTS.items():
             outside = f"{self.name}-{interface}"
@@ -85,6 +87,8 @@ class Node:
         for interface in SEGMENTS:
             with contextlib.suppress(RunError):
                 self._cluster.ip("link", "del", f"{self.name}-{interface}")
+        # And a rebooted machine has no control groups of before.
+        cgroups.remove(self._groups)
 
     def start_containerd(self) -> None:
         """Start containerd, and load the pause image where it is new."""
