@@ -1,4 +1,4 @@
-"""What an operator reads: lines of JSON, a pod followed by its UID, nothing that must stay hidden."""
+"""What an operator reads: lines of JSON, one pod followed by its UID, nothing secret."""
 
 from __future__ import annotations
 
