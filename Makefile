@@ -47,6 +47,7 @@ image: setup ## The container image, without a registry: build/image/netplane-$(
 
 e2e: setup ## Everything on a real two-node cluster on this machine (root; 4 to 15 min more at first)
 	@if [ -n "$$E2E_BIN" ]; then scripts/system-packages cluster; else scripts/cluster-binaries; fi
+	@if [ -z "$$E2E_BIN" ]; then scripts/multus-binaries || echo "e2e: no Multus: taking over from it is not tested"; fi
 	@scripts/image $(ARCH)
 	@$(BIN)/python -m pytest $(E2E_TARGETS) $(PYTEST_ARGS)
 
