@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from planes.model.names import JOINED_LABEL, PLANE_LABEL_PREFIX
+from planes.model.names import JOINED_LABEL
 from planes.model.objects import Namespace
-from planes.model.spec.plane_spec import REQUIRED
 from planes.model.state.catalog import Catalog
+from planes.model.state.membership import required_by_label
 
 MARK: Final = "true"
 
@@ -19,13 +19,11 @@ MARK: Final = "true"
 def is_concerned(namespace: Namespace, catalog: Catalog) -> bool:
     """Tell whether pods of a namespace have to be looked at: it joins, or tries to.
 
-    One that says `required` always is: the policy for required planes looks at marked ones alone.
+    One that says `required` always is: the policy for required planes wants each pod reviewed.
     """
     membership = catalog.membership(namespace)
-    return bool(membership.planes or membership.errors or membership.warnings) or any(
-        value == REQUIRED and key.startswith(PLANE_LABEL_PREFIX)
-        for key, value in namespace.labels.items()
-    )
+    found = membership.planes or membership.errors or membership.warnings
+    return bool(found or required_by_label(namespace))
 
 
 def is_marked(namespace: Namespace) -> bool:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from planes.model.decide.decision import decide
 from planes.model.errors import JsonObject
-from planes.model.names import JOINED_LABEL, NETWORKS_ANNOTATION
-from planes.model.objects import Pod
+from planes.model.names import JOINED_LABEL, NETWORKS_ANNOTATION, REVIEWED_ANNOTATION
 from planes.model.patch import apply
+from planes.model.spec.plane_spec import REQUIRED
+from planes.model.state.membership import required_by_label
 from tests.cluster.apiserver import ApiServer
 from tests.cluster.policed import (
     LABELS,
@@ -19,10 +19,9 @@ from tests.cluster.policed import (
     policed_server,
     world_store,
 )
-from tests.cluster.rest import Rest, pods, wait_for
+from tests.cluster.rest import MANIFESTS, NAMESPACES, Rest, pods, wait_for
 from webhook.mutate import mutate
-from webhook.review import Denied, Errored, Patched, Review
-from webhook.validate import validate
+from webhook.review import Patched, Review
 
 RENDERED = '{"name":"business","namespace":"netplane-system"}'
 TEXTS: tuple[str | None, ...] = (
@@ -82,43 +81,36 @@ def refusal(rest: Rest, pod: JsonObject, **who: object) -> str:
     return reply.message
 
 
-def test_no_pod_that_the_webhook_passes_is_refused(rest: Rest) -> None:
+def test_no_pod_that_the_webhook_has_seen_is_refused(rest: Rest) -> None:
+    """One at fault neither: what is wrong with it the webhook says itself, after the policy."""
     store, count = world_store(), 0
     for namespace, text, labels in CORPUS:
         pod = plain_pod(namespace, text, **labels)
         answer = mutate(reviewed(pod), store)
         patched = apply(answer.patch, pod) if isinstance(answer, Patched) else pod
-        if isinstance(validate(reviewed(patched), store), Denied | Errored):
-            continue
         assert refusal(rest, patched) == "", (namespace, text, labels)
-        count += 1
-    assert count > 60
+        count += patched != pod
+    assert count > 100
 
 
-def test_without_the_webhook_a_pod_is_refused_exactly_where_it_would_add_a_required_plane(
-    rest: Rest,
-) -> None:
+def test_without_the_webhook_no_pod_starts_where_a_plane_is_required(rest: Rest) -> None:
     store, refused = world_store(), 0
     for namespace, text, labels in CORPUS:
-        if namespace in {"free", "outside"} or (text and "\\u" in text):
-            continue
-        pod = plain_pod(namespace, text, **labels)
         subject = store.namespace(namespace)
         assert subject is not None
-        decision = decide(Pod.from_object(pod), subject, store.catalog)
-        if decision.errors:
-            continue
-        required = store.catalog.membership(subject).required
-        is_missing = any(each.injected and each.plane in required for each in decision.attachments)
-        assert bool(refusal(rest, pod)) == is_missing, (namespace, text, labels)
-        refused += is_missing
-    assert refused > 20
+        is_refused = bool(required_by_label(subject))
+        message = refusal(rest, plain_pod(namespace, text, **labels))
+        assert bool(message) == is_refused, (namespace, text, labels)
+        refused += is_refused
+    assert refused > 100
 
 
-def test_the_refusal_says_what_is_missing_and_what_to_do(rest: Rest) -> None:
-    message = refusal(rest, plain_pod("shop"))
-    assert "namespace shop requires plane business" in message
-    assert "NAD netplane-system/business is not in its networks annotation" in message
+def test_the_refusal_says_what_is_required_and_what_to_do(rest: Rest) -> None:
+    message = refusal(rest, plain_pod("two"))
+    # In either order: CEL's maps have none.
+    assert "namespace two requires planes " in message
+    assert all(plane in message for plane in ("business", "by-hand"))
+    assert "was not asked about this one" in message
     assert "create the pod again when it is back" in message
 
 
@@ -127,42 +119,19 @@ def test_namespaces_that_require_nothing_are_left_alone(rest: Rest, namespace: s
     assert refusal(rest, plain_pod(namespace)) == ""
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        '[{"name":"business"}]',
-        "business",
-        "[netplane-system/business]",
-        '[{"name":"business-2","namespace":"netplane-system"}]',
-        "netplane-system/business-2",
-        "x/netplane-system/business",
-    ],
-)
-def test_another_nad_is_no_substitute(rest: Rest, text: str) -> None:
-    assert "requires plane business" in refusal(rest, plain_pod("shop", text))
+@pytest.mark.parametrize("text", ["", " ", "asked", "business-2", "business,", "BUSINESS"])
+def test_a_review_by_other_planes_is_no_substitute(rest: Rest, text: str) -> None:
+    pod = plain_pod("two", "netplane-system/business")
+    pod["metadata"]["annotations"][REVIEWED_ANNOTATION] = text
+    assert "by-hand" in refusal(rest, pod)
 
 
-def test_a_forged_record_is_no_substitute(rest: Rest) -> None:
-    pod = plain_pod("shop", "")
-    pod["metadata"]["annotations"]["netplane.io/injected"] = (
-        '{"planes":[{"name":"business","generation":1,"interface":"net1"}],"hash":"0"}'
+def wait_until_held(rest: Rest) -> None:
+    """Wait until the policy, which was applied a moment ago, is in force."""
+    wait_for(
+        lambda: rest.try_out(pods("held"), plain_pod("held")),
+        lambda reply: "requires plane" in reply.message,
     )
-    assert "requires plane business" in refusal(rest, pod)
-
-
-def test_an_escaped_text_is_left_to_the_node(rest: Rest) -> None:
-    assert refusal(rest, plain_pod("shop", '[{"name":"\\u0062usiness"}]')) == ""
-
-
-def test_a_nad_of_the_own_namespace_needs_no_namespace(rest: Rest, server: ApiServer) -> None:
-    rest.merge("/api/v1/namespaces/shop", labelled("by-hand", "required"))
-    try:
-        both = "eth.1,netplane-system/business"
-        assert refusal(rest, plain_pod("shop", both)) == ""
-        both = f'[{{"name":"eth.1"}},{RENDERED}]'
-        assert refusal(rest, plain_pod("shop", both)) == ""
-    finally:
-        rest.merge("/api/v1/namespaces/shop", labelled("by-hand", None))
 
 
 def labelled(plane: str, value: str | None) -> JsonObject:
@@ -184,7 +153,7 @@ def test_a_mirror_pod_is_admitted_from_a_node_alone(rest: Rest) -> None:
     assert "requires plane business" in refusal(rest, pod)
 
 
-@pytest.mark.parametrize("namespace", ["kube-system", "netplane-system"])
+@pytest.mark.parametrize("namespace", ["kube-system", "kube-public", "netplane-system"])
 def test_what_the_cluster_needs_to_come_up_is_not_asked(rest: Rest, namespace: str) -> None:
     rest.create(
         "/api/v1/namespaces",
@@ -197,57 +166,57 @@ def test_what_the_cluster_needs_to_come_up_is_not_asked(rest: Rest, namespace: s
 
 
 def test_a_running_pod_can_still_be_changed_and_deleted(rest: Rest) -> None:
-    assert rest.create(pods("shop"), plain_pod("shop", f"[{RENDERED}]")).is_success
+    pod = plain_pod("shop", f"[{RENDERED}]")
+    pod["metadata"]["annotations"][REVIEWED_ANNOTATION] = "business"
+    assert rest.create(pods("shop"), pod).is_success
     path = f"{pods('shop')}/web"
-    patch = {"metadata": {"annotations": {NETWORKS_ANNOTATION: None}, "labels": {"a": "b"}}}
+    gone = {NETWORKS_ANNOTATION: None, REVIEWED_ANNOTATION: None}
+    patch = {"metadata": {"annotations": gone, "labels": {"a": "b"}}}
     assert rest.merge(path, patch).message == ""
     assert rest.ask("DELETE", path).is_success
 
 
-def test_a_required_plane_cannot_be_set_without_the_mark(rest: Rest) -> None:
-    """Nobody runs here who would set it, and the policy looks at marked namespaces alone."""
-    path = "/api/v1/namespaces/outside"
-    message = rest.merge(path, labelled("business", "required")).message
-    assert 'needs the label netplane.io/joined: "true" as well' in message
-    patch = labelled("business", "required")
-    patch["metadata"]["labels"][JOINED_LABEL] = "true"
-    assert rest.merge(path, patch).is_success
-    try:
-        assert "requires plane business" in refusal(rest, plain_pod("outside"))
-    finally:
-        rest.merge(path, labelled("business", None))
-
-
 @pytest.mark.parametrize("value", [None, "false"])
-def test_the_mark_cannot_be_taken_from_a_namespace_that_requires_a_plane(
+def test_a_namespace_without_the_mark_is_held_to_its_required_planes(
     rest: Rest, value: str | None
 ) -> None:
-    patch = {"metadata": {"labels": {JOINED_LABEL: value}}}
-    assert "needs the label" in rest.merge("/api/v1/namespaces/shop", patch).message
-    assert rest.merge("/api/v1/namespaces/free?dryRun=All", patch).is_success
-
-
-def test_a_namespace_from_before_the_policy_can_still_be_changed(rest: Rest) -> None:
-    """The policy is taken away for a moment, as it was not there when the label was set."""
-    binding = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
-    kept = dict(rest.ask("GET", f"{binding}/netplane-join").body)
-    rest.ask("DELETE", f"{binding}/netplane-join")
+    """The mark brings the webhook in; it does not decide what is required."""
+    path = "/api/v1/namespaces/shop"
+    assert rest.merge(path, {"metadata": {"labels": {JOINED_LABEL: value}}}).is_success
     try:
-        labels = {"plane.netplane.io/business": "required"}
-        old = namespace_object("old")
-        old["metadata"]["labels"] = labels
-        wait_for(lambda: rest.create("/api/v1/namespaces", old), lambda reply: reply.is_success)
+        assert "requires plane business" in refusal(rest, plain_pod("shop"))
     finally:
-        kept["metadata"] = {"name": "netplane-join"}
-        rest.create(binding, kept)
-    new = {**old, "metadata": {"name": "new", "labels": labels}}
-    wait_for(lambda: rest.try_out("/api/v1/namespaces", new), lambda reply: not reply.is_success)
-    patch = {"metadata": {"labels": {"team": "web"}}}
-    assert rest.merge("/api/v1/namespaces/old", patch).message == ""
+        rest.merge(path, {"metadata": {"labels": {JOINED_LABEL: "true"}}})
 
 
-def test_pods_of_namespaces_without_the_mark_cost_nothing(server: ApiServer) -> None:
-    """Not even a condition is evaluated: the server matches the namespace's labels itself."""
-    policy = server.get("validatingadmissionpolicy", "netplane-required")
-    selector = policy["spec"]["matchConstraints"]["namespaceSelector"]["matchExpressions"]
-    assert {"key": JOINED_LABEL, "operator": "In", "values": ["true"]} in selector
+def test_planes_that_are_gone_refuse_no_pod_of_other_namespaces(own_api_server: ApiServer) -> None:
+    """Neither do those that were never defined: the policies are applied alone."""
+    own_api_server.kubectl("apply", "-k", str(MANIFESTS / "base" / "policies"))
+    rest = Rest(own_api_server)
+    try:
+        for name, planes in (("held", {"business": REQUIRED}), ("free", {"business": "enabled"})):
+            assert rest.create(NAMESPACES, namespace_object(name, planes)).is_success
+        wait_until_held(rest)
+        assert refusal(rest, plain_pod("free")) == ""
+    finally:
+        rest.close()
+
+
+def test_a_server_that_has_just_started_asks_for_required_planes_alone(
+    own_api_server: ApiServer,
+) -> None:
+    """No pod with a review is refused, from the first request on."""
+    rest = Rest(own_api_server)
+    own_api_server.kubectl("apply", "-k", str(MANIFESTS / "base" / "policies"))
+    assert rest.create(NAMESPACES, namespace_object("held", {"business": REQUIRED})).is_success
+    wait_until_held(rest)
+    rest.close()
+    own_api_server.stop_server()
+    own_api_server.start_server()
+    rest = Rest(own_api_server)
+    pod = plain_pod("held", "")
+    pod["metadata"]["annotations"][REVIEWED_ANNOTATION] = "business"
+    try:
+        assert refusal(rest, pod) == ""
+    finally:
+        rest.close()

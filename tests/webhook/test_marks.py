@@ -19,7 +19,7 @@ def test_a_namespace_that_requires_a_plane_is_marked_whether_there_is_one(
 
 
 def test_it_is_marked_even_where_the_plane_selects_other_namespaces() -> None:
-    """The policy netplane-join wants the mark beside `required`, whatever the plane says."""
+    """The policy netplane-required wants each of its pods reviewed, whatever the plane says."""
     catalog = make_catalog(make_plane("business", namespaceSelector=ELSEWHERE))
     assert is_concerned(make_namespace(business="required"), catalog)
     assert not is_concerned(make_namespace(business="enabled"), catalog)

@@ -48,6 +48,17 @@ def membership_of(
     )
 
 
+def required_by_label(namespace: Namespace) -> tuple[str, ...]:
+    """Name the planes that a namespace's labels require, sorted, whether they exist or not."""
+    return tuple(
+        sorted(
+            key.removeprefix(PLANE_LABEL_PREFIX)
+            for key, value in namespace.labels.items()
+            if value == REQUIRED and key.startswith(PLANE_LABEL_PREFIX)
+        )
+    )
+
+
 def _check_label(
     key: str,
     value: str,
