@@ -1,9 +1,9 @@
 """`/mutate/pods`: give a new pod the planes of its namespace, as a JSON Patch.
 
 Only what is missing is added, so a second call (reinvocation) finds nothing to do. A pod that
-`decide` finds at fault is not refused here but admitted without planes: `/validate/pods` sees the final
-object, also when another hook has changed it, and says what is wrong. Warnings are left to it for
-the same reason: kubectl shows what both hooks say, and a person reads it once.
+`decide` finds at fault is not refused here but admitted without planes: `/validate/pods` sees the
+final object, also when another hook has changed it, and says what is wrong. Warnings are left to it
+for the same reason: kubectl shows what both hooks say, and a person reads it once.
 
 In a namespace that requires planes the pod is told by name which of them it was judged by, at fault
 or not: without that the policy `netplane-required` refuses it, with a webhook running or without.
