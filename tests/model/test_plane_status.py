@@ -11,7 +11,7 @@ from planes.model.errors import Finding, JsonObject
 from planes.model.names import STATUS_ANNOTATION
 from planes.model.objects import NadRef, Pod
 from planes.model.state.claims import ClaimIndex, Tally
-from planes.model.state.plane_status import NadState, Observed, capacity, find_overlaps, status_of
+from planes.model.state.plane_status import NadState, Observed, capacity, status_of
 from tests.support.model import make_plane, pod_object
 
 READY = NadState(True, "Rendered", "there")
@@ -103,35 +103,6 @@ def test_of_two_families_the_one_with_fewest_left_is_counted() -> None:
 def test_a_huge_family_is_the_largest_number_there_is() -> None:
     plane = make_plane(subnets=[{"cidr": "fd00::/64"}])
     assert status_of(plane, Observed(READY), None, NOW)["capacity"] == 2**63 - 1
-
-
-def overlaps(*networks: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-    subnets = [{"cidr": "10.0.0.0/16"}], [{"cidr": "10.0.9.0/24"}]
-    planes = [
-        make_plane(f"p{n}", network=network, subnets=subnet)
-        for n, (network, subnet) in enumerate(zip(networks, subnets, strict=False))
-    ]
-    return find_overlaps(planes)
-
-
-def test_two_planes_on_one_wire_name_each_other() -> None:
-    found = overlaps({"type": "macvlan", "master": "eth1"}, {"type": "ipvlan", "master": "eth1"})
-    assert found == {
-        "p0": ("10.0.0.0/16 overlaps 10.0.9.0/24 of plane p1, also on eth1",),
-        "p1": ("10.0.9.0/24 overlaps 10.0.0.0/16 of plane p0, also on eth1",),
-    }
-
-
-def test_another_wire_or_vlan_is_no_overlap() -> None:
-    here = {"type": "vlan", "master": "eth1", "vlan": 5}
-    assert not overlaps(here, {"type": "vlan", "master": "eth1", "vlan": 6})
-    assert not overlaps(here, {"type": "macvlan", "master": "eth1"})
-    assert not overlaps(here, {"type": "macvlan", "master": "eth2"})
-
-
-def test_a_vlan_interface_is_that_vlan() -> None:
-    here = {"type": "vlan", "master": "eth1", "vlan": 5}
-    assert "p0" in overlaps(here, {"type": "macvlan", "master": "eth1.5"})
 
 
 def pod(name: str, *addresses: str, networks: str | None = None) -> Pod:

@@ -6,6 +6,7 @@ Made anew each time this replica comes to lead: nothing is carried over from an 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -89,9 +90,13 @@ class Controller:
         self._planes = Book(read_plane, self._plane_changed, self._listed)
         self._nads = Book(read_nad, self._nad_changed, self._listed)
         self._namespaces = Book(read_namespace, self._namespace_changed, self._listed)
-        self._blocks = Book(read_block, _ignored, self._listed)
+        self._blocks = Book(read_block, self._block_changed, self._listed)
+        self._held: Counter[str] = Counter()
         self._marks = MarkKeeper(
-            api, self._planes, self._namespaces, lambda name: self._queue.add((Concern.MARK, name))
+            api,
+            self._planes,
+            self._namespaces,
+            lambda name: self._queue.remind((Concern.MARK, name)),
         )
         self._statuses = StatusKeeper(
             api,
@@ -99,11 +104,12 @@ class Controller:
             clock,
             planes=self._planes,
             nads=self._nads,
-            blocks=self._blocks,
+            blocks=self._held,
+            is_seen=lambda: self._nads.is_synced and self._blocks.is_synced,
             joined=self._marks.joined,
         )
         keeper = NadKeeper(api, self._planes, self._nads, PlaneEvents(api, clock))
-        self._looks: Mapping[Concern, Callable[[str], Awaitable[None]]] = {
+        self._looks: Mapping[Concern, Callable[[str], Awaitable[bool]]] = {
             Concern.DEFINITION: lambda _: define(api),
             Concern.NAD: keeper.look,
             Concern.STATUS: self._statuses.look,
@@ -138,10 +144,10 @@ class Controller:
             self._metrics.waiting.set(len(self._queue))
             await self._marks.survey()
             for name in self._planes:
-                self._queue.add((Concern.STATUS, name))
+                self._queue.remind((Concern.STATUS, name))
             rounds = (rounds + 1) % _RESYNC_ROUNDS
             if not rounds:
-                self._queue.add((Concern.DEFINITION, ""))
+                self._queue.remind((Concern.DEFINITION, ""))
                 self._look_at_nads()
 
     async def _tick(self) -> None:
@@ -155,11 +161,11 @@ class Controller:
 
     def _look_at_nads(self) -> None:
         for name in {*self._planes, *self._nads}:
-            self._queue.add((Concern.NAD, name))
+            self._queue.remind((Concern.NAD, name))
 
-    async def _look(self, key: Key) -> None:
+    async def _look(self, key: Key) -> bool:
         concern, name = key
-        await self._looks[concern](name)
+        return await self._looks[concern](name)
 
     def _plane_changed(self, name: str, old: PlaneSeen | None, new: PlaneSeen | None) -> None:
         self._queue.add((Concern.STATUS, name))
@@ -167,8 +173,7 @@ class Controller:
             return  # its status, which we wrote ourselves
         self._queue.add((Concern.NAD, name))
         self._marks.forget_planes()
-        for other in self._statuses.compare():
-            self._queue.add((Concern.STATUS, other))
+        self._statuses.forget_planes()
         self._changed.set()
 
     def _nad_changed(self, name: str, _old: NadSeen | None, _new: NadSeen | None) -> None:
@@ -178,6 +183,9 @@ class Controller:
     def _namespace_changed(self, name: str, _old: Namespace | None, _new: Namespace | None) -> None:
         self._queue.add((Concern.MARK, name))
 
-
-def _ignored(_name: str, _old: str | None, _new: str | None) -> None:
-    """Blocks only count: that is looked at every few seconds anyway."""
+    def _block_changed(self, _name: str, old: str | None, new: str | None) -> None:
+        """Count; statuses are looked at every few seconds anyway."""
+        if old is not None:
+            self._held[old] -= 1
+        if new is not None:
+            self._held[new] += 1

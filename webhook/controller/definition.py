@@ -29,8 +29,8 @@ def definition() -> JsonObject:
     return found
 
 
-async def define(api: KubeApi) -> None:
-    """Create the definition unless there is one.
+async def define(api: KubeApi) -> bool:
+    """Create the definition unless there is one; whether it did.
 
     Raises:
         PlanesError: the API server does not take it.
@@ -39,5 +39,6 @@ async def define(api: KubeApi) -> None:
     try:
         await api.create(CRDS, wanted)
     except AlreadyExists:
-        return
+        return False
     _log.info("kind defined", extra={"definition": wanted["metadata"]["name"]})
+    return True

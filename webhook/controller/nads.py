@@ -36,27 +36,30 @@ class NadKeeper:
         self._events = events
         self._told: set[str] = set()
 
-    async def look(self, name: str) -> None:
-        """Compare the NAD of a plane's name with what it should be, and act.
+    async def look(self, name: str) -> bool:
+        """Compare the NAD of a plane's name with what it should be, and act; whether it wrote.
 
         Raises:
             PlanesError: it could not be written; look again later.
         """
         if not (self._planes.is_synced and self._nads.is_synced):
-            return
+            return False
         seen, found = self._planes.get(name), self._nads.get(name)
         if seen is not None and seen.faults:
-            return
+            return False
         wanted = plane_nad(seen.plane) if seen is not None else None
         if seen is None or wanted is None:
-            if found is not None and found.rendered_from == name:
-                await self._api.delete(NADS, name, namespace=NETPLANE_NAMESPACE, uid=found.uid)
+            if found is None or found.rendered_from != name:
+                return False
+            await self._api.delete(NADS, name, namespace=NETPLANE_NAMESPACE, uid=found.uid)
         elif found is None:
             await self._make(seen, wanted)
         elif found.rendered_from != name:
             await self._tell_taken(seen)
+            return False
         else:
-            await self._mend(seen, wanted, found)
+            return await self._mend(seen, wanted, found)
+        return True
 
     async def _make(self, seen: PlaneSeen, wanted: Nad) -> None:
         nad = {
@@ -74,18 +77,19 @@ class NadKeeper:
         await self._api.create(NADS, nad, namespace=wanted.namespace)
         self._told.discard(wanted.name)
 
-    async def _mend(self, seen: PlaneSeen, wanted: Nad, found: NadSeen) -> None:
+    async def _mend(self, seen: PlaneSeen, wanted: Nad, found: NadSeen) -> bool:
         changes = _changes(seen, wanted, found)
         if not changes:
-            return
+            return False
         changes.setdefault("metadata", {})["resourceVersion"] = found.resource_version
         try:
             await self._api.patch(NADS, wanted.name, changes, namespace=wanted.namespace)
         except NotFound:  # removed since: the watch brings it back here
-            return
+            return False
         if "spec" in changes:
             text = f"NAD {wanted.ref} did not say what the plane says, and was written again"
             await self._events.tell(seen, "Normal", "NADRepaired", text)
+        return True
 
     async def _tell_taken(self, seen: PlaneSeen) -> None:
         name = seen.plane.name

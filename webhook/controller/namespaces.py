@@ -71,24 +71,25 @@ class MarkKeeper:
                 self._wrong(name)
         self._joined = joined
 
-    async def look(self, name: str) -> None:
-        """Set or remove the mark of one namespace where it is wrong.
+    async def look(self, name: str) -> bool:
+        """Set or remove the mark of one namespace where it is wrong; whether it did.
 
         Raises:
             PlanesError: it could not be written; look again later.
         """
         namespace = self._namespaces.get(name)
         if namespace is None or not (self._planes.is_synced and self._namespaces.is_synced):
-            return
+            return False
         wanted = is_concerned(namespace, self._current())
         is_right = is_marked(namespace) if wanted else JOINED_LABEL not in namespace.labels
         if is_right:
-            return
+            return False
         patch = {"metadata": {"labels": {JOINED_LABEL: MARK if wanted else None}}}
         try:
             await self._api.patch(NAMESPACES, name, patch)
         except NotFound:  # removed since
-            return
+            return False
+        return True
 
     def _current(self) -> Catalog:
         if self._catalog is None:
@@ -97,13 +98,9 @@ class MarkKeeper:
 
 
 def _selecting(planes: tuple[PlaneSeen, ...]) -> list[Plane]:
-    """Give planes as far as they select namespaces.
+    """Give planes as far as they select namespaces: no NAD is rendered for that.
 
     A plane at fault keeps its namespaces marked: stores go on with what it was before, and a
     mark too many costs a call, one too few a plane.
     """
-    return [
-        replace(seen.plane, network=None, nad_ref=None) if seen.faults else seen.plane
-        for seen in planes
-        if seen.plane.name
-    ]
+    return [replace(seen.plane, network=None, nad_ref=None) for seen in planes if seen.plane.name]

@@ -1,7 +1,8 @@
 """What has to be looked at: each key once, never by two at a time, later again where it failed.
 
 Invariant: a key that was added is handled after that; added while it is being handled, it is
-handled once more. Failures of one key delay that key alone.
+handled once more. Failures of one key delay that key alone. A key whose writes follow each other
+closely (somebody undoes them) has to wait, longer and longer, so that no quarrel becomes a flood.
 """
 
 from __future__ import annotations
@@ -21,20 +22,24 @@ K = TypeVar("K", bound=Hashable)
 
 _FIRST_DELAY: Final = 0.5
 _LONGEST_DELAY: Final = 60.0
+_FREE_WRITES: Final = 4
+_CLOSE_SECONDS: Final = 10.0
+_MOST_PACES: Final = 4096
 
 
 class WorkQueue(Generic[K]):
     """Hands keys to a handler until cancelled.
 
     Args:
-        handle: looks at a key; a `PlanesError` brings the key back later.
+        handle: looks at a key, and tells whether it wrote something that is meant to last; an
+            exception brings the key back later.
         chance: gives a number from 0 to 1; delays vary by it.
         failed: called for each failure, for a metric.
     """
 
     def __init__(
         self,
-        handle: Callable[[K], Awaitable[None]],
+        handle: Callable[[K], Awaitable[bool]],
         clock: Clock,
         *,
         chance: Callable[[], float],
@@ -48,28 +53,39 @@ class WorkQueue(Generic[K]):
         self._waiting: set[K] = set()
         self._busy: set[K] = set()
         self._failures: dict[K, int] = {}
+        self._paces: dict[K, tuple[float, int]] = {}  # the last write, and how many close ones
+        self._held: set[K] = set()
+        self._delays: dict[K, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
-        self._delays: asyncio.TaskGroup | None = None
+        self._group: asyncio.TaskGroup | None = None
 
     def __len__(self) -> int:
         """Count the keys that wait for their turn."""
         return len(self._waiting)
 
     def add(self, key: K) -> None:
-        """Have a key looked at."""
+        """Have a key looked at: something about it has changed."""
         if key in self._waiting:
             return
         self._waiting.add(key)
-        if key not in self._busy:
-            self._ready.append(key)
-            self._wake.set()
+        if key not in self._busy and key not in self._held:
+            self._enqueue(key)
+
+    def remind(self, key: K) -> None:
+        """Have a key looked at though nothing has changed; one that is to wait goes on waiting."""
+        if key not in self._delays:
+            self.add(key)
 
     async def run(self, workers: int = 4) -> None:
         """Handle keys until cancelled, a few at once."""
         async with asyncio.TaskGroup() as group:
-            self._delays = group
+            self._group = group
             for _ in range(workers):
                 group.create_task(self._work())
+
+    def _enqueue(self, key: K) -> None:
+        self._ready.append(key)
+        self._wake.set()
 
     async def _work(self) -> None:
         while True:
@@ -84,24 +100,66 @@ class WorkQueue(Generic[K]):
                 await asyncio.sleep(0)  # a look that has nothing to write waits for nothing
             finally:
                 self._busy.discard(key)
-                if key in self._waiting:
-                    self._ready.append(key)
-                    self._wake.set()
+                if key in self._waiting and key not in self._held:
+                    self._enqueue(key)
 
     async def _once(self, key: K) -> None:
         try:
-            await self._handle(key)
+            has_written = await self._handle(key)
         except PlanesError as error:
-            self._failed()
-            count = self._failures[key] = self._failures.get(key, 0) + 1
+            count = self._count_failure(key)
             facts = {"key": str(key), "failures": count, "reason": str(error)}
             _log.log(logging.INFO if count == 1 else logging.WARNING, "not done yet", extra=facts)
-            delay = min(_FIRST_DELAY * 2.0 ** min(count - 1, 16), _LONGEST_DELAY)
-            if self._delays is not None:
-                self._delays.create_task(self._later(key, delay * (0.5 + self._chance() / 2)))
+        except Exception:
+            # A bug that one object brings out must not end what is done for all the others.
+            count = self._count_failure(key)
+            _log.exception("look failed", extra={"key": str(key), "failures": count})
         else:
             self._failures.pop(key, None)
+            if key in self._delays:
+                self._delays.pop(key).cancel()
+            if has_written:
+                self._pace(key)
+
+    def _count_failure(self, key: K) -> int:
+        self._failed()
+        count = self._failures[key] = self._failures.get(key, 0) + 1
+        self._put_off(key, count)
+        return count
+
+    def _pace(self, key: K) -> None:
+        now = self._clock.monotonic()
+        last, count = self._paces.get(key, (now, 0))
+        is_close = now - last < max(_CLOSE_SECONDS, 2 * _delay(count - _FREE_WRITES))
+        count = count + 1 if is_close else 1
+        if len(self._paces) >= _MOST_PACES:
+            long_ago = now - 2 * _LONGEST_DELAY
+            self._paces = {k: pace for k, pace in self._paces.items() if pace[0] > long_ago}
+        self._paces[key] = now, count
+        if count > _FREE_WRITES:
+            self._held.add(key)
+            self._put_off(key, count - _FREE_WRITES)
+            facts = {"key": str(key), "writes": count}
+            _log.warning("somebody else changes again and again what is kept right", extra=facts)
+
+    def _put_off(self, key: K, times: int) -> None:
+        before = self._delays.pop(key, None)
+        if before is not None:
+            before.cancel()
+        if self._group is not None:
+            seconds = _delay(times) * (0.5 + self._chance() / 2)
+            self._delays[key] = self._group.create_task(self._later(key, seconds))
 
     async def _later(self, key: K, seconds: float) -> None:
         await self._clock.sleep(seconds)
-        self.add(key)
+        del self._delays[key]
+        if key not in self._held:
+            self.add(key)
+            return
+        self._held.discard(key)
+        if key in self._waiting and key not in self._busy:
+            self._enqueue(key)
+
+
+def _delay(times: int) -> float:
+    return min(_FIRST_DELAY * 2.0 ** min(max(times, 1) - 1, 16), _LONGEST_DELAY)

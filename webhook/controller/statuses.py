@@ -1,12 +1,13 @@
 """Keep the status of planes: written where it says something new, and counts not too often.
 
 A busy plane's counts change with every pod; they are written at most once in `COUNT_SECONDS`.
-A condition that turns, or a new generation, is written at once.
+A condition that turns, or a new generation, is written at once. A leader that is new to its office
+says nothing before it has seen everything: nothing turns because the office changes hands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,13 +15,16 @@ from planes.kube.api import KubeApi
 from planes.kube.resources import PLANES
 from planes.model.errors import JsonObject, NotFound
 from planes.model.state.catalog import Catalog
-from planes.model.state.plane_status import NadState, Observed, find_overlaps, status_of
+from planes.model.state.overlaps import find_overlaps
+from planes.model.state.plane_status import NadState, Observed, status_of
 from planes.run.clock import Clock
 from planes.store.protocol import Store
 from webhook.controller.books import Book, NadSeen, PlaneSeen
 from webhook.controller.nads import nad_state
 
 COUNT_SECONDS: Final = 5.0
+
+_PATIENT_SECONDS: Final = 30.0
 
 _UNKNOWN: Final = NadState(None, "NotSeen", "the NADs have not been read yet")
 
@@ -30,7 +34,9 @@ class StatusKeeper:
 
     Args:
         store: of its catalog, what pods have and which NADs there are.
-        blocks: IPBlock names to the planes they are of.
+        blocks: how many blocks nodes hold of each plane.
+        is_seen: whether NADs and blocks were read; a kind that is not served never is, and the
+            rest is said all the same after a while.
         joined: tells how many namespaces joined a plane; None while that is not known.
     """
 
@@ -42,7 +48,8 @@ class StatusKeeper:
         *,
         planes: Book[PlaneSeen],
         nads: Book[NadSeen],
-        blocks: Book[str],
+        blocks: Mapping[str, int],
+        is_seen: Callable[[], bool],
         joined: Callable[[str], int | None],
     ) -> None:
         self._api = api
@@ -51,18 +58,20 @@ class StatusKeeper:
         self._planes = planes
         self._nads = nads
         self._blocks = blocks
+        self._is_seen = is_seen
+        self._began = clock.monotonic()
         self._joined = joined
         self._written: dict[str, float] = {}
-        self._overlaps: dict[str, tuple[str, ...]] = {}
+        self._overlaps: Mapping[str, tuple[str, ...]] | None = None
 
-    def compare(self) -> Collection[str]:
-        """Compare all planes with each other; the names of those that overlap others now or did."""
-        sound = [seen.plane for seen in self._planes.values() if not seen.faults]
-        before, self._overlaps = self._overlaps, find_overlaps(sound)
-        return before.keys() | self._overlaps.keys()
+    def forget_planes(self) -> None:
+        """Take note that planes have changed."""
+        self._overlaps = None
 
-    async def look(self, name: str) -> None:
+    async def look(self, name: str) -> bool:
         """Compare a plane's status with what is observed, and write it where that is due.
+
+        Whether it wrote something beside counts.
 
         Raises:
             PlanesError: it could not be written; look again later.
@@ -70,22 +79,27 @@ class StatusKeeper:
         seen = self._planes.get(name)
         if seen is None:
             self._written.pop(name, None)
-            return
+            return False
         joined = self._joined(name)
-        if joined is None or not self._store.is_synced:
-            return
+        if joined is None or not self._store.is_synced or not self._may_speak():
+            return False
         now = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         wanted = status_of(seen.plane, self._observe(seen, joined), seen.status, now)
         old = seen.status if isinstance(seen.status, dict) else {}
-        if wanted == old or (_said(wanted) == _said(old) and self._is_early(name)):
-            return
+        is_news = _said(wanted) != _said(old)
+        if wanted == old or (not is_news and self._is_early(name)):
+            return False
         self._written[name] = self._clock.monotonic()
         gone: dict[str, Any] = dict.fromkeys(old.keys() - wanted.keys())
         patch = {"metadata": {"uid": seen.uid}, "status": {**gone, **wanted}}
         try:
             await self._api.patch(PLANES, name, patch, subresource="status")
         except NotFound:  # removed since
-            return
+            return False
+        return is_news
+
+    def _may_speak(self) -> bool:
+        return self._is_seen() or self._clock.monotonic() >= self._began + _PATIENT_SECONDS
 
     def _is_early(self, name: str) -> bool:
         last = self._written.get(name)
@@ -97,11 +111,17 @@ class StatusKeeper:
             return Observed(_UNKNOWN, faults=seen.faults, namespaces=joined)
         return Observed(
             nad=self._nad(seen, catalog),
-            overlaps=self._overlaps.get(plane.name, ()),
+            overlaps=self._compared().get(plane.name, ()),
             namespaces=joined,
             tallies={version: catalog.claims.tally(plane.ref, version) for version in (4, 6)},
-            blocks=sum(of == plane.name for of in self._blocks.values()),
+            blocks=self._blocks.get(plane.name, 0),
         )
+
+    def _compared(self) -> Mapping[str, tuple[str, ...]]:
+        if self._overlaps is None:
+            sound = [seen.plane for seen in self._planes.values() if not seen.faults]
+            self._overlaps = find_overlaps(sound)
+        return self._overlaps
 
     def _nad(self, seen: PlaneSeen, catalog: Catalog) -> NadState:
         if seen.plane.nad_ref is None and not self._nads.is_synced:

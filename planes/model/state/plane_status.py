@@ -7,10 +7,8 @@ pods and namespaces as they are, never kept up to date by adding and subtracting
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 from planes.model.addresses import AddressRange, subtract
@@ -21,7 +19,6 @@ from planes.model.state.claims import Tally
 _MESSAGE_CHARACTERS = 8192
 _MOST = 2**63 - 1
 """The largest number of the API; it stands for that many or more."""
-_SUBINTERFACE = re.compile(r"(.+)\.([0-9]{1,4})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,7 @@ class Observed:
 
     Attributes:
         faults: what is wrong with its spec; it is not in force then.
-        overlaps: texts of `find_overlaps`.
+        overlaps: texts of `overlaps.find_overlaps`.
         namespaces: how many joined.
         tallies: addresses of pods, by IP version.
         blocks: blocks of addresses that nodes hold.
@@ -152,48 +149,6 @@ def capacity(plane: Plane, version: int) -> int:
     if plane.allow is not Allow.NEVER:
         size += sum(each.address.version == version for each in plane.reservations)
     return size
-
-
-def find_overlaps(planes: Iterable[Plane]) -> dict[str, tuple[str, ...]]:
-    """Tell of addresses that two planes have on the same wire: plane name to texts.
-
-    The wire is the master and the VLAN, `eth1.20` being VLAN 20 of eth1; planes over a NAD that
-    somebody else wrote are not compared.
-    """
-    by_wire: dict[tuple[str, int], list[Plane]] = {}
-    for plane in planes:
-        wire = _wire(plane)
-        if wire is not None:
-            by_wire.setdefault(wire, []).append(plane)
-    found: dict[str, list[str]] = {}
-    for wire, sharing in by_wire.items():
-        for one, other in combinations(sorted(sharing, key=lambda plane: plane.name), 2):
-            for mine, theirs in _common(one, other):
-                where = wire[0] + (f" VLAN {wire[1]}" if wire[1] else "")
-                for plane, own, rival, its in (
-                    (one, mine, other, theirs),
-                    (other, theirs, one, mine),
-                ):
-                    text = f"{own} overlaps {its} of plane {rival.name}, also on {where}"
-                    found.setdefault(plane.name, []).append(text)
-    return {name: tuple(texts) for name, texts in found.items()}
-
-
-def _wire(plane: Plane) -> tuple[str, int] | None:
-    network = plane.network
-    if network is None:
-        return None
-    master = network.master or network.resource_name
-    if not network.vlan and (inner := _SUBINTERFACE.fullmatch(master)):
-        return inner[1], int(inner[2])
-    return (master, network.vlan or 0) if master else None
-
-
-def _common(one: Plane, other: Plane) -> Iterator[tuple[str, str]]:
-    for mine in one.subnets:
-        for theirs in other.subnets:
-            if mine.version == theirs.version and mine.cidr.overlaps(theirs.cidr):
-                yield str(mine.cidr), str(theirs.cidr)
 
 
 def _old_conditions(before: Any) -> dict[str, JsonObject]:

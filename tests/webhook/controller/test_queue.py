@@ -8,6 +8,8 @@ import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import pytest
+
 from planes.model.errors import Unavailable
 from tests.support.clock import FakeClock
 from webhook.controller.queue import WorkQueue
@@ -15,7 +17,7 @@ from webhook.controller.queue import WorkQueue
 
 @contextlib.asynccontextmanager
 async def running(
-    handle: Callable[[str], Awaitable[None]], clock: FakeClock
+    handle: Callable[[str], Awaitable[bool]], clock: FakeClock
 ) -> AsyncIterator[WorkQueue[str]]:
     queue: WorkQueue[str] = WorkQueue(handle, clock, chance=lambda: 1.0)
     task = asyncio.ensure_future(queue.run())
@@ -35,8 +37,9 @@ async def settle() -> None:
 async def test_a_key_added_many_times_is_handled_once() -> None:
     seen: Counter[str] = Counter()
 
-    async def handle(key: str) -> None:
+    async def handle(key: str) -> bool:
         seen[key] += 1
+        return False
 
     async with running(handle, FakeClock()) as queue:
         for _ in range(10):
@@ -49,12 +52,13 @@ async def test_a_key_added_many_times_is_handled_once() -> None:
 async def test_a_key_added_while_it_is_handled_is_handled_again_but_not_at_once() -> None:
     gate, busy, most = asyncio.Event(), Counter[str](), Counter[str]()
 
-    async def handle(key: str) -> None:
+    async def handle(key: str) -> bool:
         busy[key] += 1
         most[key] = max(most[key], busy[key])
         await gate.wait()
         busy[key] -= 1
         most["handled"] += 1
+        return False
 
     async with running(handle, FakeClock()) as queue:
         queue.add("a")
@@ -70,10 +74,10 @@ async def test_a_key_added_while_it_is_handled_is_handled_again_but_not_at_once(
 async def test_a_failing_key_waits_longer_each_time_and_holds_up_nobody() -> None:
     clock, times, others = FakeClock(), list[float](), list[str]()
 
-    async def handle(key: str) -> None:
+    async def handle(key: str) -> bool:
         if key != "bad":
             others.append(key)
-            return
+            return False
         times.append(clock.monotonic())
         raise Unavailable("cannot")
 
@@ -88,3 +92,80 @@ async def test_a_failing_key_waits_longer_each_time_and_holds_up_nobody() -> Non
             await settle()
     gaps = [b - a for a, b in itertools.pairwise(times)]
     assert gaps == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0]
+
+
+async def test_reminders_do_not_hasten_a_key_that_failed_nor_add_to_its_tries() -> None:
+    clock, times = FakeClock(), list[float]()
+
+    async def handle(_: str) -> bool:
+        times.append(clock.monotonic())
+        raise Unavailable("cannot")
+
+    async with running(handle, clock) as queue:
+        for _ in range(600):
+            queue.remind("bad")
+            await settle()
+            clock.advance(1.0)
+            await settle()
+    assert len(times) <= 16  # 8 until the delay is longest, then one a minute
+
+
+async def test_a_change_hastens_a_key_that_failed() -> None:
+    tries = 0
+
+    async def handle(_: str) -> bool:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise Unavailable("cannot")
+        return True
+
+    clock = FakeClock()
+    async with running(handle, clock) as queue:
+        queue.add("a")
+        await settle()
+        queue.add("a")
+        await settle()
+        assert tries == 2
+        clock.advance(60)
+        await settle()
+    assert tries == 2
+
+
+async def test_a_look_that_breaks_is_logged_and_ends_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    seen: list[str] = []
+
+    async def handle(key: str) -> bool:
+        seen.append(key)
+        if len(seen) == 1:
+            raise KeyError("a bug")
+        return False
+
+    clock = FakeClock()
+    async with running(handle, clock) as queue:
+        queue.add("a")
+        queue.add("b")
+        await settle()
+        clock.advance(1)
+        await settle()
+    assert seen == ["a", "b", "a"]
+    assert [each.message for each in caplog.records if each.exc_info] == ["look failed"]
+
+
+async def test_what_somebody_undoes_again_and_again_is_written_ever_more_seldom() -> None:
+    clock, writes = FakeClock(), 0
+
+    async def handle(key: str) -> bool:
+        nonlocal writes
+        writes += 1
+        queue.add(key)  # undone at once
+        return True
+
+    async with running(handle, clock) as queue:
+        queue.add("a")
+        for _ in range(3600):
+            await settle()
+            clock.advance(1.0)
+        assert writes < 80

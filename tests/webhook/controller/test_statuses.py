@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import orjson
+import pytest
 
-from planes.kube.resources import PLANES
-from planes.model.errors import Conflict
+from planes.kube.resources import IPBLOCKS, NADS, PLANES, Resource
+from planes.model.errors import Conflict, Unavailable
 from planes.model.names import STATUS_ANNOTATION
 from planes.model.objects import Nad, Pod
 from tests.webhook.controller.reign import Reign
@@ -109,3 +110,31 @@ async def test_nothing_is_said_before_the_pods_are_known(reign: Reign) -> None:
     reign.store.is_synced = True
     await reign.settle(6)
     assert reign.status()["inUse"] == 0
+
+
+@pytest.mark.parametrize("late", [NADS, IPBLOCKS])
+async def test_nothing_turns_because_another_replica_leads(reign: Reign, late: Resource) -> None:
+    """Also where the new leader reads NADs or blocks last."""
+    reign.put_plane()
+    reign.put_block("business.10-0-0-0-26")
+    reign.start()
+    await reign.settle(6)
+    before, writes = reign.status(), reign.writes("planes/status")
+    await reign.stop()
+    reign.kube.fail_next(Unavailable("cannot list"), verb="list", resource=late, times=3)
+    reign.start()
+    await reign.settle(20)
+    assert (reign.status(), reign.writes("planes/status")) == (before, writes)
+
+
+async def test_a_kind_that_is_not_served_keeps_the_rest_from_being_said_only_for_a_while(
+    reign: Reign,
+) -> None:
+    reign.put_plane()
+    reign.kube.fail_next(Unavailable("cannot list"), verb="list", resource=NADS, times=1000)
+    reign.start()
+    await reign.settle(20)
+    assert reign.status() == {}
+    await reign.settle(20)
+    assert reign.condition("Accepted") == ("True", "Valid")
+    assert reign.condition("NADReady") == ("Unknown", "NotSeen")
