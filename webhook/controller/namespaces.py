@@ -45,6 +45,7 @@ class MarkKeeper:
         self._namespaces = namespaces
         self._wrong = wrong
         self._catalog: Catalog | None = None
+        self._selecting: dict[str, tuple[PlaneSeen, Plane]] = {}
         self._joined: Counter[str] | None = None
 
     def joined(self, plane: str) -> int | None:
@@ -93,14 +94,22 @@ class MarkKeeper:
 
     def _current(self) -> Catalog:
         if self._catalog is None:
-            self._catalog = Catalog.build(_selecting(self._planes.values()))
+            before = self._selecting
+            self._selecting = {
+                name: _selecting(self._planes[name], before.get(name)) for name in self._planes
+            }
+            planes = (plane for _, plane in self._selecting.values() if plane.name)
+            self._catalog = Catalog.build(planes)
         return self._catalog
 
 
-def _selecting(planes: tuple[PlaneSeen, ...]) -> list[Plane]:
-    """Give planes as far as they select namespaces: no NAD is rendered for that.
+def _selecting(seen: PlaneSeen, before: tuple[PlaneSeen, Plane] | None) -> tuple[PlaneSeen, Plane]:
+    """Give a plane as far as it selects namespaces: no NAD is rendered for that.
 
     A plane at fault keeps its namespaces marked: stores go on with what it was before, and a
-    mark too many costs a call, one too few a plane.
+    mark too many costs a call, one too few a plane. Of one that has not changed the value from
+    before is given, with all that was worked out of it.
     """
-    return [replace(seen.plane, network=None, nad_ref=None) for seen in planes if seen.plane.name]
+    if before is not None and before[0].plane == seen.plane:
+        return before
+    return seen, replace(seen.plane, network=None, nad_ref=None)

@@ -138,3 +138,16 @@ async def test_a_kind_that_is_not_served_keeps_the_rest_from_being_said_only_for
     await reign.settle(20)
     assert reign.condition("Accepted") == ("True", "Valid")
     assert reign.condition("NADReady") == ("Unknown", "NotSeen")
+
+
+async def test_two_thousand_planes_on_one_wire_are_described(reign: Reign) -> None:
+    """What is compared and looked at must not grow with the square of the planes."""
+    for number in range(2000):
+        cidr = f"10.{number // 256}.{number % 256}.0/24"
+        reign.put_plane(f"p{number}", subnets=[{"cidr": cidr}])
+    reign.start()
+    for _ in range(300):
+        await reign.settle()
+        if reign.writes("planes/status") >= 2000:
+            break
+    assert reign.condition("Overlapping", "p1999") == ("False", "NoOverlap")
