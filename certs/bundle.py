@@ -26,6 +26,16 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 
 from planes.model.errors import BadInput
 
+# What cryptography raises for a certificate it cannot read, some of it only when asked for a part.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+
 _KEY_BLOCK = re.compile(
     rb"-----BEGIN (?P<label>(?:[A-Z]+ )?PRIVATE KEY)-----.+?-----END (?P=label)-----\n?", re.DOTALL
 )
@@ -39,14 +49,17 @@ class Certificate:
 
     @classmethod
     def parse_all(cls, pem: bytes, what: str) -> tuple[Self, ...]:
-        """Read every certificate of a PEM text, in order.
+        """Read every certificate of a PEM text, in order; of those it gives all parts can be read.
 
         Raises:
             BadInput: there is none, or one cannot be parsed.
         """
         try:
             found = x509.load_pem_x509_certificates(pem)
-        except (ValueError, TypeError) as exc:
+            for each in found:  # these are parsed only when asked for
+                each.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+                _ = each.extensions
+        except _UNREADABLE as exc:
             raise BadInput(
                 f"cannot read {what}: it holds no valid PEM certificate",
                 remedy="put a PEM encoded X.509 certificate there",
@@ -78,7 +91,7 @@ class Certificate:
         """DNS names and addresses of the subject alternative name."""
         try:
             names = self.x509.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except (x509.ExtensionNotFound, ValueError):
+        except x509.ExtensionNotFound:
             return frozenset()
         return frozenset(
             str(name.value) for name in names if isinstance(name, x509.DNSName | x509.IPAddress)

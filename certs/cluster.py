@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Final
 
 from certs import secret
-from certs.bundle import Bundle, Certificate, Pair
+from certs.bundle import Bundle, Certificate, Pair, verify
 from certs.facts import described, root_facts, serving_facts
 from certs.issue import Lifetimes, issue_root, issue_serving
 from certs.policy import CreateRoot, DropOldRoot, Facts, IssueServing, Step, TrustBoth
@@ -25,7 +25,7 @@ from certs.verifiers import Seen, Verifiers
 from planes.kube.api import KubeApi
 from planes.kube.errors import AlreadyExists
 from planes.kube.resources import SECRETS
-from planes.model.errors import Conflict, JsonObject, NotFound, Unavailable
+from planes.model.errors import BadInput, Conflict, JsonObject, NotFound, Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +83,7 @@ class KubeAuthority:
         self._is_leader = is_leader
         self._last = _Look(None, secret.Found(), Seen())
         self._good = Bundle()
+        self._unfit: set[str] = set()
 
     async def observe(self, now: datetime) -> Facts:
         """Read Secret and configurations, show what is kept, say so, and hear the others.
@@ -107,7 +108,7 @@ class KubeAuthority:
             served |= await self._replicas.others()
         return Facts(
             is_ours=leads or not any(served),
-            roots=root_facts(found.bundle),
+            roots=root_facts(found.bundle, self._unfit),
             serving=serving_facts(found.bundle, pair.certificate) if pair else None,
             trusted=self._trusted(now, is_shown=any(served)),
             lingering=frozenset(root.id for root in seen.all if root not in found.bundle.roots),
@@ -182,7 +183,13 @@ class KubeAuthority:
         root = bundle.signing_pair(root_id)
         if root is None:
             return
-        pair = issue_serving(root, issuing.names, now, issuing.serials(), issuing.lifetimes)
+        try:
+            pair = issue_serving(root, issuing.names, now, issuing.serials(), issuing.lifetimes)
+            verify(pair, (root.certificate,), now, "what it would sign")
+        except BadInput as exc:  # somebody put a root of another sort there: it is succeeded
+            self._unfit.add(root_id)
+            _log.warning("root cannot sign", extra={"root": root_id, "reason": exc.message})
+            return
         if await self._write(Bundle(bundle.roots, bundle.keys, pair)):
             _log.info("certificate issued", extra=described(pair.certificate))
 

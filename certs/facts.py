@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from certs.bundle import Bundle, Certificate
 from certs.policy import RootFacts, ServingFacts
 
 
-def root_facts(bundle: Bundle) -> tuple[RootFacts, ...]:
-    """Describe the roots in our keeping, in the order they were made."""
+def root_facts(bundle: Bundle, unfit: Collection[str] = ()) -> tuple[RootFacts, ...]:
+    """Describe the roots in our keeping, in the order they were made; unfit ones cannot sign."""
     return tuple(
         RootFacts(
             root.id,
             root.not_before,
             root.not_after,
-            can_sign=bundle.signing_pair(root.id) is not None,
+            can_sign=root.id not in unfit and bundle.signing_pair(root.id) is not None,
         )
         for root in bundle.roots
     )

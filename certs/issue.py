@@ -72,7 +72,6 @@ def issue_serving(
         )
     key = ec.generate_private_key(ec.SECP256R1())
     issuer = root.certificate.x509
-    identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     builder = (
         _builder(_name(names[0][:_COMMON_NAME_LIMIT]), issuer.subject, key, serial)
         .not_valid_before(max(now - lifetimes.backdate, root.certificate.not_before))
@@ -85,7 +84,7 @@ def issue_serving(
             critical=False,
         )
         .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier),
+            _identifier(issuer, signer.public_key()),
             critical=False,
         )
     )
@@ -121,6 +120,16 @@ def _usage(*, is_ca: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def _identifier(
+    issuer: x509.Certificate, key: ec.EllipticCurvePublicKey
+) -> x509.AuthorityKeyIdentifier:
+    try:
+        found = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:  # a root that others made
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(key)
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(found)
 
 
 def _pair(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Pair:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from base64 import b64encode
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from certs.cluster import SECRET
 from planes.kube.resources import SECRETS
+from tests.support.certificates import make_plain_root
 from tests.support.certificates_cluster import (
     NAMESPACE,
     Cluster,
@@ -121,6 +123,24 @@ async def test_a_foreign_pair_in_the_secret_is_not_shown_before_it_is_trusted() 
         check(cluster, one, two)
     assert "900" not in cluster.trusted()[0]
     assert len(cluster.kept.roots) == 1
+
+
+@pytest.mark.parametrize("sort", ["RSA", "EC without extensions"])
+async def test_a_root_that_cannot_sign_for_us_is_succeeded_with_an_overlap(sort: str) -> None:
+    cluster = Cluster()
+    one, two = await settled(cluster)
+    is_rsa = sort == "RSA"
+    key = (
+        rsa.generate_private_key(65537, 2048) if is_rsa else ec.generate_private_key(ec.SECP256R1())
+    )
+    root = make_plain_root(key, cluster.now, 0x900)
+    cluster.change_secret(ca_crt=root.certificate.pem, ca_key=root.key)
+    for _ in range(30):
+        await look_on(cluster, two, one, seconds=10)
+        check(cluster, one, two)
+    assert cluster.kept.serving == one.shown == two.shown
+    assert [one.id for one in cluster.kept.roots] != [root.certificate.id]
+    assert "900" not in cluster.trusted()[0]
 
 
 async def test_an_old_backup_put_back_is_gone_over_to_with_an_overlap() -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+from base64 import b64encode, encodebytes
 from datetime import UTC, datetime
 
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certs.bundle import Bundle
+from certs.bundle import Bundle, Certificate, verify
+from certs.facts import root_facts, serving_facts
+from certs.issue import Lifetimes, issue_serving
 from certs.secret import read, write
-from planes.model.errors import JsonObject
+from planes.model.errors import BadInput, JsonObject
 from tests.support.certificates import make_root, make_serving
 
 NOW = datetime(2027, 1, 15, 8, 0, tzinfo=UTC)
@@ -58,3 +62,35 @@ def test_hostile_contents_are_read_as_missing_and_can_be_written_over(data: obje
     found = read(obj, "Secret")
     assert all("PRIVATE" not in each.message for each in found.problems)
     assert read(write(obj, BUNDLE, "ns", "name"), "Secret").bundle == BUNDLE
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+@given(
+    st.sampled_from(["tls.crt", "ca.crt"]),
+    st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=3),
+)
+def test_a_certificate_with_altered_bytes_is_used_or_refused_with_an_error_of_ours(
+    name: str, changes: list[tuple[float, int]]
+) -> None:
+    obj = write(None, Bundle((NEW.certificate,), (NEW.key,), PAIR), "ns", "name")
+    good = (PAIR if name == "tls.crt" else NEW).certificate
+    obj["data"][name] = b64encode(_altered(good, changes)).decode()
+    bundle = read(obj, "Secret").bundle
+    facts = root_facts(bundle)
+    try:
+        if bundle.serving is not None:
+            serving_facts(bundle, bundle.serving.certificate)
+            verify(bundle.serving, bundle.roots, NOW, "it")
+        root = bundle.signing_pair(facts[0].id) if facts else None
+        if root is not None:
+            issue_serving(root, ["a.example"], NOW, 4, Lifetimes())
+    except BadInput:
+        pass
+
+
+def _altered(certificate: Certificate, changes: list[tuple[float, int]]) -> bytes:
+    der = bytearray(certificate.x509.public_bytes(Encoding.DER))
+    for where, byte in changes:
+        der[int(where * len(der))] = byte
+    lines = b"-----BEGIN CERTIFICATE-----\n", encodebytes(der), b"-----END CERTIFICATE-----\n"
+    return b"".join(lines)

@@ -5,10 +5,16 @@ from __future__ import annotations
 import itertools
 import ssl
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from certs.bundle import Pair
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from certs.bundle import Certificate, Pair
 from certs.issue import Lifetimes, issue_root, issue_serving
 from certs.metrics import CertificateMetrics
 from certs.policy import Settings
@@ -31,6 +37,25 @@ def counting(start: int = 1) -> Callable[[], int]:
 def make_root(now: datetime, serial: int = 1) -> Pair:
     """Make a root."""
     return issue_root(now, serial, LIFETIMES)
+
+
+def make_plain_root(
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, now: datetime, serial: int
+) -> Pair:
+    """Make a self-signed certificate without extensions, as other tools may."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"plain {serial:x}")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(serial)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=365))
+        .sign(key, SHA256())
+    )
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return Pair(Certificate(certificate.public_bytes(Encoding.PEM)), pem)
 
 
 def make_serving(root: Pair, now: datetime, serial: int = 2) -> Pair:
