@@ -15,8 +15,9 @@ import orjson
 
 from planes.kube.api import Change, Kind, Page, PatchKind, Query
 from planes.kube.refusal import Asked, refusal_of_status
+from planes.kube.request import JSON, Request
 from planes.kube.resources import Resource
-from planes.kube.transport import JSON, Request, Transport
+from planes.kube.transport import Transport
 from planes.model.errors import BadInput, JsonObject, NotFound, Unavailable
 
 PAGE_SIZE: Final = 100  # a page is decoded at one go: 2 ms for pods of 5 kB, 500 take 10

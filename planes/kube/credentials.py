@@ -1,7 +1,8 @@
 """What we show the API server, read again as it changes on disk.
 
 Invariant: a token is at most a minute older than its file; after a refusal all of it is read
-again. While a file is missing or empty the last good content stays in force.
+again. While a token is missing or empty, or a TLS file missing, the last good one stays in force;
+whether TLS material is of any use is for whoever opens a session with it to see.
 """
 
 from __future__ import annotations
@@ -84,6 +85,10 @@ class Credentials:
         if self._material is None:
             self._material = await self._read_material()
         return self._material
+
+    def forget(self) -> None:
+        """Have the TLS material read anew when it is next asked for: it was of no use."""
+        self._material = None
 
     async def renew(self) -> bool:
         """Read everything again, as the server does not take what we have; tell of a change."""

@@ -8,59 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
 from urllib.parse import urlencode
 
 import aiohttp
 from yarl import URL
 
-from planes.kube.credentials import Access, Credentials
+from planes.kube.credentials import Access, Credentials, Material
 from planes.kube.errors import Silent
-from planes.kube.refusal import Asked, refusal
+from planes.kube.refusal import refusal
+from planes.kube.request import Limits, Request
 from planes.kube.session import open_session
-from planes.model.errors import PlanesError, Unavailable
+from planes.model.errors import BadInput, PlanesError, Unavailable
 from planes.run.clock import Clock
 
-JSON: Final = "application/json"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One HTTP request; `asked` is what errors say of it."""
-
-    asked: Asked
-    method: str
-    path: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = field(default=None, repr=False)
-    content_type: str = JSON
-    accept: str = JSON
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long and how much; seconds and bytes.
-
-    Attributes:
-        connect: until there is a TLS connection.
-        total: until an answer is complete.
-        idle: without a byte of a stream; then it is opened anew. Bookmarks come every minute, but
-            not of a kind that nobody changes where etcd reports no progress (before 3.5).
-        answer: the largest answer; a page of pods has some MiB at most.
-        line: the largest event of a watch; etcd takes objects of 1.5 MiB.
-        tries: of one request, all reasons together.
-        pause: the longest Retry-After that is waited for.
-    """
-
-    connect: float = 5.0
-    total: float = 30.0
-    idle: float = 100.0
-    answer: int = 128 << 20
-    line: int = 8 << 20
-    tries: int = 4
-    pause: float = 10.0
+_log = logging.getLogger(__name__)
 
 
 class _Refused(Exception):
@@ -91,6 +54,7 @@ class Transport:
         self._clock = clock
         self._limits = limits or Limits()
         self._credentials = Credentials(access, clock)
+        self._material: Material | None = None
         self._session: aiohttp.ClientSession | None = None
         self._retired: list[aiohttp.ClientSession] = []
         self._turn = asyncio.Lock()
@@ -141,26 +105,37 @@ class Transport:
             Unavailable: it broke off.
             PlanesError: as `planes.kube.errors` says.
         """
-        limits = self._limits
-        timeout = aiohttp.ClientTimeout(total=None, connect=limits.connect, sock_read=limits.idle)
-        generation = self._generation
-        try:
-            async with self._respond(request, timeout) as response:
-                rest = b""
-                with contextlib.suppress(Silent):
-                    async for chunk in self._chunks(request, response):
-                        *lines, rest = (rest + chunk).split(b"\n")
-                        for line in lines:
-                            if line:
-                                yield line
-                        if len(rest) > limits.line:
-                            raise _broken(request, f"an event is larger than {limits.line} bytes")
-                if rest.strip():
-                    raise _broken(request, "the stream ended in the middle of an event")
-        except _Refused as refused:
-            if refused.is_about_us:
-                await self._renew(generation)
-            raise refused.error from refused.__cause__
+        connect, idle = self._limits.connect, self._limits.idle
+        timeout = aiohttp.ClientTimeout(total=None, connect=connect, sock_read=idle)
+        for has_renewed in (False, True):
+            generation = self._generation
+            try:
+                async with (
+                    self._respond(request, timeout) as response,
+                    contextlib.aclosing(self._split(request, response)) as lines,
+                ):
+                    async for line in lines:
+                        yield line
+                    return
+            except _Refused as refused:
+                is_over = has_renewed or not refused.is_about_us
+                if is_over or not await self._renew(generation):
+                    raise refused.error from refused.__cause__
+
+    async def _split(
+        self, request: Request, response: aiohttp.ClientResponse
+    ) -> AsyncGenerator[bytes, None]:
+        rest = b""
+        with contextlib.suppress(Silent):
+            async for chunk in self._chunks(request, response):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    if line:
+                        yield line
+                if len(rest) > self._limits.line:
+                    raise _broken(request, f"an event is larger than {self._limits.line} bytes")
+        if rest.strip():
+            raise _broken(request, "the stream ended in the middle of an event")
 
     @contextlib.asynccontextmanager
     async def _respond(
@@ -241,8 +216,12 @@ class Transport:
     async def _open(self) -> aiohttp.ClientSession:
         async with self._turn:
             if self._session is None:
-                material = await self._credentials.material()
-                self._session = open_session(self._access, material, self._user_agent)
+                self._material = await self._credentials.material()
+                try:
+                    self._session = open_session(self._access, self._material, self._user_agent)
+                except BadInput:
+                    self._credentials.forget()  # it may be half written: the next request reads it
+                    raise
             return self._session
 
     async def _renew(self, generation: int) -> bool:
@@ -250,15 +229,26 @@ class Transport:
         async with self._turn:
             if generation != self._generation:
                 return True
-            before = await self._credentials.material()
             if not await self._credentials.renew():
                 return False
             self._generation += 1
-            if self._session is not None and await self._credentials.material() != before:
-                # What still runs on the old connections may go on; nothing new is sent there.
-                self._retired.append(self._session)
-                self._session = None
+            if self._session is not None:
+                self._session = await self._reopen(self._session)
             return True
+
+    async def _reopen(self, session: aiohttp.ClientSession) -> aiohttp.ClientSession:
+        material = await self._credentials.material()
+        if material == self._material:
+            return session
+        try:
+            opened = open_session(self._access, material, self._user_agent)
+        except BadInput as error:
+            _log.warning("credentials not taken", extra={"reason": str(error)})
+            return session
+        # What still runs on the old connections may go on; nothing new is sent there.
+        self._retired.append(session)
+        self._material = material
+        return opened
 
 
 _PAUSE_SECONDS = 0.1  # doubled with each try

@@ -11,8 +11,8 @@ import pytest
 from planes.kube.api import PatchKind, Query
 from planes.kube.client import Client
 from planes.kube.errors import AlreadyExists, Expired, Unauthenticated
+from planes.kube.request import Limits
 from planes.kube.resources import IPBLOCKS, PLANES, PODS, SECRETS
-from planes.kube.transport import Limits
 from planes.model.errors import (
     BadInput,
     Conflict,

@@ -7,22 +7,31 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
-from planes.kube.api import Query
+from planes.kube.api import Kind, Query
 from planes.kube.credentials import TOKEN_SECONDS, Access, Credentials
 from planes.kube.errors import Unauthenticated
+from planes.kube.request import Limits
 from planes.kube.resources import PODS
-from planes.kube.transport import Limits
 from planes.model.errors import BadInput, Unavailable
 from planes.run.clock import SystemClock
 from tests.support.certificates import current, make_root
 from tests.support.clock import FakeClock
-from tests.support.scripted_api import ScriptedApi, client_of, refuses, says, scripted_api
+from tests.support.scripted_api import (
+    ScriptedApi,
+    client_of,
+    event,
+    refuses,
+    says,
+    scripted_api,
+    streams,
+)
 
 POD = {"metadata": {"name": "web", "namespace": "shop"}}
 
@@ -94,21 +103,34 @@ async def test_a_401_that_no_new_token_helps_is_told_after_one_try(
     assert len(api.seen) == 1
 
 
-async def test_a_watch_that_was_refused_has_the_next_one_show_the_new_token(
+async def test_a_watch_that_was_refused_goes_on_at_once_with_a_new_token(
     api: ScriptedApi, token: Path
 ) -> None:
-    api.then(refuses(401, "Unauthorized"), says({}))
-    async with client_of(api, replace(api.access, token=token)) as client:
-        refused = client.watch(Query(PODS), "5")
-        task = asyncio.create_task(anext(refused))
-        while not api.seen:
-            await asyncio.sleep(0)
+    async def refused(request: web.Request) -> web.StreamResponse:
         token.write_text("second")
-        with pytest.raises(Unauthenticated):
-            await task
-        with pytest.raises(Unavailable):
-            await anext(client.watch(Query(PODS), "5"))
+        return await refuses(401, "Unauthorized")(request)
+
+    api.then(refused, streams(event("ADDED", {**POD, "kind": "Pod"})))
+    async with (
+        client_of(api, replace(api.access, token=token)) as client,
+        aclosing(client.watch(Query(PODS), "5")) as changes,
+    ):
+        assert (await anext(changes)).kind is Kind.ADDED
     assert shown(api) == ["Bearer first", "Bearer second"]
+
+
+async def test_a_watch_that_no_new_token_helps_is_refused_once(
+    api: ScriptedApi, token: Path
+) -> None:
+    async def refused(request: web.Request) -> web.StreamResponse:
+        token.write_text(f"token {len(api.seen)}")
+        return await refuses(401, "Unauthorized")(request)
+
+    api.then(refused, refused)
+    async with client_of(api, replace(api.access, token=token)) as client:
+        with pytest.raises(Unauthenticated):
+            await anext(client.watch(Query(PODS), "5"))
+    assert len(api.seen) == 2
 
 
 @pytest.mark.parametrize("content", [None, b"", b"a\nb", b"\xff\xfe"])
@@ -146,6 +168,33 @@ async def test_a_ca_that_was_replaced_is_read_when_the_server_shows_the_new_one(
     api.then(says(POD), says(POD))
     async with client_of(api, replace(api.access, authority=authority)) as client:
         with pytest.raises(Unavailable, match="certificate is not trusted"):
+            await client.get(PODS, "web", namespace="shop")
+        authority.write_bytes(api.root.certificate.pem)
+        assert await client.get(PODS, "web", namespace="shop") == POD
+
+
+@pytest.mark.parametrize("content", [b"", b"-----BEGIN CERTIFICATE-----\nMIIB"])
+async def test_a_ca_that_is_half_written_takes_nothing_from_the_connections_we_have(
+    api: ScriptedApi, tmp_path: Path, content: bytes
+) -> None:
+    authority = tmp_path / "ca.crt"
+    authority.write_bytes(api.root.certificate.pem)
+    api.then(says(POD), refuses(401, "Unauthorized"), says(POD), says(POD))
+    async with client_of(api, replace(api.access, authority=authority)) as client:
+        await client.get(PODS, "web", namespace="shop")
+        authority.write_bytes(content)
+        for _ in range(2):
+            assert await client.get(PODS, "web", namespace="shop") == POD
+
+
+async def test_a_ca_that_is_half_written_at_first_is_read_again(
+    api: ScriptedApi, tmp_path: Path
+) -> None:
+    authority = tmp_path / "ca.crt"
+    authority.write_bytes(b"")
+    api.then(says(POD))
+    async with client_of(api, replace(api.access, authority=authority)) as client:
+        with pytest.raises(BadInput, match="cannot set up TLS"):
             await client.get(PODS, "web", namespace="shop")
         authority.write_bytes(api.root.certificate.pem)
         assert await client.get(PODS, "web", namespace="shop") == POD

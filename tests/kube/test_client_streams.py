@@ -13,8 +13,8 @@ from aiohttp import web
 from planes.kube.api import Change, Query
 from planes.kube.client import Client
 from planes.kube.errors import Expired
+from planes.kube.request import Limits
 from planes.kube.resources import PODS
-from planes.kube.transport import Limits
 from planes.kube.watching import Watching
 from planes.model.errors import Denied, JsonObject, PlanesError, Unavailable
 from planes.run.clock import SystemClock

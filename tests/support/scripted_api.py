@@ -16,7 +16,8 @@ from aiohttp import web
 from certs.bundle import Pair
 from planes.kube.client import Client
 from planes.kube.credentials import Access
-from planes.kube.transport import Limits, Transport
+from planes.kube.request import Limits
+from planes.kube.transport import Transport
 from planes.run.clock import Clock, SystemClock
 from tests.support.certificates import current, make_root, make_serving
 
