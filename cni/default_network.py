@@ -15,7 +15,6 @@ from typing import Final
 
 from cni.completion import complete
 from cni.conf_files import Behind, behind, conf_files, is_ours, is_saved, read_conf, types_of
-from planes.model.decode import loads_object
 from planes.model.errors import CniCode, JsonObject, NotFound, PlanesError, Unavailable
 from planes.model.wire.netconf import ConfList, parse_conflist
 from planes.run.clock import Clock
@@ -183,7 +182,7 @@ class _Reading:
         folder = path.parent / conflist.name
         more = sorted(folder.glob("*.conf"))
         self.followed += [folder, *more]
-        return conflist.with_plugins([_folder_plugin(one) for one in more])
+        return conflist.with_plugins([read_conf(one) for one in more])
 
 
 def _stamp(paths: list[Path]) -> _Stamp:
@@ -196,7 +195,3 @@ def _times(path: Path) -> tuple[int, int, int]:
     except OSError:
         return 0, 0, 0
     return facts.st_mtime_ns, facts.st_size, facts.st_ino
-
-
-def _folder_plugin(path: Path) -> JsonObject:
-    return loads_object(path.read_bytes(), f"the config file {path}")

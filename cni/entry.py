@@ -122,18 +122,18 @@ def facts_of(entry: Entry) -> JsonObject:
         }
         for one in entry.attachments
     }
-    pod = {"pod": f"{entry.namespace}/{entry.pod}", "uid": entry.uid} if entry.pod else {}
-    return {**pod, "attachments": attachments}
+    return {**_pod(entry), "attachments": attachments}
 
 
 def whose(entry: Entry) -> dict[str, str]:
     """Give what every log line about an entry says outside its call: which call, and whose."""
-    return {
-        "container_id": entry.container_id,
-        "ifname": entry.ifname,
-        "pod": f"{entry.namespace}/{entry.pod}",
-        "uid": entry.uid,
-    }
+    return {"container_id": entry.container_id, "ifname": entry.ifname, **_pod(entry)}
+
+
+def _pod(entry: Entry) -> dict[str, str]:
+    if not entry.pod:
+        return {}
+    return {"pod": f"{entry.namespace}/{entry.pod}", "uid": entry.uid}
 
 
 def encode(entry: Entry) -> bytes:

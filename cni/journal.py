@@ -66,12 +66,12 @@ class Journal:
         await self._write(entry, is_new=True)
 
     async def update(self, entry: Entry) -> None:
-        """Replace the record of a call by its next stage.
+        """Record the next stage of a call; one that was never begun is as durable as `begin`.
 
         Raises:
             Internal: it could not be written; the older stage stands.
         """
-        await self._write(entry, is_new=False)
+        await self._write(entry, is_new=entry.key not in self._entries)
 
     async def forget(self, key: Key) -> None:
         """Remove a call's record; none there is fine.

@@ -79,23 +79,29 @@ class Leaver:
         """
         netns = netns or await self._recorded(entry)
         failures = await self._detacher.detach(entry, netns)
-        has_sandbox = bool(failures) and await self.is_alive(netns)
-        if failures and netns and not has_sandbox:
+        inode = await self._inode(netns) if failures else 0
+        if failures and netns and not inode:
             # Some plugins refuse a path that is gone but accept that there is none, others the
             # other way round: what matters is that they got their chance at both.
             failures = await self._detacher.detach(_only(entry, failures), "")
+        if inode and not entry.netns_inode:  # from before us: our retries must find it again
+            entry = replace(entry, netns=netns, netns_inode=inode)
         await self._record(entry, failures)
-        return Outcome(failures, has_sandbox, entry.attempts + 1)
+        return Outcome(failures, bool(inode), entry.attempts + 1)
 
     async def is_alive(self, netns: str, inode: int = 0) -> bool:
         """Tell whether a path is a namespace, and the one that is meant."""
+        found = await self._inode(netns)
+        return bool(found) and inode in {0, found}
+
+    async def _inode(self, netns: str) -> int:
+        """Give which namespace a path is; 0 where it is none."""
         if not netns:
-            return False
+            return 0
         try:
-            survey = await self._sandboxes.survey(netns)
+            return (await self._sandboxes.survey(netns)).inode
         except PlanesError:
-            return False
-        return not inode or survey.inode == inode
+            return 0
 
     async def _recorded(self, entry: Entry) -> str:
         """Give the recorded namespace; "" where the path leads to somebody else's by now."""
