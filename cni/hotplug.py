@@ -1,10 +1,13 @@
 """One more network for a running sandbox: Multus' `/delegate`, for controllers that hot-plug.
 
 Invariant: journaled like any call, under its own interface, so DEL, CHECK, GC and recovery know
-it; neither network-status nor events are touched, as with Multus: the caller keeps those.
+it; one that we did not attach goes by the request's own configuration. Neither network-status nor
+events are touched, as with Multus: the caller keeps those.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from cni.answer import answer
 from cni.attach import Attacher
@@ -52,7 +55,7 @@ class Hotplug:
             PlanesError: what the caller is told.
         """
         if request.verb is not Verb.ADD:
-            return await self._runtime.handle(request)
+            return await self._runtime.handle(replace(request, is_delegated=True))
         conflist = parse_conflist(request.conf, what="the delegate's configuration")
         wishes = {
             "ips": attributes.ips,

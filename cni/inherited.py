@@ -11,7 +11,7 @@ import logging
 from pathlib import Path
 
 from cni.completion import complete
-from cni.entry import Entry, Stage
+from cni.entry import Entry, Stage, whose
 from cni.journal import Journal
 from cni.multus_scratch import Left, read_left, remove_left
 from cni.pods import Caller
@@ -62,12 +62,7 @@ class Inheritance:
         )
         _log.info(
             "taking over a sandbox of Multus",
-            extra={
-                "container_id": caller.container_id,
-                "pod": f"{caller.namespace}/{caller.pod}",
-                "uid": caller.uid,
-                "networks": [one.network for one in left.attachments],
-            },
+            extra={**whose(entry), "networks": [one.network for one in left.attachments]},
         )
         await self._journal.begin(entry)
         self._found[caller.container_id] = left

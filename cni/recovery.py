@@ -18,6 +18,7 @@ from cni.leave import Leaver
 from cni.report import Reporter
 from planes.model.errors import PlanesError
 from planes.run.clock import Clock
+from planes.run.logs import bind
 from planes.store.protocol import Store
 
 _log = logging.getLogger(__name__)
@@ -101,7 +102,8 @@ class Recovery:
 
     async def _leave(self, entry: Entry) -> None:
         try:
-            outcome = await self._leaver.leave(entry)
+            with bind(**whose(entry)):
+                outcome = await self._leaver.leave(entry)
             failures = len(outcome.failures)
         except PlanesError as error:
             _log.warning("cannot release", extra={**whose(entry), "error": str(error)})

@@ -10,13 +10,14 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from cni.entry import Entry, Stage
+from cni.entry import Entry, Stage, whose
 from cni.gate import Gate
 from cni.journal import Journal
 from cni.leave import Leaver
 from cni.recovery import Recovery
 from cni.serving.spool import Spool
 from planes.model.errors import PlanesError
+from planes.run.logs import bind
 
 _log = logging.getLogger(__name__)
 
@@ -44,13 +45,16 @@ class Retirement:
         """
         await self._journal.open()
         await self._recovery.start()
-        await self._spool.replay()
+        undone = (await self._spool.replay()).failed
         left = []
         for entry in self._journal.entries():
             async with self._gate.call(entry.container_id):
                 remains = await self._look_at(entry, takes_out)
             if remains is not None:
                 left.append(remains)
+        if undone and not left:
+            # They wait for a default network, which may never come back; nothing else is to wait.
+            _log.error("spooled DELs are given up", extra={"files": undone})
         return tuple(left)
 
     async def _look_at(self, entry: Entry, takes_out: bool) -> Entry | None:
@@ -68,11 +72,11 @@ class Retirement:
         return None
 
     async def _leave(self, entry: Entry) -> Entry | None:
-        facts = {"container_id": entry.container_id, "pod": f"{entry.namespace}/{entry.pod}"}
-        _log.info("giving back", extra={**facts, "uid": entry.uid})
-        try:
-            await self._leaver.leave(entry)
-        except PlanesError as error:
-            _log.error("cannot give back", extra={**facts, "reason": str(error)})
-            return entry
+        with bind(**whose(entry)):
+            _log.info("giving back")
+            try:
+                await self._leaver.leave(entry)
+            except PlanesError as error:
+                _log.error("cannot give back", extra={"reason": str(error)})
+                return entry
         return self._journal.find(entry.key)

@@ -164,6 +164,8 @@ class Runtime:
     async def _from_others(self, request: CniRequest) -> Entry | None:
         """Give what somebody attached before us: Multus, or the default network alone."""
         path = self._path(request)
+        if request.is_delegated:  # one interface: the rest of what Multus attached still runs
+            return await self._strangers.take(request, path)
         taken = await self._inheritance.take(
             caller_of(request), request.ifname, request.netns, path
         )

@@ -28,7 +28,7 @@ from typing import Final, TextIO
 
 from cni.conflist import FILE_NAME, restore_multus
 from cni.daemon import Daemon
-from cni.entry import Entry
+from cni.entry import Entry, whose
 from cni.install import take_shim
 from cni.machine import machine
 from cni.rooted import resolve
@@ -175,9 +175,7 @@ def _name(left: Sequence[Entry], stderr: TextIO) -> None:
         _log.warning(
             "a pod still has planes",
             extra={
-                "pod": f"{one.namespace}/{one.pod}",
-                "uid": one.uid,
-                "container_id": one.container_id,
+                **whose(one),
                 "networks": [a.network for a in one.attachments if not a.is_default],
             },
         )

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from cni.serving.request import CniRequest
+from cni.serving.request import HEADERS, CniRequest
 from planes.model.encode import dumps, pretty
-from planes.model.errors import BadInput, CniCode, PlanesError
+from planes.model.errors import BadInput, CniCode, PlanesError, Unavailable
 from planes.model.wire.cniversion import CURRENT, SUPPORTED
 
 PATH: Final = "/v1/cni"
@@ -32,9 +32,14 @@ class Verbs(Protocol):
         caller went away: undoing what was begun is up to the implementation.
 
         Raises:
+            Postponed: a DEL that cannot be carried out yet.
             PlanesError: what the caller is told.
         """
         ...
+
+
+class Postponed(Unavailable):
+    """A DEL that has to wait for something else than its sandbox: the spool keeps it for us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,29 @@ def split_request(data: bytes) -> tuple[Mapping[str, str], bytes]:
     if headers.get("content-length") != str(len(body)):
         raise _unreadable("its body is not as long as it says")
     return headers, body
+
+
+def join_request(request: CniRequest) -> bytes:
+    """Give a request as the shim would have written it.
+
+    Raises:
+        BadInput: one of its variables has a line break, which no header can carry.
+    """
+    variables = {
+        "CNI_COMMAND": request.verb.value,
+        "CNI_CONTAINERID": request.container_id,
+        "CNI_NETNS": request.netns,
+        "CNI_IFNAME": request.ifname,
+        "CNI_ARGS": ";".join(f"{key}={value}" for key, value in request.cni_args),
+        "CNI_PATH": ":".join(request.cni_path),
+    }
+    lines = [f"POST {PATH} HTTP/1.1", "Host: netplane"]
+    lines += [f"{HEADERS[name]}: {value}" for name, value in variables.items() if value]
+    lines.append(f"Content-Length: {len(request.stdin)}")
+    if any("\r" in line or "\n" in line for line in lines):
+        raise BadInput("cannot spool the request: a variable has a line break")
+    head = "\r\n".join(lines).encode("utf-8", "surrogateescape")
+    return head + b"\r\n\r\n" + request.stdin
 
 
 def _utf8(text: str) -> str:

@@ -57,6 +57,7 @@ class CniRequest:
         cni_path: directories to look plugins up in.
         stdin: the configuration as it came; never into logs or errors.
         conf: the configuration; empty for VERSION, which has none.
+        is_delegated: it is about the very network in the configuration, not about a sandbox.
     """
 
     verb: Verb
@@ -67,6 +68,7 @@ class CniRequest:
     cni_path: tuple[str, ...]
     stdin: bytes
     conf: JsonObject
+    is_delegated: bool = False
 
     @property
     def cni_version(self) -> str:

@@ -1,6 +1,7 @@
 """DELs that came while the daemon was away: carried out later, those of one sandbox in order.
 
-The shim writes one request a file, complete before it has its name. A file is unlinked only after
+The shim writes one request a file, complete before it has its name; so do we with a DEL that has
+to wait for something else than its sandbox. A file is unlinked only after
 its DEL succeeded; one that failed stays and is tried again, later each time; one that is no DEL
 goes to `quarantine/` beside its reason. Invariant: a sandbox's spooled DELs are over before an ADD
 of the same sandbox begins, else a late DEL would take down what that ADD made.
@@ -11,17 +12,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
-from cni.serving.protocol import Verbs, split_request
+from cni.completion import complete
+from cni.serving.protocol import Postponed, Verbs, join_request, split_request
 from cni.serving.request import CniRequest, parse_request
 from planes.model.errors import BadInput, PlanesError, Unavailable
 from planes.model.wire.cniversion import Verb
 from planes.run.clock import Clock
 from planes.run.locks import KeyedLocks
 from planes.run.logs import bind
+from planes.store.files import replace, sync_directory
 
 _logger: Final = logging.getLogger(__name__)
 _SUFFIX: Final = ".request"
@@ -29,6 +35,7 @@ _AT_ONCE: Final = 8  # DELs share kernel locks; more would only queue there
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 300.0
 _STAMP_SECONDS: Final = 1.0  # far coarser than any file system's time stamps
+_NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 _STALE_SECONDS: Final = 3600.0  # a shim writes its file in milliseconds
 
 
@@ -129,6 +136,24 @@ class Spool:
                     remedy="read the log of netplane-cni for why",
                 )
 
+    async def keep(self, request: CniRequest) -> None:
+        """Spool a DEL durably, as the shim does.
+
+        Raises:
+            BadInput: it cannot be written down.
+            Unavailable: it cannot be written.
+        """
+        data = join_request(request)
+        name = f"{int(self._clock.now() * 1e9):021d}-{secrets.token_hex(4)}{_SUFFIX}"
+        try:
+            await complete(asyncio.to_thread(_put, self._directory / name, data))
+        except OSError as error:
+            raise Unavailable(
+                f"cannot write to the spool {self._directory}: {error.strerror or error}",
+                remedy="make room and check the permissions of the state directory",
+            ) from error
+        _logger.warning("DEL spooled", extra={"file": name})
+
     def _is_as_listed(self) -> bool:
         # On the path of every ADD: one cached inode, where a hop to a thread costs far more.
         return self._listed is not None and self._listed == _changed_at(self._directory)
@@ -163,12 +188,12 @@ class Spool:
                     await self._verbs.handle(request)
             await asyncio.to_thread((self._directory / name).unlink, missing_ok=True)
         except PlanesError as error:
-            return self._failed(name, str(error))
+            return self._failed(name, str(error), request.facts)
         except TimeoutError:
-            return self._failed(name, f"not done within {self._deadline:g} s")
+            return self._failed(name, f"not done within {self._deadline:g} s", request.facts)
         except Exception as error:
             _logger.exception("cannot replay a spooled DEL", extra=facts)
-            return self._failed(name, type(error).__name__)
+            return self._failed(name, type(error).__name__, request.facts)
         self._failures.pop(name, None)
         _logger.info("replayed a spooled DEL", extra=facts)
         return "done"
@@ -181,12 +206,13 @@ class Spool:
         _logger.error("quarantined a spooled request", extra={"file": name, "reason": reason})
         return "quarantined"
 
-    def _failed(self, name: str, reason: str) -> str:
+    def _failed(self, name: str, reason: str, whose: Mapping[str, str] = _NOBODY) -> str:
         earlier = self._failures.get(name)
         count = earlier.count + 1 if earlier else 1
         pause = min(_FIRST_PAUSE * 2.0 ** min(count - 1, 30), _LONGEST_PAUSE)
         self._failures[name] = _Failure(count, self._clock.monotonic() + pause)
-        facts = {"file": name, "attempts": count, "retry_seconds": pause, "reason": reason}
+        tries = {"attempts": count, "retry_seconds": pause}
+        facts = {**whose, **tries, "file": name, "reason": reason}
         _logger.warning("cannot replay a spooled DEL yet", extra=facts)
         return "failed"
 
@@ -239,8 +265,14 @@ def _changed_at(directory: Path) -> float:
         return 0.0
 
 
+def _put(path: Path, data: bytes) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    replace(path, data)
+    sync_directory(path.parent.parent)
+
+
 class SpoolFirst:
-    """Verbs that settle the spool of a sandbox before its ADD.
+    """Verbs that settle the spool of a sandbox before its ADD, and spool a postponed DEL.
 
     A DEL never overtakes an ADD that came before it and still settles: it would find nothing to
     take down, and what the ADD then attaches would stay.
@@ -258,4 +290,9 @@ class SpoolFirst:
         async with self._locks.hold(request.container_id):
             if request.verb is Verb.ADD:
                 await self._spool.settle(request.container_id)
-            return await self._verbs.handle(request)
+            try:
+                return await self._verbs.handle(request)
+            except Postponed as error:
+                _logger.warning("DEL cannot be carried out yet", extra={"reason": str(error)})
+                await self._spool.keep(request)
+                return b""

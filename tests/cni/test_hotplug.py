@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from cni.serving.multus_protocol import InterfaceAttributes
 from cni.serving.request import CniRequest, parse_call
-from planes.model.errors import Conflict, PlanesError
+from planes.model.errors import BadInput, Conflict, PlanesError
 from tests.cni.shop import bench
 from tests.support.runtime import NETNS
 
@@ -22,7 +23,7 @@ CONF = {
 }
 
 
-def request(verb: str, ifname: str = "net9") -> CniRequest:
+def request(verb: str, ifname: str = "net9", **more: object) -> CniRequest:
     return parse_call(
         {
             "CNI_COMMAND": verb,
@@ -32,8 +33,19 @@ def request(verb: str, ifname: str = "net9") -> CniRequest:
             "CNI_PATH": "/opt/cni/bin",
             "CNI_ARGS": "IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web",
         },
-        json.dumps(CONF).encode(),
+        json.dumps({**CONF, **more}).encode(),
     )
+
+
+def leave_records(directory: Path, *ifnames: str) -> list[Path]:
+    """Write libcni's records of a sandbox, as Multus leaves them."""
+    (directory / "results").mkdir(parents=True)
+    paths = [directory / "results" / f"extra-c1-{ifname}" for ifname in ifnames]
+    for path, ifname in zip(paths, ifnames, strict=True):
+        config = base64.b64encode(json.dumps(CONF).encode()).decode()
+        facts = {"containerId": "c1", "ifName": ifname, "networkName": "extra", "config": config}
+        path.write_text(json.dumps({"kind": "cniCacheV1", **facts}))
+    return paths
 
 
 ATTRIBUTES = InterfaceAttributes(("10.3.0.5/24",), "02:00:00:00:00:33", {"a": 1})
@@ -73,4 +85,42 @@ async def test_a_name_that_is_taken_in_the_sandbox_is_refused(tmp_path: Path) ->
     made.kernel.sandboxes[NETNS][1].add("net9")
     with pytest.raises(PlanesError, match="net9"):
         await made.hotplug.delegate(request("ADD"), ATTRIBUTES)
+    assert made.exec.calls == []
+
+
+@pytest.mark.parametrize("is_standalone", [True, False])
+async def test_del_of_what_another_daemon_attached_goes_by_its_own_configuration(
+    tmp_path: Path, is_standalone: bool
+) -> None:
+    """Not to the default network: Calico would take the address of the first interface."""
+    made = await bench(tmp_path, is_standalone=is_standalone)
+    await made.hotplug.delegate(request("DEL"), ATTRIBUTES)
+    assert made.exec.names() == ["DEL two net9"]
+    assert made.exec.calls[0].conf["name"] == "extra"
+    assert len(made.journal) == 0
+
+
+async def test_del_of_one_interface_leaves_what_multus_recorded_of_the_others(
+    tmp_path: Path,
+) -> None:
+    """Also where its list of delegates is gone, and records are all there is."""
+    made = await bench(tmp_path)
+    recorded = leave_records(made.multus_dir, "eth0", "net9")
+    await made.hotplug.delegate(request("DEL"), ATTRIBUTES)
+    assert made.exec.names() == ["DEL two net9"]
+    assert all(path.exists() for path in recorded)
+
+
+async def test_check_of_one_interface_is_its_networks_own(tmp_path: Path) -> None:
+    made = await bench(tmp_path, is_standalone=False)
+    made.kernel.sandboxes[NETNS][1].add("net9")
+    asked = request("CHECK", prevResult={"cniVersion": "1.0.0", "ips": []})
+    await made.hotplug.delegate(asked, ATTRIBUTES)
+    assert made.exec.names() == ["CHECK two net9"]
+
+
+async def test_a_configuration_that_leads_back_to_us_is_refused(tmp_path: Path) -> None:
+    made = await bench(tmp_path)
+    with pytest.raises(BadInput, match="would call us again"):
+        await made.hotplug.delegate(request("DEL", type="netplane"), ATTRIBUTES)
     assert made.exec.calls == []

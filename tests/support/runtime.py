@@ -33,7 +33,9 @@ from cni.recovery import Recovery
 from cni.report import Reporter
 from cni.runtime import Runtime
 from cni.sandbox import Survey
+from cni.serving.protocol import Verbs
 from cni.serving.request import parse_call
+from cni.serving.spool import Spool
 from cni.strangers import Strangers
 from planes.model.errors import Internal, PlanesError
 from planes.model.wire.netconf import NetConf
@@ -169,7 +171,7 @@ class Bench:
         self.conf_dir = root / "net.d"
         self.conf_dir.mkdir(exist_ok=True)
         if default is not None:
-            (self.conf_dir / "10-default.conflist").write_text(json.dumps(default))
+            self.put_default(default)
         self.journal_dir = root / "state" / "journal"
         self.multus_dir = root / "multus"
         self.gate = Gate(limit)
@@ -228,6 +230,10 @@ class Bench:
             cni_path=(BIN,),
         )
 
+    def put_default(self, default: JsonObject) -> None:
+        """Write the default network's file."""
+        (self.conf_dir / "10-default.conflist").write_text(json.dumps(default))
+
     async def open(self) -> Bench:
         """Open the journal, as the daemon does before it serves."""
         await self.journal.open()
@@ -251,8 +257,12 @@ class Bench:
         args: Mapping[str, str] | None = None,
         conf: JsonObject | None = None,
         version: str = "1.1.0",
+        through: Callable[[Verbs, Spool], Verbs] | None = None,
     ) -> JsonObject:
-        """Carry out a verb as a runtime asks for it; the result, {} where there is none."""
+        """Carry out a verb as a runtime asks for it; the result, {} where there is none.
+
+        `through` makes what stands before the runtime in the daemon, from it and the spool.
+        """
         namespace, _, name = pod.partition("/")
         known = {"K8S_POD_NAMESPACE": namespace, "K8S_POD_NAME": name, "K8S_POD_UID": uid}
         pairs = {"IgnoreUnknown": "1", **{k: v for k, v in known.items() if v}, **(args or {})}
@@ -269,7 +279,9 @@ class Bench:
                 {"cniVersion": version, "name": "netplane", "type": "netplane", **(conf or {})}
             ).encode(),
         )
-        stdout = await self.runtime.handle(request)
+        spool = Spool(self.journal_dir.parent / "spool", self.runtime, self.clock)
+        verbs = self.runtime if through is None else through(self.runtime, spool)
+        stdout = await verbs.handle(request)
         return json.loads(stdout) if stdout else {}
 
     def leftovers(self) -> dict[str, Any]:
