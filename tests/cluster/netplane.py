@@ -181,13 +181,6 @@ def address(networks: Mapping[str, list[str]], interface: str) -> str:
     return networks[interface][0]
 
 
-def memory_of(node: Node, command: str) -> int:
-    """The resident memory, in KiB, of a program on a node, by a part of its command line."""
-    script = f"for p in $(pgrep -f -- '{command}'); do cat /proc/$p/smaps_rollup; done"
-    lines = node.run("sh", "-c", script).splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Rss:"))
-
-
 def example(name: str) -> Path:
     """The file of an example."""
     return EXAMPLES / f"{name}.yaml"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import Final
 
 import pytest
 
+from tests.cluster.e2e.figures import Figures
 from tests.cluster.lab.binaries import NODES, ROOT, why_missing
 from tests.cluster.lab.cluster import Cluster, running_cluster
 from tests.cluster.netplane import IMAGE, Netplane, Workspace, example
 
 LOGS = ROOT / "build" / "e2e-logs"
+FIGURES: Final = pytest.StashKey[Figures]()
 Spaces = Callable[..., Workspace]
 _counter = itertools.count(1)
 
@@ -32,11 +35,21 @@ def empty_cluster_reason() -> str:
 
 
 @pytest.fixture(scope="session")
-def netplane(empty_cluster_reason: str) -> Iterator[Netplane]:
+def figures(request: pytest.FixtureRequest) -> Figures:
+    """What is measured in this run; told at its end."""
+    return request.config.stash[FIGURES]
+
+
+@pytest.fixture(scope="session")
+def netplane(empty_cluster_reason: str, figures: Figures) -> Iterator[Netplane]:
     """Netplane on two nodes, with the example planes."""
     if empty_cluster_reason:
         pytest.skip(empty_cluster_reason)
     with running_cluster() as cluster:
+        bare = Workspace(cluster, "bare")
+        bare.create({})
+        figures.time_pods("without Netplane", bare)
+        bare.delete(wait=True)
         cluster.load(IMAGE)
         installed = Netplane(cluster)
         installed.install()
@@ -70,6 +83,23 @@ def spaces(netplane: Netplane) -> Iterator[Spaces]:
 def space(spaces: Spaces) -> Workspace:
     """A namespace joined to both planes."""
     return spaces(business="enabled", storage="enabled")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin with no figures."""
+    config.stash[FIGURES] = Figures()
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Tell what was measured."""
+    figures = config.stash[FIGURES]
+    if figures.ready:
+        terminalreporter.section("figures")
+        for line in figures.lines():
+            terminalreporter.line(line)
+        figures.write(ROOT / "build" / "e2e-figures.json")
 
 
 @pytest.hookimpl(wrapper=True)
