@@ -49,6 +49,7 @@ class NadKeeper:
             return False
         wanted = plane_nad(seen.plane) if seen is not None else None
         if seen is None or wanted is None:
+            self._told.discard(name)
             if found is None or found.rendered_from != name:
                 return False
             await self._api.delete(NADS, name, namespace=NETPLANE_NAMESPACE, uid=found.uid)
