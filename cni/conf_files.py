@@ -15,6 +15,9 @@ from planes.model.errors import JsonObject, NotFound
 from planes.model.wire.cniversion import CURRENT
 from planes.model.wire.netconf import ConfList, parse_conflist
 
+FILE_NAME: Final = "00-netplane.conflist"
+"""Our own file on a cluster: never the default network, whatever somebody wrote into it."""
+
 SAVED: Final = ".netplane-saved"
 """Ends the name of a file that we set aside: no runtime takes it for a config."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from cni.completion import complete
-from cni.conf_files import SAVED, conf_files, is_peer, is_saved, read_conf, types_of
+from cni.conf_files import FILE_NAME, SAVED, conf_files, is_peer, is_saved, read_conf, types_of
 from cni.default_network import ConfDir
 from planes.model.errors import JsonObject, PlanesError
 from planes.model.wire.cniversion import at_least
@@ -28,7 +28,6 @@ from planes.store.files import replace, sync_directory
 
 _log = logging.getLogger(__name__)
 
-FILE_NAME: Final = "00-netplane.conflist"
 LOOK_SECONDS: Final = 1.0
 # On a new node the runtime takes the default network's file as soon as it is there: until ours is
 # in front of it, pods start without their planes.

@@ -1,8 +1,9 @@
 """The default network: the first config of the CNI conf dir that is not ours.
 
 Invariant: neither we nor Multus are ever taken for the cluster network, whatever the file is
-called: what counts is the type inside. A Multus file, set aside or not, stands for the cluster
-network that Multus was set in front of. Followed by the files' times, read when changed.
+called: what counts is the type inside; our own file never is, whatever is in it. A Multus file, set
+aside or not, stands for the cluster network that Multus was set in front of. Followed by the files'
+times, read when changed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,16 @@ from pathlib import Path
 from typing import Final
 
 from cni.completion import complete
-from cni.conf_files import Behind, behind, conf_files, is_ours, is_saved, read_conf, types_of
+from cni.conf_files import (
+    FILE_NAME,
+    Behind,
+    behind,
+    conf_files,
+    is_ours,
+    is_saved,
+    read_conf,
+    types_of,
+)
 from planes.model.errors import CniCode, JsonObject, NotFound, PlanesError, Unavailable
 from planes.model.wire.netconf import ConfList, parse_conflist
 from planes.run.clock import Clock
@@ -159,7 +169,7 @@ class _Reading:
         obj = read_conf(path)
         if any(is_ours(kind) for kind in types_of(obj)):
             self._take_behind(behind(obj, path, self._root))
-        elif not is_saved(path):
+        elif path.name != FILE_NAME and not is_saved(path):
             self._add(self._own(obj, path))
 
     def _take_behind(self, found: Behind) -> None:

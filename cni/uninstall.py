@@ -26,7 +26,8 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Final, TextIO
 
-from cni.conflist import FILE_NAME, restore_multus
+from cni.conf_files import FILE_NAME
+from cni.conflist import restore_multus
 from cni.daemon import Daemon
 from cni.entry import Entry, whose
 from cni.install import take_shim

@@ -2,78 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cni.conf_files import SAVED
-from cni.conflist import FILE_NAME, LOOK_SECONDS, ConflistKeeper, content, restore_multus
-from cni.default_network import ConfDir
+from cni.conf_files import FILE_NAME
+from cni.conflist import FIRST_SECONDS, LOOK_SECONDS, content
 from planes.model.wire.netconf import parse_conflist
-from planes.run.metrics import Metrics
+from tests.cni.conf_dir import BRIDGE, MULTUS, Node, shim_conf
 from tests.support.clock import FakeClock
-
-JsonObject = dict[str, Any]
-BRIDGE: JsonObject = {
-    "cniVersion": "1.0.0",
-    "name": "cbr0",
-    "plugins": [
-        {"type": "bridge", "capabilities": {"ips": True, "mac": False}},
-        {"type": "portmap", "capabilities": {"portMappings": True}},
-    ],
-}
-MULTUS = "00-multus.conf"
-
-
-def shim_conf(network: str) -> JsonObject:
-    """What a Multus daemon writes."""
-    return {
-        "cniVersion": "0.3.1",
-        "name": "multus-cni-network",
-        "type": "multus-shim",
-        "capabilities": {"portMappings": True},
-        "clusterNetwork": network,
-    }
-
-
-class Node:
-    """A conf dir and its keeper."""
-
-    def __init__(self, root: Path) -> None:
-        self.path = root / "net.d"
-        self.path.mkdir()
-        self.clock = FakeClock()
-        self.start()
-
-    def start(self, *, replaces_multus: bool = False) -> None:
-        """Begin anew, as a daemon that was started again."""
-        self.metrics = Metrics()
-        self.conf_dir = ConfDir(self.path, self.clock)
-        self.keeper = ConflistKeeper(
-            self.path, self.conf_dir, self.clock, self.metrics, replaces_multus=replaces_multus
-        )
-
-    def write(self, name: str, obj: JsonObject) -> None:
-        (self.path / name).write_text(json.dumps(obj))
-
-    async def look(self) -> None:
-        self.clock.advance(LOOK_SECONDS)
-        await self.keeper.look()
-
-    @property
-    def ours(self) -> JsonObject:
-        found: JsonObject = json.loads((self.path / FILE_NAME).read_text())
-        return found
-
-    @property
-    def names(self) -> list[str]:
-        return sorted(path.name for path in self.path.iterdir())
-
-    async def network(self) -> str:
-        self.clock.advance(LOOK_SECONDS)
-        return (await self.conf_dir.default()).name
 
 
 @pytest.fixture
@@ -164,105 +103,41 @@ async def test_a_foreign_file_before_it_is_told_loudly(node: Node) -> None:
     assert b"netplane_config_shadowed 1.0" in node.metrics.render()
 
 
-async def test_multus_is_left_alone_unless_it_is_to_be_replaced(node: Node) -> None:
-    node.write("10-cluster.conflist", BRIDGE)
-    node.write(MULTUS, shim_conf("10-cluster"))
-    await node.look()
-    assert MULTUS in node.names
-
-
-@pytest.mark.parametrize("name", [MULTUS, "99-any.conf"])
-async def test_multus_own_file_is_set_aside_whatever_its_name(node: Node, name: str) -> None:
-    node.start(replaces_multus=True)
-    node.write("10-cluster.conflist", BRIDGE)
-    node.write(name, shim_conf("/host/etc/cni/net.d/10-cluster.conflist"))
-    await node.look()
-    assert node.names == sorted([FILE_NAME, "10-cluster.conflist", name + SAVED])
-    assert node.keeper.unready() == ""
-
-
-async def test_the_network_behind_a_file_that_was_set_aside_stays_the_default(
-    node: Node, tmp_path: Path
-) -> None:
-    """`clusterNetwork` may lie outside the conf dir, and not be its first file."""
-    elsewhere = tmp_path / "10-lab.conflist"
-    elsewhere.write_text(json.dumps({**BRIDGE, "name": "lab"}))
-    node.start(replaces_multus=True)
-    node.write("05-other.conflist", {**BRIDGE, "name": "other"})
-    node.write(MULTUS, shim_conf(str(elsewhere)))
-    await node.look()
-    assert node.ours["name"] == "lab"
-    node.start(replaces_multus=True)
-    assert await node.network() == "lab"
-    elsewhere.write_text(json.dumps({**BRIDGE, "name": "renamed"}))
-    assert await node.network() == "renamed"
-
-
-async def test_a_cluster_network_elsewhere_is_found_below_the_nodes_root(
-    node: Node, tmp_path: Path
-) -> None:
-    (tmp_path / "host/etc/elsewhere").mkdir(parents=True)
-    lab = tmp_path / "host/etc/elsewhere/10-lab.conflist"
-    lab.write_text(json.dumps({**BRIDGE, "name": "lab"}))
-    node.write(MULTUS, shim_conf("/etc/elsewhere/10-lab.conflist"))
-    found = ConfDir(node.path, node.clock, str(tmp_path / "host"))
-    assert (await found.default()).name == "lab"
-
-
-async def test_a_delegate_inside_a_file_that_was_set_aside_stays_the_default(node: Node) -> None:
-    node.start(replaces_multus=True)
-    thin = {"cniVersion": "1.0.0", "name": "m", "type": "multus", "delegates": [BRIDGE]}
-    node.write(MULTUS, thin)
-    await node.look()
-    node.start(replaces_multus=True)
-    assert await node.network() == "cbr0"
-    assert node.names == [MULTUS + SAVED, FILE_NAME]
-
-
-async def test_a_cluster_network_given_by_name_is_found_behind_others(node: Node) -> None:
-    node.write("10-first.conflist", {**BRIDGE, "name": "first"})
-    node.write("20-second.conflist", {**BRIDGE, "name": "second"})
-    node.write(MULTUS, shim_conf("second"))
-    assert await node.network() == "second"
-
-
-async def test_a_multus_that_comes_back_naming_us_does_not_replace_what_is_known(
-    node: Node,
-) -> None:
-    node.start(replaces_multus=True)
-    node.write("05-other.conflist", {**BRIDGE, "name": "other"})
-    node.write("10-cluster.conflist", BRIDGE)
-    node.write(MULTUS, shim_conf("/host/etc/cni/net.d/10-cluster.conflist"))
-    await node.look()
-    node.write(MULTUS, shim_conf(f"/host/etc/cni/net.d/{FILE_NAME}"))
-    await node.look()
-    assert MULTUS not in node.names
-    assert await node.network() == "cbr0"
-    assert restore_multus(node.path) == (MULTUS,)
-    restored = json.loads((node.path / MULTUS).read_text())
-    assert restored["clusterNetwork"] == "/host/etc/cni/net.d/10-cluster.conflist"
-
-
-async def test_a_multus_file_that_names_us_alone_is_not_restored(node: Node) -> None:
-    node.start(replaces_multus=True)
-    node.write("10-cluster.conflist", BRIDGE)
-    await node.look()
-    node.write(MULTUS, shim_conf(FILE_NAME))
-    await node.look()
-    assert restore_multus(node.path) == ()
-    assert node.names == [FILE_NAME, "10-cluster.conflist"]
-
-
-async def test_what_multus_wrote_anew_is_newer_than_what_was_set_aside(node: Node) -> None:
-    node.write(MULTUS + SAVED, shim_conf("old"))
-    node.write(MULTUS, shim_conf("new"))
-    assert restore_multus(node.path) == ()
-    assert json.loads((node.path / MULTUS).read_text())["clusterNetwork"] == "new"
-    assert node.names == [MULTUS]
-
-
 async def test_a_directory_that_cannot_be_written_is_told(node: Node, tmp_path: Path) -> None:
     node.write("10-cluster.conflist", BRIDGE)
     (node.path / FILE_NAME).mkdir()
     await node.look()
     assert "cannot write" in node.keeper.unready()
+
+
+async def test_until_it_is_there_the_default_network_is_waited_for_closely(node: Node) -> None:
+    """A runtime takes that network's file at once, and pods then start without their planes."""
+    running = asyncio.create_task(node.keeper.run())
+    await pause(node.clock)
+    node.write("10-cluster.conflist", BRIDGE)
+    node.clock.advance(FIRST_SECONDS)
+    await pause(node.clock)
+    assert FILE_NAME in node.names
+    (node.path / FILE_NAME).unlink()
+    node.clock.advance(FIRST_SECONDS)
+    await asyncio.sleep(0.02)
+    assert FILE_NAME not in node.names
+    node.clock.advance(LOOK_SECONDS)
+    await pause(node.clock)
+    assert FILE_NAME in node.names
+    running.cancel()
+    await asyncio.wait({running})
+
+
+async def test_one_that_somebody_edits_is_written_anew(node: Node) -> None:
+    node.write("10-cluster.conflist", BRIDGE)
+    await node.look()
+    node.write(FILE_NAME, {"cniVersion": "1.0.0", "name": "x", "plugins": [{"type": "bridge"}]})
+    await node.look()
+    assert (node.ours["name"], node.ours["plugins"][0]["type"]) == ("cbr0", "netplane")
+
+
+async def pause(clock: FakeClock) -> None:
+    async with asyncio.timeout(5):
+        while not clock.sleepers:
+            await asyncio.sleep(0.001)

@@ -128,6 +128,15 @@ def networks(there: Dir, *nads: Nad, is_standalone: bool = True) -> Networks:
     return Networks(FakeStore(nads=nads), there.conf, is_standalone=is_standalone)
 
 
+async def test_a_plugin_of_the_folder_that_cannot_be_read_is_named(there: Dir) -> None:
+    """A half of the chain is not the network: better none for a moment."""
+    there.write("10-cluster.conflist", BRIDGE)
+    (there.path / "cbr0").mkdir()
+    (there.path / "cbr0" / "gone.conf").symlink_to("nowhere")
+    with pytest.raises(Unavailable, match=r"gone\.conf"):
+        await there.name()
+
+
 async def test_the_netconfs_delegate_wins_in_standalone_mode(there: Dir) -> None:
     there.write("10-cluster.conflist", BRIDGE)
     conf = {"name": "mine", "delegate": {"cniVersion": "1.0.0", "type": "ptp"}}

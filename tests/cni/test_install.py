@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from cni.__main__ import main
 from cni.conf_files import SAVED
 from cni.install import put_shim, take_shim
+from cni.uninstall import give_back_config
 
 OURS = b"\x7fELF check that netplane-cni runs on this node and read its log"
 
@@ -93,3 +95,14 @@ def test_a_bad_flag_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         main(["install", "--sim", "x"], {}, io.StringIO())
     assert caught.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("give_back", [take_shim, give_back_config])
+def test_what_a_process_that_was_killed_left_half_written_goes(
+    tmp_path: Path, give_back: Callable[[Path], None]
+) -> None:
+    ours, theirs = ".tmp-4711-0123456789ab", {".tmp-file", ".tmp-x-0123456789ab", "my.tmp-1-2"}
+    for name in (ours, *theirs):
+        (tmp_path / name).write_bytes(b"")
+    give_back(tmp_path)
+    assert there(tmp_path).keys() == theirs

@@ -117,3 +117,27 @@ async def test_on_a_cluster_a_pod_of_another_node_is_refused() -> None:
         await pods.find(caller("far"), {})
     alone = Pods(there, is_standalone=True, node="node-a")
     assert (await alone.find(caller("far"), {})).is_known
+
+
+async def test_on_a_cluster_a_pod_waits_until_its_namespace_is_seen() -> None:
+    """Without its labels nobody knows its planes, and none would be attached."""
+    there = store()
+    there.put_pod(Pod("new", "web", uid="u1"))
+    pods = Pods(there, is_standalone=False)
+    with pytest.raises(Unavailable, match="its namespace is not seen yet") as caught:
+        await pods.find(caller("web", "u1", "new"), {})
+    assert caught.value.cni_code == 11
+    there.put_namespace(Namespace("new", {"plane.netplane.io/business": "enabled"}))
+    assert (await pods.find(caller("web", "u1", "new"), {})).namespace.labels
+
+
+async def test_on_one_machine_a_namespace_needs_no_manifest() -> None:
+    there = store()
+    there.put_pod(Pod("new", "web", uid="u1"))
+    found = await Pods(there, is_standalone=True).find(caller("web", "u1", "new"), {})
+    assert dict(found.namespace.labels) == {}
+
+
+async def test_on_a_cluster_a_sandbox_of_no_pod_needs_no_namespace() -> None:
+    found = await Pods(store(), is_standalone=False).find(caller("crictl", "x", "new"), {})
+    assert (found.is_known, found.has_planes) == (False, False)

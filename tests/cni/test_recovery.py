@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
+import logging
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from cni.entry import Stage
 from cni.recovery import GONE_SECONDS
 from cni.system import Completed
-from planes.model.errors import Unavailable
+from planes.model.errors import Internal, Unavailable
 from planes.model.names import STATUS_ANNOTATION
+from planes.run.logs import configure
 from tests.cni.shop import bench
 from tests.support.exec import PluginCall, failed, plain
 from tests.support.runtime import NETNS, NOTHING, Bench
@@ -26,6 +32,12 @@ async def cut_off(root: Path) -> Bench:
     begun = tuple(replace(one, result=None) for one in entry.attachments)
     await made.journal.begin(replace(entry, stage=Stage.BEGUN, attachments=begun))
     return made
+
+
+async def stuck(call: PluginCall) -> Completed:
+    if call.kind == "two":
+        return failed("stuck") if call.verb == "DEL" else await plain(call)
+    return replace(await plain(call), stderr=b"said")
 
 
 async def test_an_add_that_was_cut_off_is_undone_at_start(tmp_path: Path) -> None:
@@ -141,3 +153,26 @@ async def test_links_of_a_damaged_entry_are_removed_by_del(tmp_path: Path) -> No
     await made.call("DEL")
     assert made.kernel.sandboxes[NETNS][1] == {"lo"}
     assert await made.call("DEL") == {}
+
+
+async def test_every_line_about_a_pod_names_it_outside_of_calls_too(tmp_path: Path) -> None:
+    """Undo, retries and GC have no caller whose pod the lines could name."""
+    made = await cut_off(tmp_path)
+    made.exec.scripts.update(one=stuck, two=stuck)
+    written = io.StringIO()
+    handler = configure("info", written)
+    try:
+        await made.restart()
+        made.clock.advance(60)
+        await made.recovery.look()
+        with pytest.raises(Internal):
+            await made.call("GC", conf={"cni.dev/valid-attachments": []})
+    finally:
+        logging.getLogger().removeHandler(handler)
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    told = {line["event"] for line in lines if line["logger"].startswith("cni.")}
+    assert {"undoing an ADD that was cut off", "cannot detach, will try again"} <= told
+    assert {"collecting", "plugin said"} <= told
+    assert {
+        (line["pod"], line["uid"]) for line in lines if line["event"] in told - {"default network"}
+    } == {("shop/web", "u1")}

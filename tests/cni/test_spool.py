@@ -6,13 +6,17 @@ import asyncio
 import os
 import stat
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cni.serving.protocol import Postponed, join_request, split_request
 from cni.serving.request import CniRequest, parse_call
 from cni.serving.spool import Replay, Spool, SpoolFirst
-from planes.model.errors import PlanesError, Unavailable
+from planes.model.errors import BadInput, PlanesError, Unavailable
 from tests.support.clock import FakeClock
 from tests.support.verbs import FakeVerbs
 
@@ -241,3 +245,35 @@ async def test_a_del_does_not_overtake_an_add_that_settles_first(place: Place) -
     verbs = SpoolFirst(place.verbs, place.spool)
     await asyncio.gather(verbs.handle(add()), verbs.handle(add(verb="DEL")))
     assert [str(request.verb) for request in place.verbs.requests] == ["ADD", "DEL"]
+
+
+async def test_a_postponed_del_is_kept_as_the_shim_would_have_written_it(place: Place) -> None:
+    place.verbs.behaviour = Postponed("not now")
+    verbs = SpoolFirst(place.verbs, place.spool)
+    assert await verbs.handle(add(verb="DEL")) == b""
+    (name,) = place.names()
+    assert stat.S_IMODE(place.directory.stat().st_mode) == 0o700
+    assert stat.S_IMODE((place.directory / name).stat().st_mode) == 0o600
+    with pytest.raises(Unavailable, match="an earlier DEL of it still fails"):
+        await verbs.handle(add())
+    place.verbs.behaviour = b""
+    place.clock.advance(1)
+    assert await place.spool.replay() == Replay(done=1)
+    assert place.verbs.requests[-1] == add(verb="DEL")
+
+
+@given(st.lists(st.text(min_size=1), max_size=3), st.text(), st.binary(max_size=9))
+def test_what_is_joined_is_split_again_or_refused(
+    directories: list[str], netns: str, more: bytes
+) -> None:
+    """Variables come from whoever speaks Multus' protocol: they may hold any character."""
+    asked = replace(add(verb="DEL"), netns=netns, cni_path=tuple(directories), stdin=CONF + more)
+    try:
+        data = join_request(asked)
+    except BadInput:
+        assert {"\r", "\n"} & set(netns + "".join(directories))
+        return
+    headers, body = split_request(data)
+    assert body == CONF + more
+    assert headers.get("cni-netns", "") == netns.strip(" \t")
+    assert headers.get("cni-path", "") == ":".join(directories).strip(" \t")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cni.conflist import FILE_NAME
+from cni.conf_files import FILE_NAME
 from tests.support.netns import Namespace, namespace
 from tests.support.node import LiveNode, addresses_in
 from tests.support.uninstalling import bin_dir, install, tree, uninstall

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cni.conflist import FILE_NAME
+from cni.conf_files import FILE_NAME
 from tests.cluster.apiserver import ApiServer
 from tests.support.netns import Namespace
 from tests.support.node import NAMESPACE, ROOT, LiveNode

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from cni.conf_files import SAVED
-from cni.conflist import FILE_NAME
+from cni.conf_files import FILE_NAME, SAVED
 from planes.model.names import STATIC_IPS_ANNOTATION
 from tests.support.cluster_node import ClusterNode
 from tests.support.netns import Namespace
