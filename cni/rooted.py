@@ -32,6 +32,11 @@ def could_not_start(root: str, code: int, stderr: bytes) -> str:
     return stderr.decode(errors="replace").strip().rpartition(": ")[2]
 
 
+def not_entered(root: str, cause: str) -> str:
+    """Give why nothing was started at all: with a root, that is chroot(1)'s own fault."""
+    return f"{_PROGRAM}: {cause}" if root else cause
+
+
 def is_file(root: str, path: str) -> bool:
     """Tell whether a path, as seen with `root` as root, is a regular file.
 

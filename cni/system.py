@@ -98,7 +98,7 @@ class SystemExec:
         try:
             process = await self._start(path, env)
         except OSError as error:
-            return error.strerror or str(error)
+            return rooted.not_entered(self._root, error.strerror or str(error))
         is_over = False
         try:
             async with asyncio.timeout(deadline):

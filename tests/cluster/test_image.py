@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cni.rooted import command
 from tests.cluster.lab.binaries import ROOT
 
 IMAGES = ROOT / "build" / "image"
@@ -83,6 +84,11 @@ def arm64(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unpacked]:
 @pytest.mark.parametrize("program", ["webhook", "cni"])
 def test_a_program_runs_as_nobody_on_a_read_only_root(amd64: Unpacked, program: str) -> None:
     assert "usage:" in amd64.run("python3", "-m", program, "--help")
+
+
+def test_it_has_what_runs_programs_of_the_node(amd64: Unpacked) -> None:
+    (entering, *_) = command("/host", ["plugin"])
+    assert "chroot" in amd64.run(entering, "--version")
 
 
 @pytest.mark.parametrize("program", ["webhook", "cni"])
