@@ -38,16 +38,17 @@ def write_pause(path: Path) -> None:
         input=_PAUSE_SOURCE.encode(),
         check=True,
     )
-    _write(path, PAUSE, ["/pause"], {"pause": program})
+    write(path, PAUSE, ["/pause"], {"pause": program})
 
 
 def write_busybox(path: Path, busybox: str) -> None:
     """Write an image with the usual small tools; it sleeps."""
     files = {f"bin/{tool}": Path(busybox) for tool in ("busybox", *_TOOLS)}
-    _write(path, BUSYBOX, ["/bin/sleep", "1000000"], files)
+    write(path, BUSYBOX, ["/bin/sleep", "1000000"], files)
 
 
-def _write(path: Path, name: str, entrypoint: Sequence[str], files: Mapping[str, Path]) -> None:
+def write(path: Path, name: str, entrypoint: Sequence[str], files: Mapping[str, Path]) -> None:
+    """Write an image of {path in it: program of this machine}; static ones, there is no library."""
     blobs: dict[str, bytes] = {}
 
     def keep(data: bytes, kind: str) -> dict[str, Any]:
