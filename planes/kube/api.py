@@ -25,6 +25,9 @@ class Query:
         labels: a label selector as the API takes it.
         fields: a field selector, e.g. `spec.nodeName=node1`.
         is_metadata_only: ask for `PartialObjectMetadata`: no spec, no status.
+        at_least: a list may be of any moment since this version, "0" for any at all: servers
+            answer it from their cache. "" is the newest, for which etcd may be read from end to
+            end, also where a selector leaves nearly nothing: not for what every node asks.
     """
 
     resource: Resource
@@ -32,6 +35,7 @@ class Query:
     labels: str = ""
     fields: str = ""
     is_metadata_only: bool = False
+    at_least: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,8 @@ class KubeApi(Protocol):
         """List in pages, all of one moment.
 
         Raises:
-            Expired: it took so long that the moment is gone: begin again.
+            Expired: it took so long that the moment is gone, or the server has not come as far as
+                `at_least`: begin again.
         """
         ...
 

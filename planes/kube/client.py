@@ -1,7 +1,7 @@
 """`KubeApi` over the wire: raw JSON in, raw JSON out.
 
-Lists are quorum-fresh (no resourceVersion is asked for) and come in pages of one moment; a watch
-goes on from there. No object is decoded into a model, so what we do not know passes through.
+Lists come in pages of one moment, the newest unless the query allows an older one; a watch goes on
+from there. No object is decoded into a model, so what we do not know passes through.
 """
 
 from __future__ import annotations
@@ -66,11 +66,13 @@ class Client:
         """List in pages, all of one moment.
 
         Raises:
-            Expired: it took so long that the moment is gone: begin again.
+            Expired: it took so long that the moment is gone, or the server has not come as far as
+                `at_least`: begin again.
         """
         asked = Asked("list", query.resource, query.namespace)
         size = self._page_size * (METADATA_PAGES if query.is_metadata_only else 1)
-        params = {**_selection(query), "limit": str(size)}
+        selection = _selection(query)
+        params = {**selection, **_moment(query.at_least, size)}
         while True:
             accept = _METADATA_LIST if query.is_metadata_only else JSON
             path = query.resource.path(query.namespace)
@@ -82,7 +84,7 @@ class Client:
             yield Page(answer.pop("items", None) or (), metadata["resourceVersion"])
             if not metadata.get("continue"):
                 return
-            params = {**params, "continue": metadata["continue"]}
+            params = {**selection, "limit": str(size), "continue": metadata["continue"]}
 
     async def watch(self, query: Query, resource_version: str) -> AsyncGenerator[Change, None]:
         """Follow changes after a version; ends when the server closes the stream in good order.
@@ -196,6 +198,17 @@ class Client:
 def _selection(query: Query) -> dict[str, str]:
     selectors = {"labelSelector": query.labels, "fieldSelector": query.fields}
     return {key: text for key, text in selectors.items() if text}
+
+
+def _moment(at_least: str, size: int) -> dict[str, str]:
+    """Ask for a moment so that servers answer from their cache where an older one will do.
+
+    They ignore a limit with version "0", unless the cache is not ready; with any other version a
+    limit would have them read etcd.
+    """
+    if at_least in {"", "0"}:
+        return {"limit": str(size), **({"resourceVersion": "0"} if at_least else {})}
+    return {"resourceVersion": at_least, "resourceVersionMatch": "NotOlderThan"}
 
 
 def _encoded(asked: Asked, body: Any) -> bytes:

@@ -1,8 +1,9 @@
 """What only the Kubernetes adapter tells apart; everything else is an error of the model.
 
 HTTP status to error: 400/405/415/422 BadInput, 403 Denied, 404 NotFound, 409 Conflict
-(`AlreadyExists` where the reason says so), 410 Expired, 401 Unauthenticated, 429/5xx and
-transport Unavailable (`Silent` where an answer began and then stopped).
+(`AlreadyExists` where the reason says so), 410 Expired (so is a version that a server does not
+have yet), 401 Unauthenticated, 429/5xx and transport Unavailable (`Silent` where an answer began
+and then stopped).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ class AlreadyExists(Conflict):
 
 
 class Expired(Unavailable):
-    """The resourceVersion is too old to go on from (410): list again."""
+    """The resourceVersion is too old to go on from (410), or too new: list again."""
 
 
 class Unauthenticated(Unavailable):

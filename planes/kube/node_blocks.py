@@ -95,12 +95,14 @@ class NodeBlocks:
         async with self._listing:
             if self._is_listed:
                 return
-            query = Query(IPBLOCKS, fields=f"spec.node={self._node}")
-            async for page in self._api.pages(query):
-                for obj in page.items:
-                    block = read_node_block(obj)
-                    if block is not None and block.node == self._node:
-                        self._add(block)
+            query = Query(IPBLOCKS, fields=f"spec.node={self._node}", at_least="0")
+            seen = [obj async for page in self._api.pages(query) for obj in page.items]
+            # A list that every node asks for may be an old one: what counts is the block itself.
+            # One that is missing in it is found when this node comes to take it.
+            for name in [obj["metadata"]["name"] for obj in seen]:
+                block = await self._block(name)
+                if block is not None and block.node == self._node:
+                    self._add(block)
             self._is_listed = True
 
     async def holding(self, plane: Plane) -> Holding:
@@ -185,7 +187,10 @@ class NodeBlocks:
         try:
             await self._api.create(IPBLOCKS, block.to_json())
         except AlreadyExists:
-            return False
+            found = await self._block(block.name)
+            if found is None or found.node != self._node:
+                return False
+            block = found  # ours already: the list at start was too old to show it
         except BaseException:
             self._is_listed = False  # it may have been created all the same
             raise
@@ -215,6 +220,12 @@ class NodeBlocks:
                 kept += [AddressRange(address, address) for address in read_holders(obj)]
             owned.kept = tuple(kept)
         return owned.kept
+
+    async def _block(self, name: str) -> NodeBlock | None:
+        try:
+            return read_node_block(await self._api.get(IPBLOCKS, name))
+        except NotFound:
+            return None
 
     async def _others(self, plane: str) -> dict[str, NodeBlock]:
         """List all blocks by name; our own that we did not know are ours again."""

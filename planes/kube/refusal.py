@@ -60,6 +60,8 @@ def refusal_of_status(asked: Asked, code: int, status: dict[str, Any]) -> Planes
         return AlreadyExists(text, remedy="use another name, or the object that is there")
     if code == 422 and "metadata.uid" in _fields(status):
         return Conflict(text, remedy="there is another object of that name now")
+    if any(cause.get("reason") == "ResourceVersionTooLarge" for cause in _causes(status)):
+        return Expired(text, remedy="list again")  # after etcd was restored, or a server that lags
     if code == 403:
         return Denied(text, remedy=f"let our account {asked.verb} {asked.resource.plural}")
     if code == 404:

@@ -41,6 +41,7 @@ class KubeStore:
         clock: paces watches, dates events.
         pods: makes the view of pods, given who is to be told of claims.
         pod_fields: which pods are watched, a field selector.
+        at_least: of which moment lists may be, see `Query`.
         addresses: hands out plane addresses; None in a process that hands out none.
         node: named in events, "" for none.
         namespace_isolation: Multus' option: a NAD serves its own namespace only.
@@ -54,6 +55,7 @@ class KubeStore:
         clock: Clock,
         pods: Callable[[ClaimSink], PodView],
         pod_fields: str = POD_FIELDS,
+        at_least: str = "",
         addresses: AddressBook | None = None,
         node: str = "",
         namespace_isolation: bool = False,
@@ -70,6 +72,7 @@ class KubeStore:
         self._pods = pods(self._live.claim)
         self._clock = clock
         self._pod_fields = pod_fields
+        self._at_least = at_least
         self._watchings = self._watched(None)
         self._statuses = StatusWriter(api, self._pods)
         self._events = EventWriter(api, clock=clock, host=node, on_drop=self._on_drop)
@@ -94,6 +97,7 @@ class KubeStore:
             clock=clock,
             pods=lambda on_claims: NodePods(node, on_claims),
             pod_fields=f"spec.nodeName={node},{POD_FIELDS}",
+            at_least="0",  # thousands of nodes may start at once, and a watch follows
             addresses=addresses,
             node=node,
             namespace_isolation=namespace_isolation,
@@ -219,14 +223,21 @@ class KubeStore:
                 group.create_task(watching.run(), name=f"watch {watching.name}")
 
     def _watched(self, metrics: WatchMetrics | None) -> tuple[Watching, ...]:
+        pods = Query(PODS, fields=self._pod_fields, is_metadata_only=True)
         followed: tuple[tuple[Query, Follower], ...] = (
             (Query(PLANES), self._live.planes),
             (Query(NADS), self._live.nads),
             (Query(NAMESPACES, is_metadata_only=True), self._namespaces),
-            (Query(PODS, fields=self._pod_fields, is_metadata_only=True), self._pods),
+            (pods, self._pods),
         )
         return tuple(
-            Watching(self._api, query, follower, clock=self._clock, metrics=metrics)
+            Watching(
+                self._api,
+                replace(query, at_least=self._at_least),
+                follower,
+                clock=self._clock,
+                metrics=metrics,
+            )
             for query, follower in followed
         )
 

@@ -1,7 +1,8 @@
 """A follower kept true to a query: list once, watch for good, list anew only where it must.
 
 Invariant: after any cuts, expiries and restarts the follower knows what the server has; what it
-knows stays in force meanwhile. No task of its own, nothing of a list is kept.
+knows stays in force meanwhile, and no list takes it back behind what it was told. No task of its
+own, nothing of a list is kept.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import random as _random
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, Final
 
 from planes.kube.api import Change, Kind, KubeApi, Query
@@ -63,6 +65,8 @@ class Watching:
         self._clock = clock
         self._random = random
         self._version = ""  # "": list first
+        self._reached = ""  # the last version that was known, also when it has expired
+        self._wants_newest = False
         self._failures = 0
         self._complaint: type[PlanesError] | None = None
         self._trouble = ""
@@ -113,7 +117,7 @@ class Watching:
     async def _list(self) -> None:
         version, count = "", 0
         self._follower.begin()
-        async with aclosing(self._api.pages(self._query)) as pages:
+        async with aclosing(self._api.pages(self._listed())) as pages:
             async for page in pages:
                 self._hear()
                 version = page.resource_version
@@ -122,12 +126,22 @@ class Watching:
                     await self._give_way()
                 count += len(page.items)
         self._follower.finish()
-        self._version = version
+        self._version = self._reached = version
+        self._wants_newest = False
         self._counts.lists.inc()
         self._counts.objects.set(count)
         if not self.is_synced:
             self._synced_at = self._clock.monotonic()
             self._synced.set()
+
+    def _listed(self) -> Query:
+        """Give what to list: where an older moment will do, never one before what is known."""
+        query = self._query
+        if not query.at_least:
+            return query
+        return replace(
+            query, at_least="" if self._wants_newest else self._reached or query.at_least
+        )
 
     async def _follow(self) -> float:
         """Watch from where we are to the end in good order; how long to pause after it."""
@@ -157,6 +171,7 @@ class Watching:
                 self._counts.objects.inc()
         # Only after it was told: what is not yet told comes again.
         self._version = change.obj["metadata"].get("resourceVersion") or self._version
+        self._reached = self._version
 
     def _tell(self, told: Callable[[JsonObject], None], obj: JsonObject) -> None:
         try:
@@ -178,6 +193,8 @@ class Watching:
         self._counts.failures.inc()
         self._trouble = str(error)
         if isinstance(error, Expired | NotFound | BadInput):
+            # A list that was refused is not one of a moment that the server has.
+            self._wants_newest = not self._version
             self._version = ""
         if isinstance(error, Expired) and not self._failures:
             # This happens to every watch that was cut for long: no reason to leave a gap.

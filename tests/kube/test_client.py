@@ -90,6 +90,35 @@ async def test_a_list_comes_in_pages_of_one_moment(api: ScriptedApi, client: Cli
     assert [seen.query for seen in api.seen] == [wanted, {**wanted, "continue": "next page"}]
 
 
+async def test_a_list_of_any_moment_is_asked_of_the_servers_cache_and_its_pages_go_on(
+    api: ScriptedApi, client: Client
+) -> None:
+    """A server whose cache is not ready may answer in pages, whose moment is in `continue`."""
+    api.then(says(page(["a"], "more")), says(page(["b"])))
+    assert len([page async for page in client.pages(Query(PODS, at_least="0"))]) == 2
+    assert [seen.query for seen in api.seen] == [
+        {"limit": "2", "resourceVersion": "0"},
+        {"limit": "2", "continue": "more"},
+    ]
+
+
+async def test_a_list_of_no_older_moment_is_not_paged(api: ScriptedApi, client: Client) -> None:
+    """With a limit the server would go to etcd."""
+    api.then(says(page(["a"])))
+    assert [page async for page in client.pages(Query(PODS, at_least="12"))]
+    wanted = {"resourceVersion": "12", "resourceVersionMatch": "NotOlderThan"}
+    assert api.seen[0].query == wanted
+
+
+async def test_a_server_that_has_not_come_so_far_yet_is_one_to_list_anew_from(
+    api: ScriptedApi, client: Client
+) -> None:
+    causes = {"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large"}]}
+    api.then(says(status_object(504, "Timeout", "Too large", details=causes), 504))
+    with pytest.raises(Expired):
+        assert [page async for page in client.pages(Query(PODS, at_least="99"))]
+
+
 async def test_metadata_alone_is_asked_for_by_the_accept_header(
     api: ScriptedApi, client: Client
 ) -> None:

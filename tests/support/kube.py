@@ -42,11 +42,13 @@ class FakeKube:
         requests: all so far as (verb, resource, namespace, name); the verbs are those of RBAC
             (get list watch create update patch delete), a subresource reads `pods/status`; of a
             list each page is one request.
+        lists: what `at_least` each list was asked with; it always gets the newest.
         page_size: how many objects a page has at most.
     """
 
     def __init__(self, *objects: tuple[Resource, JsonObject], clock: Clock | None = None) -> None:
         self.requests: list[Request] = []
+        self.lists: list[str] = []
         self.page_size = 500
         self._storage = Storage(clock or FakeClock())
         self._traps: list[_Trap] = []
@@ -143,6 +145,7 @@ class FakeKube:
 
     async def pages(self, query: Query) -> AsyncGenerator[Page, None]:
         """List in pages, all of one moment."""
+        self.lists.append(query.at_least)
         self._asked("list", query.resource, query.namespace)
         version = self._storage.version
         items = self._storage.select(query)
