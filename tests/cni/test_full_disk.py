@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from cni.system import Completed
 from planes.model.errors import Internal
 from tests.cni.shop import bench
+from tests.support.exec import PluginCall, plain
 from tests.support.runtime import NETNS, NOTHING, Bench
 
 pytestmark = pytest.mark.kernel
@@ -88,8 +90,12 @@ async def test_with_room_again_pods_start_again(disk: Disk) -> None:
 
 async def test_a_disk_that_fills_while_a_plugin_runs_undoes_the_add(disk: Disk) -> None:
     made = await scene(disk)
-    made.probe.at = len(made.probe.seen) + made.probe.seen.index("attached")
-    made.probe.act = disk.fill
+
+    async def fill(call: PluginCall) -> Completed:
+        disk.fill()
+        return await plain(call)
+
+    made.exec.scripts["one"] = fill
     await refused(made)
 
 
