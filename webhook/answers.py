@@ -54,7 +54,8 @@ class Prepared(web.StreamResponse):
             f"Content-Length: {len(self._payload)}\r\n"
         )
         end = "Connection: close\r\n\r\n" if self._closes else "\r\n"
-        transport.write((head + end).encode() + self._payload)
+        body = b"" if request.method == "HEAD" else self._payload
+        transport.write((head + end).encode() + body)
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:

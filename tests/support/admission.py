@@ -106,13 +106,14 @@ class Peer:
         )
         return await self.reply()
 
-    async def reply(self) -> Reply:
-        """Read one answer."""
+    async def reply(self, *, has_body: bool = True) -> Reply:
+        """Read one answer; that to a HEAD has no body."""
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = {
             key.lower(): value for key, value in (line.split(": ", 1) for line in head[1:] if line)
         }
-        body = await self._reader.readexactly(int(headers.get("content-length", "0")))
+        length = int(headers.get("content-length", "0")) if has_body else 0
+        body = await self._reader.readexactly(length)
         return Reply(int(head[0].split(" ")[1]), headers, body)
 
     async def is_closed(self) -> bool:

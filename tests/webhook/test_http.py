@@ -191,6 +191,13 @@ async def test_routes(hook: Hook, method: str, path: str, status: int) -> None:
     assert (await hook.ask(path, b"", method=method)).status == status
 
 
+async def test_head_gets_no_body_and_the_connection_goes_on(hook: Hook) -> None:
+    peer = await hook.connect()
+    peer.writer.write(b"HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (await peer.reply(has_body=False)).status == 200
+    assert (await peer.ask("/livez", method="GET")).body == b"ok\n"
+
+
 async def test_http_1_0_and_connection_close_end_the_connection(hook: Hook) -> None:
     peer = await hook.connect()
     peer.writer.write(b"GET /livez HTTP/1.0\r\n\r\n")

@@ -202,3 +202,34 @@ async def test_the_definition_is_made_where_there_is_none_and_left_where_there_i
     reign.start()
     await reign.settle()
     assert reign.kube.objects(CRDS)[0]["spec"] == {}
+
+
+async def test_a_quarrel_about_a_nad_becomes_no_flood(reign: Reign) -> None:
+    """Somebody writes their own config whenever ours is seen, for ten minutes."""
+    reign.put_plane()
+    reign.start()
+    await reign.settle(20)
+    before = reign.writes("network-attachment-definitions")
+    for _ in range(600):
+        nad = reign.nad()
+        assert nad is not None
+        if nad["spec"]["config"] != "{}":
+            nad["spec"]["config"] = "{}"
+            reign.kube.put_object(NADS, nad)
+        await reign.settle(1)
+    assert reign.writes("network-attachment-definitions") - before <= 25
+    assert len(reasons(reign)) <= 25
+    await reign.settle(90)
+    assert reign.nad() != nad
+
+
+async def test_a_taken_name_is_told_of_again_for_a_new_plane(reign: Reign) -> None:
+    reign.put_nad("business")
+    reign.put_plane()
+    reign.start()
+    await reign.settle(1)
+    reign.kube.remove_object(PLANES, "business")
+    await reign.settle(1)
+    reign.put_plane()
+    await reign.settle(1)
+    assert reasons(reign) == ["NADNameTaken", "NADNameTaken"]
