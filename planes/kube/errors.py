@@ -1,6 +1,7 @@
 """What only the Kubernetes adapter tells apart; everything else is an error of the model.
 
-HTTP status to error: 400/405/415/422 BadInput, 403 Denied, 404 NotFound, 409 Conflict
+HTTP status to error: 400/405/415/422 BadInput, 403 Denied, 404 NotFound (as is whatever should
+be made in a namespace that is being deleted), 409 Conflict
 (`AlreadyExists` where the reason says so), 410 Expired (so is a version that a server does not
 have yet), 401 Unauthenticated, 429/5xx and transport Unavailable (`Silent` where an answer began
 and then stopped).

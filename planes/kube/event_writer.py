@@ -110,10 +110,12 @@ class EventWriter:
             return
         try:
             await self._write(event)
-        except (NotFound, Denied) as error:
+        except NotFound as error:
             # The namespace is going, or gone: nobody will read it.
             _log.debug("event not taken", extra={**_facts(event), "cause": str(error)})
             self._on_drop("refused")
+        except Denied as error:
+            self._drop("denied", event, str(error))
         except Unavailable as error:
             self._drop("unavailable", event, str(error))
         except PlanesError as error:

@@ -24,6 +24,12 @@ _ERRORS: Final[Mapping[int, tuple[type[PlanesError], str]]] = {
     409: (Conflict, "read it again and repeat the change"),
     410: (Expired, "list again"),
 }
+_CAUSES: Final[Mapping[str, tuple[type[PlanesError], str]]] = {
+    # 504: etcd was restored, or this server lags behind another one.
+    "ResourceVersionTooLarge": (Expired, "list again"),
+    # 403, but no matter of rights.
+    "NamespaceTerminating": (NotFound, "wait until the namespace is gone, then make it anew"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +66,9 @@ def refusal_of_status(asked: Asked, code: int, status: dict[str, Any]) -> Planes
         return AlreadyExists(text, remedy="use another name, or the object that is there")
     if code == 422 and "metadata.uid" in _fields(status):
         return Conflict(text, remedy="there is another object of that name now")
-    if any(cause.get("reason") == "ResourceVersionTooLarge" for cause in _causes(status)):
-        return Expired(text, remedy="list again")  # after etcd was restored, or a server that lags
+    for cause in _causes(status):
+        if found := _CAUSES.get(str(cause.get("reason"))):
+            return found[0](text, remedy=found[1])
     if code == 403:
         return Denied(text, remedy=f"let our account {asked.verb} {asked.resource.plural}")
     if code == 404:

@@ -95,8 +95,8 @@ class StaticLedger:
         return block if block is not None and block.gives(address) else None
 
     async def holders(self, plane: str) -> Holders:
-        """Give who holds the static addresses of a plane."""
-        query = Query(IPBLOCKS, fields=f"spec.plane={plane},spec.use={STATIC}")
+        """Give who holds the static addresses of a plane, as the server lately knew it."""
+        query = Query(IPBLOCKS, fields=f"spec.plane={plane},spec.use={STATIC}", at_least="0")
         found: Holders = {}
         async for page in self._api.pages(query):
             for obj in page.items:

@@ -145,6 +145,15 @@ async def test_who_is_not_known_or_not_allowed_is_told(
             await nobody.get(PODS, "x", namespace=PLACE)
 
 
+async def test_what_should_be_made_in_a_namespace_that_is_going_is_not_found(
+    client: Client,
+) -> None:
+    await client.create(NAMESPACES, {"metadata": {"name": "going"}})
+    await client.delete(NAMESPACES, "going")
+    with pytest.raises(NotFound, match="is being terminated"):
+        await client.create(CONFIG_MAPS, {"metadata": {"name": "late"}}, namespace="going")
+
+
 async def test_a_restart_of_the_server_is_survived_without_a_gap(own_api_server: ApiServer) -> None:
     server = own_api_server
     query = Query(CONFIG_MAPS, "default")

@@ -134,6 +134,15 @@ async def test_a_list_that_took_too_long_is_expired(api: ScriptedApi, client: Cl
         assert [page async for page in client.pages(Query(PODS))]
 
 
+async def test_a_namespace_that_is_going_is_not_a_matter_of_rights(
+    api: ScriptedApi, client: Client
+) -> None:
+    causes = {"causes": [{"reason": "NamespaceTerminating", "field": "metadata.namespace"}]}
+    api.then(says(status_object(403, "Forbidden", "it is being terminated", details=causes), 403))
+    with pytest.raises(NotFound, match="being terminated"):
+        await client.create(PODS, POD, namespace="shop")
+
+
 @pytest.mark.parametrize(
     ("code", "reason", "error"),
     [
