@@ -1,7 +1,8 @@
 """Turn the policy into deeds: observe, decide, act, and observe again before the next step.
 
 No step relies on what the one before it meant to do, only on what is observed. A failed turn is
-counted and tried again; it never ends the loop, because the last good pair is still in service.
+counted and tried again; whatever it was, it never ends the loop, because the last good pair is
+still in service.
 """
 
 from __future__ import annotations
@@ -72,4 +73,7 @@ class Rotator:
             except PlanesError as exc:
                 self._metrics.failed()
                 _log.warning("certificate turn failed", extra={"reason": str(exc)})
+            except Exception:
+                self._metrics.failed()
+                _log.exception("certificate turn failed: a bug")
             await self._clock.sleep(self._settings.look_again.total_seconds())

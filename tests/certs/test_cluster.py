@@ -197,9 +197,14 @@ async def test_a_clean_stop_takes_the_replicas_lease_away() -> None:
     assert cluster.serving() == {}
 
 
+def _bug() -> None:
+    raise ValueError("a bug")
+
+
 async def test_run_begins_at_once_and_goes_on_after_failures() -> None:
     cluster = Cluster()
-    cluster.api.fail_next(Unavailable("cannot reach the API server"), times=2)
+    cluster.api.fail_next(Unavailable("cannot reach the API server"))
+    cluster.api.before_next(_bug)
     one = cluster.replica("one")
     task = asyncio.create_task(one.certificates.run())
     for _ in range(3):
