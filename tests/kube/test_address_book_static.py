@@ -13,6 +13,7 @@ from planes.kube.resources import IPBLOCKS, PODS
 from planes.model.errors import BadInput, Conflict, Exhausted, Unavailable
 from tests.kube.static_scene import (
     FAR,
+    PLANE,
     A,
     B,
     book_of,
@@ -49,6 +50,20 @@ async def test_a_static_address_is_written_down_with_its_holder(
     assert block["metadata"]["name"] == "business.static.10-9-0-192-26"
     assert block["spec"]["node"] == ""
     assert read_holders(block)[IPv4Address(A)].owner == owner(1)
+
+
+async def test_a_claim_costs_four_requests_and_handing_it_back_two(
+    one: KubeAddressBook, kube: FakeKube
+) -> None:
+    await one.claim(PLANE, owner(3))
+    await take(one, owner(1), A)
+    kube.requests.clear()
+    await take(one, owner(2), B)
+    assert [verb for verb, *_ in kube.requests] == ["get", "update", "get", "get"]
+    await one.release("business", "c2", "net1")
+    kube.requests.clear()
+    await until_given_back(one)
+    assert [verb for verb, *_ in kube.requests] == ["get", "update"]
 
 
 async def test_both_families_can_be_static(one: KubeAddressBook, kube: FakeKube) -> None:
