@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -146,26 +145,6 @@ def test_restarts_under_load_cost_no_pod_a_plane(node: ClusterNode, sandboxes: S
     assert min(churn.rounds for churn in churns) >= 5
     for number in range(len(made)):
         node.remove_pod(f"busy{number}")
-
-
-def test_a_pod_from_before_us_is_torn_down_by_the_default_network(
-    node: ClusterNode, sandboxes: Sandboxes
-) -> None:
-    (sandbox,) = sandboxes(1)
-    conf = json.loads((node.conf_dir / "10-cluster.conflist").read_text())
-    netconf = {**conf["plugins"][0], "cniVersion": "1.0.0", "name": conf["name"]}
-    env = {**node.env("ADD", "old", sandbox), "CNI_ARGS": ""}
-    subprocess.run(
-        ["nsenter", f"--net={node.host.path}", "--", f"{env['CNI_PATH']}/bridge"],
-        input=json.dumps(netconf).encode(),
-        env=env,
-        check=True,
-        capture_output=True,
-    )
-    assert addresses_in(sandbox).keys() == {"eth0"}
-    node.start()
-    assert node.call("DEL", "old", sandbox, pod="anybody").status == 0
-    assert addresses_in(sandbox) == {}
 
 
 def test_at_rest_it_needs_less_than_90_mib(node: ClusterNode) -> None:
