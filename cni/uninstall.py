@@ -181,8 +181,8 @@ def _name(left: Sequence[Entry], stderr: TextIO) -> None:
             },
         )
     print(
-        f"{PROG}: {len(pods)} pods still have planes: {', '.join(pods)}; delete them and run this "
-        "again, or take their planes away now with --release",
+        f"{PROG}: cannot clean this node: pods still have planes: {', '.join(pods)}; delete them "
+        "and run this again, or take their planes away now with --release",
         file=stderr,
     )
 
@@ -212,7 +212,8 @@ def _remove_directory(directory: Path, root: str) -> None:
     try:
         directory.rmdir()
     except OSError as error:
-        if error.errno != errno.EBUSY or not root:
+        # Read-only is where it is mounted to: the container's own root file system.
+        if error.errno not in {errno.EBUSY, errno.EROFS} or not root:
             raise
         with suppress(FileNotFoundError):
             Path(f"{root}{directory}").rmdir()

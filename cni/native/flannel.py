@@ -25,11 +25,15 @@ class Flannel:
     Args:
         natives: types carried out here, to delegate to.
         lookup: gives the plugin that executes any other type's binary.
+        root: the host's root directory as we see it, where its lease is; "" where it is ours.
     """
 
-    def __init__(self, natives: Mapping[str, NativePlugin], lookup: PluginLookup) -> None:
+    def __init__(
+        self, natives: Mapping[str, NativePlugin], lookup: PluginLookup, root: str = ""
+    ) -> None:
         self._natives = natives
         self._lookup = lookup
+        self._root = root
 
     def unsupported(self, conf: NetConf) -> str:
         """Why this netconf must go to the binary: never."""
@@ -48,7 +52,7 @@ class Flannel:
             PlanesError: there is no lease, or the delegate fails; nothing is left.
         """
         read = read_flannel_conf(conf)
-        lease = await asyncio.to_thread(read_lease, read.subnet_file)
+        lease = await asyncio.to_thread(read_lease, read.subnet_file, self._root)
         generated = delegate_conf(read, lease)
         before = await asyncio.to_thread(load_state, read.data_dir, call.container_id)
         async with rollback() as undo:
@@ -111,7 +115,7 @@ class Flannel:
         Raises:
             NotFound: flanneld has not written one yet.
         """
-        await asyncio.to_thread(read_lease, read_flannel_conf(conf).subnet_file)
+        await asyncio.to_thread(read_lease, read_flannel_conf(conf).subnet_file, self._root)
 
     def _delegate(self, generated: NetConf) -> Plugin:
         native = self._natives.get(generated.type)

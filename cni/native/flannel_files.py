@@ -8,20 +8,21 @@ from __future__ import annotations
 import os
 
 from cni.native.flannel_conf import Lease, parse_lease
+from cni.rooted import resolve
 from planes.model.decode import loads_object
 from planes.model.errors import BadInput, Internal, NotFound
 from planes.model.wire.netconf import NetConf
 
 
-def read_lease(path: str) -> Lease:
-    """Read subnet.env.
+def read_lease(path: str, root: str = "") -> Lease:
+    """Read subnet.env, where it is with `root` as root.
 
     Raises:
         NotFound: flanneld has not written it, or not all of it.
         BadInput: a value in it is wrong.
     """
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
+        with open(resolve(root, path), encoding="utf-8", errors="replace") as file:
             text = file.read()
     except OSError as error:
         raise NotFound(

@@ -30,7 +30,8 @@ def native_plugins(
         ipams: gives addresses.
         lookup: gives the plugin that executes a type's binary, for types that delegate.
         disabled: types to leave to their binaries.
-        root: where the host's packet filter tools are run; "" where ours are the host's.
+        root: where the host's packet filter tools are run and flannel's lease is read; "" where
+            ours is the host's.
     """
     types: dict[str, NativePlugin] = {
         "bridge": Bridge(kernel, ipams, Masquerade(kernel, Tools(root))),
@@ -38,7 +39,7 @@ def native_plugins(
     }
     native = {name: one for name, one in types.items() if name not in disabled}
     if "flannel" not in disabled:
-        native["flannel"] = Flannel(dict(native), lookup)
+        native["flannel"] = Flannel(dict(native), lookup, root)
     passing = {"portmap": Passing(portmap_work), "bandwidth": Passing(bandwidth_work)}
     native.update((name, one) for name, one in passing.items() if name not in disabled)
     return native

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cni.native.flannel_conf import delegate_conf, parse_lease, read_flannel_conf
+from cni.native.flannel_files import read_lease
 from cni.native.registry import native_plugins
 from cni.net.kernel import Kernel
 from cni.plugin import Call
@@ -87,6 +88,13 @@ def test_any_lease_is_read_or_refused(text: str) -> None:
         parse_lease(DUAL + text, "subnet.env")
     except PlanesError:
         return
+
+
+def test_the_lease_is_the_hosts_also_where_it_is_a_link(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "lease").write_text(LEASE)
+    (tmp_path / "run" / "subnet.env").symlink_to("/run/lease")
+    assert read_lease("/run/subnet.env", str(tmp_path)).subnet == "10.244.1.0/24"
 
 
 @pytest.mark.kernel

@@ -37,7 +37,7 @@ def test_a_pod_that_runs_keeps_all_and_is_named(own_node: LiveNode, sandbox: Nam
     done = uninstall(own_node)
     assert done.returncode == 3
     last = done.stderr.splitlines()[-1]
-    assert "1 pods still have planes: shop/web" in last
+    assert "pods still have planes: shop/web;" in last
     assert "--release" in last
     assert addresses_in(sandbox).keys() == ALL
     assert not (own_node.conf_dir / FILE_NAME).exists()
