@@ -18,6 +18,7 @@ from tests.cluster.installed_webhook import (
     PLANE,
     STATUS,
     Installed,
+    configurations,
     namespace,
     pod,
     until,
@@ -116,3 +117,26 @@ def test_a_namespace_that_a_plane_selects_gets_its_mark_back(cluster: Installed)
     until(10, is_marked)
     server.kubectl("delete", "plane", "storage")
     until(10, lambda: not is_marked())
+
+
+@pytest.mark.parametrize("way", [[], ["--server-side", "--force-conflicts"]])
+def test_applying_the_configurations_again_leaves_the_bundles_of_authorities(
+    cluster: Installed, way: list[str]
+) -> None:
+    """An upgrade applies all manifests again; not for a moment may the webhook be untrusted."""
+
+    def bundles() -> list[str]:
+        return [
+            hook["clientConfig"].get("caBundle", "")
+            for kind in ("mutatingwebhookconfiguration", "validatingwebhookconfiguration")
+            for hook in cluster.server.get(kind, "netplane")["webhooks"]
+        ]
+
+    before = bundles()
+    assert all(before)
+    found = configurations(cluster.port)
+    for configuration in found:
+        configuration["metadata"]["labels"]["colour"] = f"blue-{len(way)}"
+    items = {"apiVersion": "v1", "kind": "List", "items": found}
+    cluster.server.kubectl("apply", *way, "-f", "-", text=json.dumps(items))
+    assert bundles() == before
