@@ -3,7 +3,9 @@
 `DIR/<containerID>` lists the delegates in order; `DIR/results/<network>-<containerID>-<ifname>` is
 libcni's record of each attachment (`cniCacheV1`). The records come first, because the list may hold
 a configuration stripped of every plugin key (Multus #1449, #1454): deleting with that one reports
-success and leaks the address. Invariant: reading never fails a DEL; what cannot be read is told.
+success and leaks the address. The runtime's own record of its call has Multus' network name, by
+which the runtime does not look any more: it goes with the others.
+Invariant: reading never fails a DEL; what cannot be read is told.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cni.attachment import PlannedAttachment
+from cni.conf_files import is_peer
 from planes.model.decode import Fields, loads, loads_object
 from planes.model.errors import JsonObject, PlanesError
 from planes.model.names import check_ifname
@@ -65,7 +68,11 @@ def read_left(directory: Path, container_id: str, ifname: str) -> Left | None:
     is_listed = path.is_file()
     if not is_listed and not records:
         return None
-    files = (*([path] if is_listed else []), *(file for file, _ in records))
+    files = (
+        *([path] if is_listed else []),
+        *(file for file, _ in records),
+        *_of_runtime(directory.parent / "results", container_id),
+    )
     delegates = _delegates(path, ifname) if is_listed else []
     known = sorted((one for _, one in records), key=lambda one: one.ifname != ifname)
     attachments = _joined(delegates, known, ifname)
@@ -155,6 +162,15 @@ def _records(directory: Path, container_id: str) -> list[tuple[Path, PlannedAtta
         except (OSError, PlanesError, ValueError, TypeError) as error:
             _log.warning("record of libcni is not readable", extra=_cause(path, error))
     return found
+
+
+def _of_runtime(directory: Path, container_id: str) -> list[Path]:
+    """Give the runtime's own records of its calls to Multus."""
+    return [
+        path
+        for path, record in _records(directory, container_id)
+        if any(is_peer(plugin.type) for plugin in record.conflist.plugins)
+    ]
 
 
 def _recorded(cached: JsonObject) -> PlannedAttachment:

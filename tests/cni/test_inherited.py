@@ -96,6 +96,17 @@ async def test_del_takes_every_interface_and_every_file_of_multus(tmp_path: Path
     assert {**made.leftovers(), "links": None} == {**NOTHING, "links": None}
 
 
+async def test_the_runtime_s_record_of_multus_goes_and_its_others_stay(tmp_path: Path) -> None:
+    made = await scene(tmp_path)
+    results = made.multus_dir.parent / "results"
+    results.mkdir()
+    conf = {"cniVersion": "0.3.1", "name": "multus-cni-network", "type": "multus-shim"}
+    for one in (record(conf, "eth0"), record(SECOND, "eth0")):
+        (results / f"{one['networkName']}-{CID}-eth0").write_text(json.dumps(one))
+    await made.call("DEL", container=CID)
+    assert [path.name for path in results.iterdir()] == [f"biz-{CID}-eth0"]
+
+
 async def test_plugins_get_the_whole_configuration_and_not_the_stripped_one(tmp_path: Path) -> None:
     made = await scene(tmp_path)
     await made.call("DEL", container=CID)
