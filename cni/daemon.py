@@ -1,7 +1,7 @@
 """The composition of the daemon: every collaborator is made here, and nowhere else.
 
 Invariant: the socket appears only when the store was read, cut-off calls are undone and spooled
-DELs replayed; at the end calls drain first, then events are flushed.
+DELs were given their chance; at the end calls drain first, then events are flushed.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ _log = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 0.01
 _TELL_SECONDS: Final = 10.0
+_REPLAY_SECONDS: Final = 15.0
 DRAIN_SECONDS: Final = 30.0
 
 
@@ -244,8 +245,16 @@ class Daemon:
         await self._until_synced()
         await self._journal.open()
         await self._recovery.start()
-        await self._spool.replay()
+        await self._replay()
         await self._server.run(self._is_open)
+
+    async def _replay(self) -> None:
+        """Carry out spooled DELs ahead of the first call, unless their plugins take too long."""
+        try:
+            async with asyncio.timeout(_REPLAY_SECONDS):
+                await self._spool.replay()
+        except TimeoutError:
+            _log.warning("spooled DELs take long: they go on beside new calls")
 
     async def _until_synced(self) -> None:
         """Wait for the first full state: whoever calls meanwhile waits in the shim."""

@@ -7,6 +7,7 @@ retried. What a DEL left undone is tried again, later each time, until it is don
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Final
@@ -58,13 +59,14 @@ class Recovery:
         self._gone_since: dict[Key, float] = {}
 
     async def start(self) -> None:
-        """Undo what was begun before this process was; before the first call is taken."""
-        for entry in self._journal.entries():
-            if entry.stage is Stage.BEGUN:
-                _log.warning("undoing an ADD that was cut off", extra=whose(entry))
-                await self._leave(entry)
-            elif entry.stage is Stage.LEAVING:
-                await self._leave(entry)
+        """Undo what was begun before this process was; before the first call is taken.
+
+        What a DEL left undone is no reason to keep everybody waiting: a plugin may hang.
+        """
+        begun = [entry for entry in self._journal.entries() if entry.stage is Stage.BEGUN]
+        for entry in begun:
+            _log.warning("undoing an ADD that was cut off", extra=whose(entry))
+        await asyncio.gather(*(self._leave(entry) for entry in begun))
 
     async def run(self) -> None:
         """Look again and again until cancelled."""

@@ -60,7 +60,7 @@ class Retirement:
     async def _look_at(self, entry: Entry, takes_out: bool) -> Entry | None:
         """Give back what an entry allows; it, where something is left."""
         if entry.stage is Stage.LEAVING:
-            return self._journal.find(entry.key)  # tried just now, and failed
+            return await self._leave(entry)
         if not await self._leaver.is_alive(entry.netns, entry.netns_inode):
             return await self._leave(entry)
         planes = tuple(one for one in entry.attachments if not one.is_default)

@@ -46,6 +46,38 @@ async def test_an_add_that_was_cut_off_is_undone_at_start(tmp_path: Path) -> Non
     assert made.leftovers() == NOTHING
 
 
+async def test_adds_that_were_cut_off_are_undone_side_by_side(tmp_path: Path) -> None:
+    """Nobody is served before: one plugin that hangs must cost its deadline once."""
+    made = await cut_off(tmp_path)
+    entry = made.journal.find(("c1", "eth0"))
+    assert entry is not None
+    await made.journal.begin(replace(entry, container_id="c2"))
+    both = asyncio.Barrier(2)
+
+    async def meets(call: PluginCall) -> Completed:
+        await both.wait()
+        return await plain(call)
+
+    made.exec.scripts["two"] = meets
+    async with asyncio.timeout(5):
+        await made.restart()
+    assert len(made.journal) == 0
+
+
+async def test_a_start_does_not_wait_for_what_failed_before(tmp_path: Path) -> None:
+    made = await bench(tmp_path)
+    made.exec.scripts["two"] = stuck
+    await made.call("ADD")
+    made.kernel.sandboxes.clear()
+    await made.call("DEL")
+    made.exec.calls.clear()
+    await made.restart()
+    assert made.exec.calls == []
+    made.exec.scripts["two"] = plain
+    await made.recovery.look()
+    assert made.leftovers()["calls"] == 0
+
+
 async def test_what_is_attached_stays_attached_over_a_restart(tmp_path: Path) -> None:
     made = await bench(tmp_path)
     await made.call("ADD")
