@@ -1,0 +1,320 @@
+"""From Multus to Netplane and back, on a cluster of its own.
+
+Multus is real, thin on one node and thick on the other, and there are pods that live through all.
+Each stage is a fixture on top of the one before, made once; the tests look at what it left.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.cluster import accounts
+from tests.cluster.documents import blocks
+from tests.cluster.e2e.conftest import keep_logs
+from tests.cluster.lab.cluster import Cluster, running_cluster
+from tests.cluster.lab.node import Node
+from tests.cluster.multus import CACHE, CONF_DIR, Multus, why_no_multus
+from tests.cluster.netplane import DAEMON, IMAGE, NETWORKS, STATUS, Netplane, Workspace
+from tests.cluster.workloads import Manifest, pod
+
+OURS, SAVED = "00-netplane.conflist", ".netplane-saved"
+DISKS = ("/etc/cni", "/opt/cni", "/var/lib/cni", "/var/lib/netplane")
+PLANES = ("net1", "net2")
+# What a running Multus or a later pod changes: a token, and the address that was last given out.
+CHANGING = ("multus.kubeconfig", "last_reserved_ip")
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@dataclass
+class Scene:
+    """The cluster, and what was written down on the way."""
+
+    cluster: Cluster
+    netplane: Netplane
+    multus: Multus
+    space: Workspace
+    configs: dict[str, bytes] = field(default_factory=dict)
+    disks: dict[str, dict[str, str]] = field(default_factory=dict)
+    accounts: dict[str, accounts.Account] = field(default_factory=dict)
+    statuses: dict[str, Any] = field(default_factory=dict)
+
+    def start(self, name: str) -> None:
+        """Run a pod of that name, with two networks, on each node."""
+        self.space.apply(*(attached(name, node) for node in self.cluster.nodes))
+        self.space.wait_ready(*(f"{name}-{node.number}" for node in self.cluster.nodes))
+
+    def delete(self, *names: str) -> None:
+        """Delete the pods of these names on all nodes."""
+        gone = [f"{name}-{node.number}" for name in names for node in self.cluster.nodes]
+        self.space.kubectl("delete", "pod", *gone, "--wait")
+
+    def status(self, pod: str) -> list[dict[str, Any]]:
+        """The network-status of a pod."""
+        text = self.space.get("pod", pod)["metadata"]["annotations"][STATUS]
+        found: list[dict[str, Any]] = json.loads(text)
+        return found
+
+    def pings(self, name: str) -> bool:
+        """Whether the pods of a name reach each other over every interface."""
+        there = self.space.networks(f"{name}-2")
+        for interface in ("eth0", *PLANES):
+            (address,) = there[interface]
+            argv = ("ping", "-c1", "-w5", "-I", interface, address)
+            if " 0% packet loss" not in self.space.inside(f"{name}-1", *argv):
+                return False
+        return True
+
+
+def attached(name: str, node: Node) -> Manifest:
+    """A pod on a node with a network of one plugin and one of a chain."""
+    number = node.number
+    wish = {NETWORKS: f"biz-{number}, sto-{number}"}
+    return pod(f"{name}-{number}", annotations=wish, node=node.name, needs=("eth0", *PLANES))
+
+
+def networks(node: Node) -> list[Manifest]:
+    """The networks of a node's pods: addresses of host-local are a node's own."""
+    number = node.number
+    biz = {"cniVersion": "1.0.0", "name": f"biz-{number}", **macvlan("eth1", 50, number)}
+    tuning = {"type": "tuning", "sysctl": {"net.ipv4.conf.IFNAME.arp_filter": "1"}}
+    chain = [macvlan("eth2", 60, number), tuning]
+    sto = {"cniVersion": "1.0.0", "name": f"sto-{number}", "plugins": chain}
+    return [
+        {
+            "apiVersion": "k8s.cni.cncf.io/v1",
+            "kind": "NetworkAttachmentDefinition",
+            "metadata": {"name": conf["name"]},
+            "spec": {"config": json.dumps(conf)},
+        }
+        for conf in (biz, sto)
+    ]
+
+
+def macvlan(master: str, third: int, number: int) -> dict[str, Any]:
+    subnet = {
+        "subnet": f"192.168.{third}.0/24",
+        "rangeStart": f"192.168.{third}.{number}0",
+        "rangeEnd": f"192.168.{third}.{number}9",
+    }
+    ipam = {"type": "host-local", "ranges": [[subnet]]}
+    return {"type": "macvlan", "master": master, "mode": "bridge", "ipam": ipam}
+
+
+def disk_of(node: Node) -> dict[str, str]:
+    found = accounts.disk(node, DISKS)
+    return {path: what for path, what in found.items() if not any(one in path for one in CHANGING)}
+
+
+def configs_of(node: Node) -> list[str]:
+    """The CNI configs of a node in the order in which a runtime looks at them."""
+    names = sorted(path.name for path in node.disk(CONF_DIR).iterdir())
+    return [name for name in names if name.endswith((".conf", ".conflist"))]
+
+
+def shape(status: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
+    """A network-status without what is each pod's own: values that differ, keys that must not."""
+    own = {"ips", "mac", "gateway"}
+    return [{key: key if key in own else value for key, value in one.items()} for one in status]
+
+
+def left_on_nodes(scene: Scene) -> list[str]:
+    """What is on the nodes besides what the pods that stay had at first."""
+    return [
+        f"{node.name}: {line}"
+        for node in scene.cluster.nodes
+        for line in accounts.left(scene.accounts[node.name], accounts.of_pods(node))
+    ]
+
+
+@contextmanager
+def told(scene: Scene, stage: str) -> Iterator[Scene]:
+    """Keep the logs where a stage fails."""
+    try:
+        yield scene
+    except BaseException:
+        keep_logs(scene.cluster, f"takeover-{stage}")
+        raise
+
+
+@pytest.fixture(scope="module")
+def under_multus(empty_cluster_reason: str) -> Iterator[Scene]:
+    """Multus runs, and three pods on each node are made under it."""
+    if reason := empty_cluster_reason or why_no_multus():
+        pytest.skip(reason)
+    with running_cluster() as cluster:
+        cluster.load(IMAGE)
+        space = Workspace(cluster, "legacy")
+        scene = Scene(cluster, Netplane(cluster), Multus(cluster), space)
+        with told(scene, "under-multus"):
+            begin(scene)
+        yield scene
+
+
+def begin(scene: Scene) -> None:
+    scene.multus.load()
+    scene.multus.install()
+    scene.space.create({})
+    for node in scene.cluster.nodes:
+        scene.space.apply(*networks(node))
+        scene.cluster.wait_for("Multus' config", scene.multus.config(node).exists)
+    scene.start("stays")
+    for node in scene.cluster.nodes:
+        scene.configs[node.name] = scene.multus.config(node).read_bytes()
+        scene.disks[node.name] = disk_of(node)
+        scene.accounts[node.name] = accounts.of_pods(node)
+    scene.start("old")
+    for name in [one["metadata"]["name"] for one in scene.space.pods()]:
+        scene.statuses[name] = scene.status(name)
+
+
+@pytest.fixture(scope="module")
+def taken(under_multus: Scene) -> Scene:
+    """Netplane has taken over, as the document says, and Multus is gone."""
+    with told(under_multus, "taken") as scene:
+        scene.netplane.install("multus-takeover")
+        scene.multus.delete()
+        scene.start("new")
+    return scene
+
+
+@pytest.fixture(scope="module")
+def emptied(taken: Scene) -> Scene:
+    """All pods but those that stay are deleted, under Netplane."""
+    with told(taken, "emptied") as scene:
+        scene.delete("old", "new")
+    return scene
+
+
+@pytest.fixture(scope="module")
+def beside(emptied: Scene) -> Scene:
+    """Multus is installed again, and has written its config, while Netplane still runs."""
+    with told(emptied, "beside") as scene:
+        scene.multus.install()
+        twice = 2 * len(scene.cluster.nodes)
+        scene.cluster.wait_for("set aside again", lambda: times_set_aside(scene) == twice)
+    return scene
+
+
+def times_set_aside(scene: Scene) -> int:
+    """How often the daemons of all nodes said that they set a config of Multus aside."""
+    lines = scene.netplane.log("netplane-cni")
+    return sum("Multus' CNI config set aside" in line for line in lines)
+
+
+@pytest.fixture(scope="module")
+def given_back(beside: Scene) -> Scene:
+    """Netplane is uninstalled, as the document says."""
+    with told(beside, "given-back") as scene:
+        script = blocks("docs/cluster.md", "Uninstall")[0]
+        scene.netplane.command_line(script, seconds=120)
+    return scene
+
+
+def test_the_nodes_have_pods_of_both_forms_of_multus(under_multus: Scene) -> None:
+    scene = under_multus
+    for node in scene.cluster.nodes:
+        assert configs_of(node)[0] == scene.multus.config(node).name
+        assert len([one for one in node.disk(CACHE).iterdir() if one.is_file()]) == 2
+    assert scene.pings("old")
+
+
+def test_multus_config_is_set_aside_as_it_was(taken: Scene) -> None:
+    for node in taken.cluster.nodes:
+        config = taken.multus.config(node)
+        assert configs_of(node) == [OURS, "10-lab.conflist"]
+        assert config.with_name(config.name + SAVED).read_bytes() == taken.configs[node.name]
+
+
+def test_the_network_that_multus_delegated_to_is_the_default_network(taken: Scene) -> None:
+    for node in taken.cluster.nodes:
+        assert json.loads(node.disk(f"{CONF_DIR}/{OURS}").read_text())["name"] == "cbr0"
+
+
+@pytest.mark.parametrize("name", ["old", "stays"])
+def test_pods_of_multus_run_on_with_their_networks(taken: Scene, name: str) -> None:
+    for node in taken.cluster.nodes:
+        one = taken.space.get("pod", f"{name}-{node.number}")
+        assert [each["restartCount"] for each in one["status"]["containerStatuses"]] == [0]
+        assert taken.status(f"{name}-{node.number}") == taken.statuses[f"{name}-{node.number}"]
+    assert taken.pings(name)
+
+
+def test_new_pods_get_the_same_networks_with_a_status_of_the_same_form(taken: Scene) -> None:
+    for node in taken.cluster.nodes:
+        new, old = taken.status(f"new-{node.number}"), taken.statuses[f"old-{node.number}"]
+        assert shape(new) == shape(old)
+    assert taken.pings("new")
+
+
+def test_new_pods_get_no_address_of_a_pod_of_multus(taken: Scene) -> None:
+    used = [
+        address
+        for one in taken.space.pods()
+        for element in taken.status(one["metadata"]["name"])
+        for address in element["ips"]
+    ]
+    assert len(used) == len(set(used)) == 3 * 2 * 3
+
+
+def test_pods_of_multus_are_deleted_with_everything_of_theirs(emptied: Scene) -> None:
+    """Also with the addresses of a chain, which Multus itself leaks, and with its own files."""
+    left: list[str] = []
+
+    def nothing_left() -> bool:
+        left[:] = left_on_nodes(emptied)
+        return not left
+
+    try:
+        # The webhook's are pods too.
+        with emptied.netplane.webhook_away():
+            emptied.cluster.wait_for("nothing left", nothing_left, seconds=20)
+    finally:
+        assert left == [], "\n".join(left)
+
+
+def test_what_multus_writes_while_netplane_runs_does_not_come_first(beside: Scene) -> None:
+    for node in beside.cluster.nodes:
+        config = beside.multus.config(node)
+        assert configs_of(node) == [OURS, "10-lab.conflist"]
+        assert config.with_name(config.name + SAVED).read_bytes() == beside.configs[node.name]
+    beside.netplane.rollout(DAEMON)
+    beside.start("beside")
+    assert beside.pings("beside")
+    beside.delete("beside")
+
+
+def test_the_nodes_are_as_they_were(given_back: Scene) -> None:
+    for node in given_back.cluster.nodes:
+        assert given_back.multus.config(node).read_bytes() == given_back.configs[node.name]
+        assert disk_of(node) == given_back.disks[node.name]
+        assert "netplane" not in node.run("ls", "/run")
+    assert left_on_nodes(given_back) == []
+
+
+def test_nothing_of_netplane_is_in_the_cluster(given_back: Scene) -> None:
+    kinds = (
+        "namespaces,customresourcedefinitions,clusterroles,clusterrolebindings,"
+        "mutatingwebhookconfigurations,validatingwebhookconfigurations,"
+        "validatingadmissionpolicies,validatingadmissionpolicybindings"
+    )
+    names = given_back.cluster.kubectl("get", kinds, "-o", "name").splitlines()
+    assert [name for name in names if "netplane" in name or "planes" in name] == []
+
+
+def test_new_pods_run_under_multus_again_beside_the_old(given_back: Scene) -> None:
+    given_back.start("later")
+    for node in given_back.cluster.nodes:
+        assert len([one for one in node.disk(CACHE).iterdir() if one.is_file()]) == 2
+        told = given_back.space.get("events")["items"]
+        mine = [one for one in told if one["involvedObject"]["name"] == f"later-{node.number}"]
+        added = [one for one in mine if one["reason"] == "AddedInterface"]
+        assert {one["source"]["component"] for one in added} == {"multus"}
+    assert given_back.pings("later")
+    assert given_back.pings("stays")
