@@ -103,7 +103,7 @@ class Client:
         }
         accept = _METADATA if query.is_metadata_only else JSON
         path = query.resource.path(query.namespace)
-        request = Request(asked, "GET", path, params=params, accept=accept)
+        request = Request(asked, "GET", path, params=params, accept=accept, is_stream=True)
         async with aclosing(self._transport.lines(request)) as lines:
             async for line in lines:
                 yield _change(asked, _decoded(asked, line))

@@ -13,7 +13,7 @@ JSON: Final = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request; `asked` is what errors say of it."""
+    """One HTTP request; `asked` is what errors say of it, `is_stream` that its answer goes on."""
 
     asked: Asked
     method: str
@@ -22,6 +22,7 @@ class Request:
     body: bytes | None = field(default=None, repr=False)
     content_type: str = JSON
     accept: str = JSON
+    is_stream: bool = False
 
 
 @dataclass(frozen=True, slots=True)

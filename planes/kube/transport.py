@@ -205,8 +205,14 @@ class Transport:
     async def _chunks(
         self, request: Request, response: aiohttp.ClientResponse
     ) -> AsyncIterator[bytes]:
+        # Of our own: aiohttp's timeouts end where it cannot read the framing, and it tells nobody.
+        seconds = self._limits.idle if request.is_stream else self._limits.total
         try:
-            async for chunk in response.content.iter_any():
+            while True:
+                async with asyncio.timeout(seconds):
+                    chunk = await response.content.readany()
+                if not chunk:
+                    return
                 yield chunk
         except TimeoutError as error:
             raise Silent(f"cannot {request.asked}: the answer stopped half-way") from error

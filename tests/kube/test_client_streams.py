@@ -220,3 +220,23 @@ async def test_who_stops_following_closes_the_connection(api: ScriptedApi, clien
         await anext(changes)
     async with asyncio.timeout(5):
         await ended.wait()
+
+
+async def test_a_stream_whose_framing_breaks_ends(api: ScriptedApi, client: Client) -> None:
+    """Whatever aiohttp makes of it: its own timeouts end with the connection."""
+
+    async def framed_wrongly(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        await response.write(event("ADDED", pod("a", "6")))
+        await asyncio.sleep(0.05)
+        assert request.transport is not None
+        request.transport.write(b"no length\r\n")
+        request.transport.close()
+        return response
+
+    api.then(framed_wrongly)
+    async with asyncio.timeout(3):
+        seen, _ = await follow(client)
+    assert seen == ["ADDED 6"]
