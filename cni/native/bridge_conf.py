@@ -65,21 +65,23 @@ def read_bridge_conf(call: Call, conf: NetConf) -> BridgeConf:
         BadInput: keys of wrong type, or that exclude each other.
     """
     fields = conf.fields()
+    is_default_gateway = fields.boolean("isDefaultGateway")
+    is_gateway = fields.boolean("isGateway") or is_default_gateway
     port = Port(
         bridge=check_ifname(fields.string("bridge") or "cni0"),
         mtu=fields.integer("mtu"),
         is_promiscuous=fields.boolean("promiscMode"),
         is_hairpin=fields.boolean("hairpinMode"),
         is_isolated=fields.boolean("portIsolation"),
+        is_pinned=is_gateway and bool(conf.ipam_type),
     )
     dns = fields.child("dns")
     sources = MacSources.of(call, conf)
-    is_default_gateway = fields.boolean("isDefaultGateway")
     read = BridgeConf(
         port=port,
         mac=chosen_mac(sources.runtime, sources.args, sources.cni_args),
         has_ipam=bool(conf.ipam_type),
-        is_gateway=fields.boolean("isGateway") or is_default_gateway,
+        is_gateway=is_gateway,
         is_default_gateway=is_default_gateway,
         is_address_forced=fields.boolean("forceAddress"),
         has_masquerade=fields.boolean("ipMasq"),

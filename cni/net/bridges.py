@@ -26,7 +26,7 @@ from cni.net.links import (
     set_flags,
     set_mac,
 )
-from cni.net.placement import place, random_name
+from cni.net.placement import place, random_mac, random_name
 from cni.net.workers import Sandbox, Worker
 from planes.model.addresses import IPInterface
 from planes.model.errors import Conflict
@@ -37,13 +37,18 @@ _FORWARDING = {4: "ipv4/ip_forward", 6: "ipv6/conf/all/forwarding"}
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """How the host end of a pair sits on its bridge."""
+    """How the host end of a pair sits on its bridge.
+
+    Attributes:
+        is_pinned: a bridge that is made keeps the MAC it is made with.
+    """
 
     bridge: str
     mtu: int = 0
     is_promiscuous: bool = False
     is_hairpin: bool = False
     is_isolated: bool = False
+    is_pinned: bool = False
 
 
 def ensure_bridge(worker: Worker, port: Port) -> Link:
@@ -56,7 +61,9 @@ def ensure_bridge(worker: Worker, port: Port) -> Link:
     host = worker.host
     found = read_links(host.batch([find_link(port.bridge)])[0])
     if not found:
-        answers = host.batch([new_bridge(port.bridge, port.mtu), get_link(port.bridge)])
+        # Pinned later, each of several first ADDs would pin, and tell, the MAC it happened to see.
+        mac = random_mac() if port.is_pinned else ""
+        answers = host.batch([new_bridge(port.bridge, port.mtu, mac), get_link(port.bridge)])
         found = read_links(answers[-1])
     bridge = found[0]
     if bridge.kind != "bridge":

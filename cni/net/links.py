@@ -179,9 +179,11 @@ def new_veth(to: Placement, *, host_name: str, bridge: Link) -> Request:
     return Request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body, action)
 
 
-def new_bridge(name: str, mtu: int = 0) -> Request:
-    """Create a bridge; one that is there already is fine."""
+def new_bridge(name: str, mtu: int = 0, mac: str = "") -> Request:
+    """Create a bridge; one that is there already is fine. Without a MAC it follows its ports'."""
     body = _info() + text(_IFLA_IFNAME, name)
+    if mac:
+        body += attribute(_IFLA_ADDRESS, mac_bytes(mac))
     if mtu:
         body += u32(_IFLA_MTU, mtu)
     body += nested(_IFLA_LINKINFO, text(_IFLA_INFO_KIND, "bridge"))

@@ -23,6 +23,12 @@ from cni.net.workers import Sandbox, Worker
 from planes.model.errors import Conflict
 
 
+def random_mac() -> str:
+    """Give a MAC of no vendor, for one interface."""
+    first, *others = secrets.token_bytes(6)
+    return bytes([first & 0xFC | 0x02, *others]).hex(":")
+
+
 def random_name() -> str:
     """Give a name for a host interface, as the reference plugins do: veth and eight digits."""
     return f"veth{secrets.token_hex(4)}"

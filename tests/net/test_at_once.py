@@ -29,7 +29,7 @@ SANDBOXES = 12
 async def test_sandboxes_are_attached_at_once(
     conf: dict[str, Any], kernel: Kernel, a_node: Node, tmp_path: Path
 ) -> None:
-    """The bridge is made once, addresses are all different, gateways and rules complete."""
+    """The bridge is made once, with one MAC; addresses are all different, rules complete."""
     more = {"isGateway": True, "ipMasq": True} if conf["type"] == "bridge" else {}
     ipam = host_local(V4, V6, dataDir=str(tmp_path))
     given = NetConf({"cniVersion": "1.0.0", "name": "testnet", **conf, **more, "ipam": ipam})
@@ -39,6 +39,8 @@ async def test_sandboxes_are_attached_at_once(
         calls = [Call(f"c{at}", one.path, "eth0") for at, one in enumerate(sandboxes)]
         results = await asyncio.gather(*(plugin.add(call, given) for call in calls))
         assert len({one.address for result in results for one in result.ips}) == 2 * SANDBOXES
+        outside = [one for result in results for one in result.interfaces if not one.sandbox]
+        assert len({one.mac for one in outside if one.name == "cni0"}) == (1 if more else 0)
         text = a_node.host.run("iptables-save", "-t", "nat")
         assert text.count("MASQUERADE") == (SANDBOXES if more else 0)
         await asyncio.gather(*(plugin.delete(call, given) for call in calls))
