@@ -19,13 +19,12 @@ from tests.cluster.documents import blocks
 from tests.cluster.e2e.conftest import keep_logs
 from tests.cluster.lab.cluster import Cluster, running_cluster
 from tests.cluster.lab.node import Node
+from tests.cluster.legacy import INTERFACES, attached, networks
 from tests.cluster.multus import CACHE, CONF_DIR, Multus, why_no_multus
-from tests.cluster.netplane import DAEMON, IMAGE, NETWORKS, STATUS, Netplane, Workspace
-from tests.cluster.workloads import Manifest, pod
+from tests.cluster.netplane import DAEMON, IMAGE, STATUS, Netplane, Workspace
 
 OURS, SAVED = "00-netplane.conflist", ".netplane-saved"
 DISKS = ("/etc/cni", "/opt/cni", "/var/lib/cni", "/var/lib/netplane")
-PLANES = ("net1", "net2")
 # What a running Multus or a later pod changes: a token, and the address that was last given out.
 CHANGING = ("multus.kubeconfig", "last_reserved_ip")
 
@@ -64,47 +63,12 @@ class Scene:
     def pings(self, name: str) -> bool:
         """Whether the pods of a name reach each other over every interface."""
         there = self.space.networks(f"{name}-2")
-        for interface in ("eth0", *PLANES):
+        for interface in ("eth0", *INTERFACES):
             (address,) = there[interface]
             argv = ("ping", "-c1", "-w5", "-I", interface, address)
             if " 0% packet loss" not in self.space.inside(f"{name}-1", *argv):
                 return False
         return True
-
-
-def attached(name: str, node: Node) -> Manifest:
-    """A pod on a node with a network of one plugin and one of a chain."""
-    number = node.number
-    wish = {NETWORKS: f"biz-{number}, sto-{number}"}
-    return pod(f"{name}-{number}", annotations=wish, node=node.name, needs=("eth0", *PLANES))
-
-
-def networks(node: Node) -> list[Manifest]:
-    """The networks of a node's pods: addresses of host-local are a node's own."""
-    number = node.number
-    biz = {"cniVersion": "1.0.0", "name": f"biz-{number}", **macvlan("eth1", 50, number)}
-    tuning = {"type": "tuning", "sysctl": {"net.ipv4.conf.IFNAME.arp_filter": "1"}}
-    chain = [macvlan("eth2", 60, number), tuning]
-    sto = {"cniVersion": "1.0.0", "name": f"sto-{number}", "plugins": chain}
-    return [
-        {
-            "apiVersion": "k8s.cni.cncf.io/v1",
-            "kind": "NetworkAttachmentDefinition",
-            "metadata": {"name": conf["name"]},
-            "spec": {"config": json.dumps(conf)},
-        }
-        for conf in (biz, sto)
-    ]
-
-
-def macvlan(master: str, third: int, number: int) -> dict[str, Any]:
-    subnet = {
-        "subnet": f"192.168.{third}.0/24",
-        "rangeStart": f"192.168.{third}.{number}0",
-        "rangeEnd": f"192.168.{third}.{number}9",
-    }
-    ipam = {"type": "host-local", "ranges": [[subnet]]}
-    return {"type": "macvlan", "master": master, "mode": "bridge", "ipam": ipam}
 
 
 def disk_of(node: Node) -> dict[str, str]:
