@@ -15,7 +15,6 @@ from typing import Any
 
 from tests.cluster.lab.binaries import ROOT, program
 from tests.cluster.lab.cluster import Cluster
-from tests.cluster.lab.node import Node
 
 SYSTEM = "netplane-system"
 IMAGE = ROOT / "build" / "image" / "netplane-amd64.tar"

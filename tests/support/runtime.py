@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from cni.inherited import Inheritance
 from cni.ipam.ipams import Ipams
 from cni.journal import Journal
 from cni.leave import Leaver
-from cni.net.errors import MissingNetns
 from cni.networks import Networks
 from cni.plan import Planner
 from cni.plugin import Call
@@ -32,7 +30,6 @@ from cni.pods import Pods
 from cni.recovery import Recovery
 from cni.report import Reporter
 from cni.runtime import Runtime
-from cni.sandbox import Survey
 from cni.serving.protocol import Verbs
 from cni.serving.request import parse_call
 from cni.serving.spool import Spool
@@ -42,44 +39,12 @@ from planes.model.wire.netconf import NetConf
 from planes.model.wire.result import Address, Interface, Result
 from tests.support.clock import FakeClock
 from tests.support.exec import FakeExec, plain
+from tests.support.kernel import FakeKernel
 from tests.support.store import FakeStore
 
 JsonObject = dict[str, Any]
 NETNS = "/run/netns/fake"
 BIN = "/opt/cni/bin"
-
-
-@dataclass
-class FakeKernel:
-    """Sandboxes with link names; implements `Sandboxes` and `Links`.
-
-    Attributes:
-        sandboxes: path to inode and names of links.
-        removals: the groups that were removed, in order.
-        error: raised by `remove_links` while it is set.
-        default_routes: who took default routes through which gateways.
-    """
-
-    sandboxes: dict[str, tuple[int, set[str]]] = field(default_factory=dict)
-    removals: list[tuple[str, ...]] = field(default_factory=list)
-    error: PlanesError | None = None
-    default_routes: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
-
-    async def survey(self, netns: str) -> Survey:
-        if netns not in self.sandboxes:
-            raise MissingNetns(f"cannot open network namespace {netns}: it does not exist")
-        inode, names = self.sandboxes[netns]
-        return Survey(inode, frozenset(names))
-
-    async def set_default_route(self, netns: str, ifname: str, gateways: Sequence[str]) -> None:
-        self.default_routes.append((ifname, tuple(gateways)))
-
-    async def remove_links(self, netns: str, names: Sequence[str]) -> None:
-        self.removals.append(tuple(names))
-        if self.error is not None:
-            raise self.error
-        if netns in self.sandboxes:
-            self.sandboxes[netns][1].difference_update(names)
 
 
 class FakeNative:
