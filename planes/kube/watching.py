@@ -16,10 +16,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from planes.kube.api import Change, Kind, KubeApi, Query
-from planes.kube.errors import Expired, Unauthenticated
+from planes.kube.errors import Expired
 from planes.kube.follower import Follower
 from planes.kube.watch_metrics import WatchMetrics
-from planes.model.errors import BadInput, Denied, JsonObject, NotFound, PlanesError
+from planes.model.errors import BadInput, JsonObject, NotFound, PlanesError
 from planes.run.clock import Clock
 from planes.run.metrics import Metrics
 
@@ -68,6 +68,7 @@ class Watching:
         self._reached = ""  # the last version that was known, also when it has expired
         self._wants_newest = False
         self._failures = 0
+        self._has_expired = False
         self._complaint: type[PlanesError] | None = None
         self._trouble = ""
         self._synced = asyncio.Event()
@@ -196,16 +197,15 @@ class Watching:
             # A list that was refused is not one of a moment that the server has.
             self._wants_newest = not self._version
             self._version = ""
-        if isinstance(error, Expired) and not self._failures:
-            # This happens to every watch that was cut for long: no reason to leave a gap.
-            self._failures += 1
+        if isinstance(error, Expired) and not self._has_expired:
+            # This happens to every watch that was cut for long, whatever it failed of meanwhile:
+            # no reason to leave a gap.
+            self._has_expired = True
             _log.info("watch expired", extra={"watch": self.name})
             return 0.0
         if type(error) is not self._complaint:
             self._complaint = type(error)
             _log.warning("watch failed", extra={"watch": self.name, "reason": str(error)})
-        if isinstance(error, Denied | Unauthenticated):
-            self._failures = _SLOW  # only an administrator's change helps
         return self._backoff()
 
     def _backoff(self) -> float:
@@ -215,6 +215,7 @@ class Watching:
 
     def _recover(self) -> None:
         self._failures = 0
+        self._has_expired = False
         self._trouble = ""
         if self._complaint is not None:
             self._complaint = None

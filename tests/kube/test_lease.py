@@ -176,11 +176,10 @@ async def _play(steps: list[tuple[str, int, float]]) -> None:
             if what in {"cut", "hang", "mend"}:
                 replica.line.is_cut = what == "cut"
                 replica.line.is_silent = what == "hang"
-            elif what == "crash":
-                replica.line.is_cut = True
-                await replica.stop()
-            elif what == "stop":
-                await replica.stop()
+            elif what in {"crash", "stop"}:
+                replica.line.is_cut |= what == "crash"
+                # Time goes on meanwhile: one that gets no answer gives up after a while.
+                await _beside(replica.stop(), place)
             elif what in {"add", "skew"} and len(place.replicas) < 5:
                 place.add(-7200.0 if what == "skew" else 0.0)
             await place.after(seconds)

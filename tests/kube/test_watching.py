@@ -169,23 +169,34 @@ async def next_pause(clock: FakeClock) -> float:
 
 
 @pytest.mark.parametrize("error", [Denied("cannot list: 403"), Unauthenticated("cannot: 401")])
-async def test_who_is_locked_out_asks_slowly_and_complains_once(
+async def test_who_is_locked_out_asks_ever_more_slowly_and_complains_once(
     error: PlanesError, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Soon at first: a server that has just started denies what it will allow in a moment."""
     kube, view, clock = FakeKube(), View(), FakeClock()
-    kube.fail_next(error, verb="list", times=4)
+    kube.fail_next(error, verb="list", times=6)
     with caplog.at_level(logging.INFO, "planes.kube.watching"):
-        async with running(kube, view, clock) as watching:
-            for _ in range(4):
-                clock.advance(14)
-                await settle()
-                assert not watching.is_synced
-                clock.advance(16)
-                await settle()
-            assert watching.is_synced
+        async with running(kube, view, clock):
+            pauses = [await next_pause(clock) for _ in range(6)]
+            assert pauses == [0.75, 1.5, 3.0, 6.0, 12.0, 22.5]
             kube.bookmark()
             await settle()
     assert [record.message for record in caplog.records] == ["watch failed", "watch recovered"]
+
+
+async def test_what_expires_after_other_failures_is_listed_anew_at_once() -> None:
+    """So it goes after a restart of a server: no connection, not allowed yet, too old."""
+    kube, view, clock = FakeKube((PODS, pod("a"))), View(), FakeClock()
+    async with running(kube, view, clock):
+        kube.cut_watches()
+        await settle()
+        kube.fail_next(Denied("cannot watch: 403"), verb="watch")
+        await next_pause(clock)
+        kube.fail_next(Expired("cannot watch: 410"), verb="watch")
+        kube.put_object(PODS, pod("b"))
+        await next_pause(clock)
+        assert view.names == {"shop/a", "shop/b"}
+        assert (asked(kube, "list"), kube.watches, clock.sleepers) == (2, 1, 0)
 
 
 async def test_an_object_the_follower_cannot_take_stops_nothing_and_is_told_of(
