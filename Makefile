@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test e2e image lint format bench lock clean test-setup
+.PHONY: help setup demo test e2e apiserver image lint format bench lock clean test-setup
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,17 +39,15 @@ test: test-setup ## All tests; what cannot run here is skipped with its reason
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 ARCH ?= $(shell dpkg --print-architecture 2>/dev/null || echo amd64)
-# Its own build of a cluster's programs, unless E2E_BIN names a folder that has them.
-E2E_TARGETS ?= tests/cluster
-
 image: setup ## The container image, without a registry: build/image/netplane-$(ARCH).tar
 	@scripts/image $(ARCH)
 
-e2e: setup ## Everything on a real two-node cluster on this machine (root; 4 to 15 min more at first)
+e2e: setup ## Everything on real two-node clusters on this machine (root; builds Kubernetes at first)
+	@scripts/e2e $(PYTEST_ARGS)
+
+apiserver: setup ## What takes a real kube-apiserver, but no node
 	@if [ -n "$$E2E_BIN" ]; then scripts/system-packages cluster; else scripts/cluster-binaries; fi
-	@if [ -z "$$E2E_BIN" ]; then scripts/multus-binaries || echo "e2e: no Multus: taking over from it is not tested"; fi
-	@scripts/image $(ARCH)
-	@$(BIN)/python -m pytest $(E2E_TARGETS) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/cluster --ignore=tests/cluster/e2e $(PYTEST_ARGS)
 
 lint: setup ## Style, types, layers
 	@$(BIN)/ruff check .

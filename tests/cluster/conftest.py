@@ -1,7 +1,7 @@
 """Fixtures of the cluster tests: an API server alone, or a whole cluster.
 
-`make test` does not collect this folder (norecursedirs in pyproject.toml): `make e2e` does, and
-`pytest tests/cluster/test_x.py` by hand.
+`make test` does not collect this folder (norecursedirs in pyproject.toml): `make apiserver` and
+`make e2e` do, and `pytest tests/cluster/test_x.py` by hand.
 """
 
 from __future__ import annotations
