@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Final
 
@@ -12,6 +11,7 @@ import pytest
 from tests.cluster.e2e.figures import Figures
 from tests.cluster.lab.binaries import NODES, ROOT, why_missing
 from tests.cluster.lab.cluster import Cluster, running_cluster
+from tests.cluster.lab.possible import why_impossible
 from tests.cluster.netplane import IMAGE, Netplane, Workspace, example
 
 LOGS = ROOT / "build" / "e2e-logs"
@@ -22,11 +22,9 @@ _counter = itertools.count(1)
 
 def why_no_cluster() -> str:
     """Say why no cluster can run here; "" where one can."""
-    if os.geteuid() != 0:
-        return "needs root"
     if not IMAGE.exists():
         return f"needs {IMAGE.relative_to(ROOT)}: run `make image`"
-    return why_missing(NODES)
+    return why_missing(NODES) or why_impossible()
 
 
 @pytest.fixture(scope="session")
