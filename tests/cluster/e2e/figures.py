@@ -60,7 +60,8 @@ class Figures:
 
 
 def _resident(node: Node, command: str) -> list[float]:
-    """MiB of each process of a node with that command line; its parent's shell has another."""
-    script = f'for p in $(pgrep -xf -- "{command}.*"); do grep ^VmRSS: /proc/$p/status; done'
+    """MiB of each process of a node whose command line begins so."""
+    seen = f"tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -q '^{command}'"
+    script = f"for p in /proc/[0-9]*; do if {seen}; then grep ^VmRSS: $p/status; fi; done"
     lines = node.run("sh", "-c", script).splitlines()
     return [int(line.split()[1]) / 1024 for line in lines]
