@@ -30,8 +30,12 @@ class Unpacked:
             self.config = self._blob(tar, manifest["config"]["digest"])
             for layer in manifest["layers"]:
                 blob = tar.extractfile(f"blobs/sha256/{layer['digest'].removeprefix('sha256:')}")
-                with tarfile.open(fileobj=blob, mode="r:*") as files:
-                    files.extractall(folder, filter="tar")
+                assert blob is not None
+                # Early Python 3.11 cannot extract as safely as later ones insist on.
+                packed = folder.with_name(f"{folder.name}-layer")
+                packed.write_bytes(blob.read())
+                _output(["tar", "-xpf", str(packed), "-C", str(folder)])
+                packed.unlink()
 
     def run(self, *argv: str, user: int = 65532) -> str:
         """Run a program of it, on a read-only root, as an ordinary user."""
