@@ -14,13 +14,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
-from tests.cluster.apiserver import ApiServer, KubectlError
+from tests.cluster.apiserver import ApiServer, KubectlError, running_api_server
+from tests.cluster.lab.binaries import CONTROL_PLANE, why_missing
 from tests.cluster.lab.process import free_ports
 
 ROOT = Path(__file__).parents[2]
@@ -159,3 +162,21 @@ class Installed:
     def lines(self, event: str) -> list[dict[str, Any]]:
         found = map(json.loads, self.log.read_text().splitlines())
         return [line for line in found if line["event"] == event]
+
+
+@contextmanager
+def running_webhook(*objects: Mapping[str, Any]) -> Iterator[Installed]:
+    """Run an API server with the plane and a webhook that is asked, and then apply objects."""
+    if reason := why_missing(CONTROL_PLANE):
+        pytest.skip(reason)
+    with running_api_server() as server:
+        made = Installed(server)
+        try:
+            made.install()
+            made.server.apply(PLANE)
+            made.start()
+            made.ready()
+            made.server.apply(*objects)
+            yield made
+        finally:
+            made.stop()

@@ -8,35 +8,23 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.apiserver import ApiServer, KubectlError, running_api_server
+from tests.cluster.apiserver import ApiServer, KubectlError
 from tests.cluster.installed_webhook import (
     MEMBER,
     NETWORKS,
-    PLANE,
     STATUS,
     Installed,
     namespace,
     pod,
+    running_webhook,
     until,
 )
-from tests.cluster.lab.binaries import CONTROL_PLANE, why_missing
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Installed]:
-    if reason := why_missing(CONTROL_PLANE):
-        pytest.skip(reason)
-    with running_api_server() as server:
-        made = Installed(server)
-        try:
-            made.install()
-            made.server.apply(PLANE)
-            made.start()
-            made.ready()
-            made.server.apply(namespace("shop", **MEMBER), namespace("plain"))
-            yield made
-        finally:
-            made.stop()
+    with running_webhook(namespace("shop", **MEMBER), namespace("plain")) as made:
+        yield made
 
 
 def test_a_pod_gets_its_plane_at_once_after_its_namespace_was_made(cluster: Installed) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.apiserver import ApiServer, running_api_server
+from tests.cluster.apiserver import ApiServer
 from tests.cluster.installed_webhook import (
     MEMBER,
     NETWORKS,
@@ -21,28 +21,17 @@ from tests.cluster.installed_webhook import (
     configurations,
     namespace,
     pod,
+    running_webhook,
     until,
 )
-from tests.cluster.lab.binaries import CONTROL_PLANE, why_missing
 
 JOINED = "netplane.io/joined"
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Installed]:
-    if reason := why_missing(CONTROL_PLANE):
-        pytest.skip(reason)
-    with running_api_server() as server:
-        made = Installed(server)
-        try:
-            made.install()
-            made.server.apply(PLANE)
-            made.start()
-            made.ready()
-            made.server.apply(namespace("shop", **MEMBER))
-            yield made
-        finally:
-            made.stop()
+    with running_webhook(namespace("shop", **MEMBER)) as made:
+        yield made
 
 
 def annotations_of(server: ApiServer, name: str) -> dict[str, str]:

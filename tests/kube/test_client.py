@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -28,17 +27,10 @@ from tests.support.scripted_api import (
     client_of,
     refuses,
     says,
-    scripted_api,
     status_object,
 )
 
 POD = {"metadata": {"name": "web", "namespace": "shop"}, "x-unknown": {"kept": [1.5, None]}}
-
-
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[ScriptedApi]:
-    async with scripted_api(tmp_path) as served:
-        yield served
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import asyncio
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -29,17 +28,10 @@ from tests.support.scripted_api import (
     event,
     refuses,
     says,
-    scripted_api,
     streams,
 )
 
 POD = {"metadata": {"name": "web", "namespace": "shop"}}
-
-
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[ScriptedApi]:
-    async with scripted_api(tmp_path) as served:
-        yield served
 
 
 @pytest.fixture

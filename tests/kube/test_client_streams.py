@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -25,16 +24,9 @@ from tests.support.scripted_api import (
     event,
     refuses,
     says,
-    scripted_api,
     status_object,
     streams,
 )
-
-
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[ScriptedApi]:
-    async with scripted_api(tmp_path) as served:
-        yield served
 
 
 @pytest.fixture

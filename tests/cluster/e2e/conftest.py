@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 import pytest
@@ -124,3 +125,13 @@ def keep_logs(cluster: Cluster, name: str) -> None:
         except Exception as error:
             text = str(error)
         (folder / f"{what.split()[0]}.txt").write_text(text)
+
+
+@contextmanager
+def stage(cluster: Cluster, name: str) -> Iterator[None]:
+    """Keep the logs where a stage that several tests rest on fails, or takes too long."""
+    try:
+        yield
+    except BaseException:
+        keep_logs(cluster, name)
+        raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 
 from tests.cluster import traces
 from tests.cluster.documents import blocks
-from tests.cluster.e2e.conftest import keep_logs
+from tests.cluster.e2e.conftest import stage
 from tests.cluster.lab.cluster import Cluster, running_cluster
 from tests.cluster.lab.process import NotReadyError
 from tests.cluster.netplane import IMAGE, Netplane, Workspace, status_of
@@ -83,16 +83,6 @@ def exit_code(status: Mapping[str, Any]) -> int | None:
     return None
 
 
-@contextmanager
-def told(stay: Stay, stage: str) -> Iterator[Stay]:
-    """Keep the logs where a stage fails."""
-    try:
-        yield stay
-    except Exception:
-        keep_logs(stay.cluster, f"install-{stage}")
-        raise
-
-
 @pytest.fixture(scope="module")
 def before(empty_cluster_reason: str) -> Iterator[Stay]:
     """A cluster as anybody has it, with a pod on each node."""
@@ -111,7 +101,7 @@ def before(empty_cluster_reason: str) -> Iterator[Stay]:
 @pytest.fixture(scope="module")
 def quick_start(before: Stay) -> Stay:
     """README's cluster quick start was followed."""
-    with told(before, "quick-start"):
+    with stage(before.cluster, "install-quick-start"):
         make_image, rest = blocks("README.md", "On a cluster")
         assert make_image == IMAGE_BLOCK
         before.follow("quick start", rest)
@@ -122,7 +112,7 @@ def quick_start(before: Stay) -> Stay:
 @pytest.fixture(scope="module")
 def documented(quick_start: Stay) -> Stay:
     """What docs/cluster.md says on installing and on planes was followed on top of it."""
-    with told(quick_start, "document"):
+    with stage(quick_start.cluster, "install-document"):
         make_image, install = blocks("docs/cluster.md", "Install")
         assert make_image == IMAGE_BLOCK
         quick_start.follow("install", install)
@@ -136,7 +126,7 @@ def documented(quick_start: Stay) -> Stay:
 @pytest.fixture(scope="module")
 def held_up(documented: Stay) -> Stay:
     """Uninstalling was begun while a pod on each node still has planes."""
-    with told(documented, "held-up"):
+    with stage(documented.cluster, "install-held-up"):
         documented.early.apply(*(pod(f"held-{node}", node=node, needs=("net1",)) for node in NODES))
         documented.early.wait_ready()
         documented.netplane.command_line("kubectl delete namespace shop")
@@ -151,7 +141,7 @@ def held_up(documented: Stay) -> Stay:
 @pytest.fixture(scope="module")
 def cleaned(held_up: Stay) -> Stay:
     """One pod was deleted, the planes were taken out of the other one."""
-    with told(held_up, "cleaned"):
+    with stage(held_up.cluster, "install-cleaned"):
         _, who, release = blocks("docs/cluster.md", "Uninstall")
 
         def both_are_named() -> bool:
@@ -172,7 +162,7 @@ def cleaned(held_up: Stay) -> Stay:
 @pytest.fixture(scope="module")
 def uninstalled(cleaned: Stay) -> Stay:
     """All commands were given, from the first on."""
-    with told(cleaned, "uninstalled"):
+    with stage(cleaned.cluster, "install-uninstalled"):
         uninstall, *_ = blocks("docs/cluster.md", "Uninstall")
         cleaned.follow("uninstall", uninstall)
         cleaned.said["released"] = cleaned.early.inside("held-node2", "ip", "-o", "addr")

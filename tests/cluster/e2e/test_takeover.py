@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 
 from tests.cluster import accounts
 from tests.cluster.documents import blocks
-from tests.cluster.e2e.conftest import keep_logs
+from tests.cluster.e2e.conftest import stage
 from tests.cluster.lab.cluster import Cluster, running_cluster
 from tests.cluster.lab.node import Node
 from tests.cluster.legacy import INTERFACES, attached, networks
@@ -97,16 +96,6 @@ def left_on_nodes(scene: Scene) -> list[str]:
     ]
 
 
-@contextmanager
-def told(scene: Scene, stage: str) -> Iterator[Scene]:
-    """Keep the logs where a stage fails."""
-    try:
-        yield scene
-    except BaseException:
-        keep_logs(scene.cluster, f"takeover-{stage}")
-        raise
-
-
 @pytest.fixture(scope="module")
 def under_multus(empty_cluster_reason: str) -> Iterator[Scene]:
     """Multus runs, and three pods on each node are made under it."""
@@ -116,7 +105,7 @@ def under_multus(empty_cluster_reason: str) -> Iterator[Scene]:
         cluster.load(IMAGE)
         space = Workspace(cluster, "legacy")
         scene = Scene(cluster, Netplane(cluster), Multus(cluster), space)
-        with told(scene, "under-multus"):
+        with stage(cluster, "takeover-under-multus"):
             begin(scene)
         yield scene
 
@@ -141,8 +130,11 @@ def begin(scene: Scene) -> None:
 @pytest.fixture(scope="module")
 def taken(under_multus: Scene) -> Scene:
     """Netplane has taken over, as the document says, and Multus is gone."""
-    with told(under_multus, "taken") as scene:
-        scene.netplane.install("multus-takeover")
+    scene = under_multus
+    with stage(scene.cluster, "takeover-taken"):
+        (script,) = blocks("docs/cluster.md", "From Multus, and back")
+        scene.netplane.command_line(script)
+        scene.netplane.wait_for_rollouts()
         scene.multus.delete()
         scene.start("new")
     return scene
@@ -151,7 +143,8 @@ def taken(under_multus: Scene) -> Scene:
 @pytest.fixture(scope="module")
 def emptied(taken: Scene) -> Scene:
     """All pods but those that stay are deleted, under Netplane."""
-    with told(taken, "emptied") as scene:
+    scene = taken
+    with stage(scene.cluster, "takeover-emptied"):
         scene.delete("old", "new")
     return scene
 
@@ -159,7 +152,8 @@ def emptied(taken: Scene) -> Scene:
 @pytest.fixture(scope="module")
 def beside(emptied: Scene) -> Scene:
     """Multus is installed again, and has written its config, while Netplane still runs."""
-    with told(emptied, "beside") as scene:
+    scene = emptied
+    with stage(scene.cluster, "takeover-beside"):
         scene.multus.install()
         twice = 2 * len(scene.cluster.nodes)
         scene.cluster.wait_for("set aside again", lambda: times_set_aside(scene) == twice)
@@ -175,7 +169,8 @@ def times_set_aside(scene: Scene) -> int:
 @pytest.fixture(scope="module")
 def given_back(beside: Scene) -> Scene:
     """Netplane is uninstalled, as the document says."""
-    with told(beside, "given-back") as scene:
+    scene = beside
+    with stage(scene.cluster, "takeover-given-back"):
         script = blocks("docs/cluster.md", "Uninstall")[0]
         scene.netplane.command_line(script, seconds=120)
     return scene
