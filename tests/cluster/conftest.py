@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,11 @@ from tests.cluster.apiserver import ApiServer, running_api_server
 from tests.cluster.lab.binaries import CONTROL_PLANE, why_missing
 
 SECONDS_PER_TEST = 120
+
+
+def pytest_configure() -> None:
+    """Take the clusters down when told to stop (`scripts/e2e` does), as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
