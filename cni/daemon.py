@@ -47,7 +47,7 @@ _log = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 0.01
 _TELL_SECONDS: Final = 10.0
-_REPLAY_SECONDS: Final = 15.0
+_REPLAY_SECONDS: Final = 10.0
 DRAIN_SECONDS: Final = 30.0
 
 

@@ -7,16 +7,27 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.support.netns import Namespace
-from tests.support.node import LiveNode, addresses_in, as_bytes
+from planes.model.names import NETWORKS_ANNOTATION
+from tests.node.shop import nad_object
+from tests.support.netns import CNI_BIN_DIR, Namespace
+from tests.support.node import NAMESPACE, LiveNode, addresses_in, as_bytes, eventually
 
 pytestmark = pytest.mark.kernel
 
 Sandboxes = Callable[[int], list[Namespace]]
 ALL = {"eth0", "net1", "san0"}
+# Its DEL does not end while a file is there.
+_STICKY = """\
+#!/bin/sh
+cat >/dev/null
+[ "$CNI_COMMAND" = ADD ] && echo '{{"cniVersion": "1.0.0", "interfaces": []}}'
+while [ "$CNI_COMMAND" = DEL ] && [ -e {hold} ]; do sleep 0.1; done
+exit 0
+"""
 
 
 def test_a_del_while_the_daemon_is_away_succeeds_at_once(
@@ -57,6 +68,30 @@ def test_dels_of_many_pods_that_are_gone_are_carried_out_at_start(
         assert own_node.call("DEL", f"c{number}", "", pod=f"web{number}").status == 0
     own_node.start()
     assert own_node.remains() == []
+
+
+@pytest.mark.timeout(90)
+def test_a_spooled_del_whose_plugin_hangs_keeps_no_new_pod_waiting(
+    own_node: LiveNode, sandboxes: Sandboxes
+) -> None:
+    stuck, new = sandboxes(2)
+    hold = own_node.home / "hold"
+    _add_plugin(own_node, "sticky", _STICKY.format(hold=hold))
+    own_node.put(nad_object("sticky", NAMESPACE, {"cniVersion": "1.0.0", "type": "sticky"}))
+    own_node.start()
+    own_node.put_pod("old", {NETWORKS_ANNOTATION: "sticky"})
+    assert own_node.call("ADD", "c1", stuck, pod="old").status == 0
+    own_node.stop()
+    assert own_node.call("DEL", "c1", stuck, pod="old").status == 0
+    hold.touch()
+    own_node.start()
+    assert "spooled DELs take long" in own_node.log_text()
+    own_node.put_pod("new")
+    assert own_node.call("ADD", "c2", new, pod="new").status == 0
+    assert own_node.call("DEL", "c2", new, pod="new").status == 0
+    assert len(own_node.remains(0)) > 0
+    hold.unlink()
+    eventually(lambda: own_node.remains(0) == [], seconds=30)
 
 
 def test_an_add_without_a_daemon_fails_with_code_11_and_says_what_to_look_at(
@@ -149,6 +184,17 @@ def test_a_second_daemon_of_the_same_state_is_refused(own_node: LiveNode) -> Non
     assert second.wait(20) == 1
     assert "another daemon uses it" in own_node.log_text().splitlines()[-1]
     assert own_node.call("VERSION", "").status == 0
+
+
+def _add_plugin(node: LiveNode, name: str, text: str) -> None:
+    """Have a plugin beside the reference ones."""
+    directory = node.home / "bin"
+    directory.mkdir()
+    for plugin in Path(CNI_BIN_DIR).iterdir():
+        (directory / plugin.name).symlink_to(plugin)
+    (directory / name).write_text(text)
+    (directory / name).chmod(0o755)
+    node.options = (*node.options, "--cni-bin-dir", str(directory))
 
 
 def _attached(node: LiveNode, sandbox: Namespace) -> None:
