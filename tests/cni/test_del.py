@@ -193,6 +193,17 @@ async def test_a_journal_that_cannot_be_written_is_the_runtimes_to_repeat(tmp_pa
         await made.call("DEL")
 
 
+async def test_a_store_that_is_away_fails_no_del(tmp_path: Path) -> None:
+    made = await bench(tmp_path)
+    for ifname in ("eth0", "eth1"):
+        await made.call("ADD", pod="plain/pod", ifname=ifname)
+    made.store.status_error = Unavailable("cannot write status")
+    for ifname in ("eth0", "eth1"):  # the status is to be reduced, then to be dropped
+        assert await made.call("DEL", pod="plain/pod", ifname=ifname) == {}
+    assert made.store.dropped == []
+    assert {**made.leftovers(), "statuses": {}} == NOTHING
+
+
 async def test_waits_for_the_add_of_its_sandbox(tmp_path: Path) -> None:
     made = await bench(tmp_path)
     adding = asyncio.create_task(made.call("ADD"))

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cni.recovery import GONE_SECONDS
+from cni.retire import Retirement
+from cni.serving.spool import Spool
 from cni.system import Completed
 from planes.model.errors import Internal
 from tests.cni.shop import bench
@@ -111,3 +114,32 @@ async def test_on_a_read_only_disk_del_is_repeated_until_it_can_be_written_down(
     await made.call("DEL")
     await made.call("DEL", pod="plain/x", container="c2", netns=TWO)
     assert made.leftovers() == {**NOTHING, "links": {NETNS: set(), TWO: set()}}
+
+
+async def test_on_a_read_only_disk_recovery_goes_on_until_it_can_be_written_down(
+    disk: Disk,
+) -> None:
+    made = await scene(disk)
+    made.kernel.sandboxes.clear()
+    await made.recovery.look()
+    made.clock.advance(GONE_SECONDS)
+    disk.remount("ro")
+    await made.recovery.look()
+    assert len(made.journal) == 1
+    disk.remount("rw")
+    made.clock.advance(60)
+    await made.recovery.look()
+    assert made.leftovers() == {**NOTHING, "links": {}}
+
+
+async def test_who_cannot_be_given_back_on_a_read_only_disk_is_named_by_uninstall(
+    disk: Disk,
+) -> None:
+    made = await scene(disk)
+    made.kernel.sandboxes.clear()
+    disk.remount("ro")
+    spool = Spool(disk.path / "state" / "spool", made.runtime, made.clock)
+    last = Retirement(made.journal, made.recovery, spool, made.leaver, made.gate)
+    assert [entry.pod for entry in await last.retire(takes_out=False)] == ["web"]
+    disk.remount("rw")
+    assert await last.retire(takes_out=False) == ()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cni.serving.protocol import Answer, refusal, split_request, versions
+from cni.serving.protocol import Answer, join_request, refusal, split_request, versions
+from cni.serving.request import parse_call, parse_request
 from planes.model.errors import BadInput, Unavailable
 
 HEAD = b"POST /v1/cni HTTP/1.1\r\n"
@@ -73,3 +75,39 @@ def test_a_cut_or_foreign_request_is_code_6(data: bytes) -> None:
 def test_any_bytes_split_or_are_refused(data: bytes) -> None:
     with contextlib.suppress(BadInput):
         split_request(data)
+
+
+# What an environment can carry at all, and the space around a value that a header loses.
+TEXT = st.binary(max_size=40).filter(lambda b: b"\0" not in b and b.strip() == b).map(os.fsdecode)
+
+
+@given(
+    netns=TEXT, args=TEXT, path=TEXT.filter(lambda text: text.strip(":") != ""), body=st.binary()
+)
+def test_a_del_we_spool_is_read_as_it_came_or_refused(
+    netns: str, args: str, path: str, body: bytes
+) -> None:
+    variables = {
+        "CNI_COMMAND": "DEL",
+        "CNI_CONTAINERID": "c1",
+        "CNI_NETNS": netns,
+        "CNI_IFNAME": "eth0",
+        "CNI_ARGS": args,
+        "CNI_PATH": path,
+    }
+    stdin = b'{"cniVersion": "1.0.0", "name": "n", "more": "' + body.hex().encode() + b'"}'
+    request = parse_call(variables, stdin)
+    try:
+        spooled = join_request(request)
+    except BadInput:
+        assert set("\r\n") & set(netns + args + path)
+    else:
+        assert parse_request(*split_request(spooled)) == request
+
+
+def test_a_variable_with_a_line_break_cannot_be_spooled() -> None:
+    variables = {"CNI_COMMAND": "DEL", "CNI_CONTAINERID": "c1", "CNI_IFNAME": "eth0"}
+    more = {"CNI_PATH": "/bin", "CNI_NETNS": "/run/netns/a\r\nContent-Length: 0"}
+    request = parse_call({**variables, **more}, b'{"cniVersion": "1.0.0", "name": "n"}')
+    with pytest.raises(BadInput, match="line break"):
+        join_request(request)

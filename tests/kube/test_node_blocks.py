@@ -50,6 +50,18 @@ async def test_a_block_in_the_list_that_was_given_to_another_node_meanwhile_is_n
     assert (await NodeBlocks(kube, "n1").holding(PLANE)).spans == ()
 
 
+async def test_a_block_in_the_list_that_was_removed_meanwhile_is_not_ours() -> None:
+    kube = FakeKube()
+    await grown(kube, "n1")
+    (block,) = node_blocks(kube)
+    kube.before_next(
+        lambda: kube.remove_object(IPBLOCKS, block["metadata"]["name"]),
+        verb="get",
+        resource=IPBLOCKS,
+    )
+    assert (await NodeBlocks(kube, "n1").holding(PLANE)).spans == ()
+
+
 async def test_a_block_of_ours_that_the_list_did_not_show_is_used_before_another_is_taken() -> None:
     kube = FakeKube()
     spans = await grown(kube, "n1")

@@ -100,7 +100,7 @@ class FakeStore:
         events: every event, in order.
         fetched: (namespace, pod) of every live read, in order.
         late_pods: seen by `fetch_pod` alone, as when the watch lags.
-        status_error: raised by `put_status` while it is set.
+        status_error: raised by `put_status` and `drop_status` while it is set.
     """
 
     def __init__(
@@ -173,6 +173,8 @@ class FakeStore:
 
     async def drop_status(self, namespace: str, name: str) -> None:
         """Forget a network-status."""
+        if self.status_error is not None:
+            raise self.status_error
         self.dropped.append((namespace, name))
         self.statuses.pop((namespace, name), None)
 

@@ -26,7 +26,8 @@ class Reign:
         self.clock = FakeClock()
         self.kube = FakeKube(clock=self.clock)
         self.store = FakeStore()
-        self._metrics = ControllerMetrics(Metrics())
+        self._metrics = Metrics()
+        self._counts = ControllerMetrics(self._metrics)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -34,7 +35,7 @@ class Reign:
             api=self.kube,
             store=self.store,
             clock=self.clock,
-            metrics=self._metrics,
+            metrics=self._counts,
             chance=lambda: 1.0,
         )
         self._task = asyncio.ensure_future(Controller(hands).run())
@@ -96,6 +97,10 @@ class Reign:
         found = self.kube.object(NAMESPACES, namespace)
         assert found is not None
         return (found["metadata"].get("labels") or {}).get(JOINED_LABEL) == "true"
+
+    def failures(self) -> float:
+        """Count the looks that failed."""
+        return self._metrics.registry.get_sample_value("netplane_controller_failures_total") or 0.0
 
     def writes(self, resource: str) -> int:
         """Count the writes so far to a kind, a subresource as `planes/status`."""

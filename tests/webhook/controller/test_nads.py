@@ -59,6 +59,26 @@ async def test_an_edited_nad_is_written_again_and_told_of(reign: Reign) -> None:
     assert reasons(reign) == ["NADRepaired"]
 
 
+async def test_a_nad_removed_before_it_is_mended_is_made_anew(reign: Reign) -> None:
+    reign.put_plane()
+    reign.start()
+    await reign.settle()
+    nad = reign.nad()
+    assert nad is not None
+    reign.kube.before_next(
+        lambda: reign.kube.remove_object(NADS, "business", NETPLANE_NAMESPACE),
+        verb="patch",
+        resource=NADS,
+    )
+    reign.kube.put_object(NADS, {**nad, "spec": {"config": "{}"}})
+    await reign.settle(2)
+    made = reign.nad()
+    assert made is not None
+    assert made["spec"]["config"] == rendered()
+    assert reasons(reign) == []
+    assert reign.failures() == 0
+
+
 async def test_a_lost_owner_is_not_taken_back(reign: Reign) -> None:
     """Whoever takes our owner or label off has taken the NAD over."""
     reign.put_plane()

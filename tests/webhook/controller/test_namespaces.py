@@ -85,6 +85,18 @@ async def test_a_mark_of_another_value_is_put_right(reign: Reign) -> None:
     assert reign.is_marked("shop")
 
 
+async def test_a_namespace_removed_before_it_is_marked_is_no_failure(reign: Reign) -> None:
+    reign.put_plane()
+    reign.put_namespace("shop", MEMBER)
+    reign.kube.before_next(
+        lambda: reign.kube.remove_object(NAMESPACES, "shop"), verb="patch", resource=NAMESPACES
+    )
+    reign.start()
+    await reign.settle(6)
+    assert reign.writes("namespaces") == 1
+    assert reign.failures() == 0
+
+
 async def test_what_happened_while_nobody_watched_is_found(reign: Reign) -> None:
     reign.put_plane()
     reign.put_namespace("shop", MEMBER)

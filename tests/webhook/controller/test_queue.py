@@ -132,6 +132,24 @@ async def test_a_change_hastens_a_key_that_failed() -> None:
     assert tries == 2
 
 
+async def test_a_change_that_fails_again_waits_anew_and_once() -> None:
+    clock, times = FakeClock(), list[float]()
+
+    async def handle(_: str) -> bool:
+        times.append(clock.monotonic())
+        raise Unavailable("cannot")
+
+    async with running(handle, clock) as queue:
+        begun = clock.monotonic()
+        for _ in range(2):
+            queue.add("a")
+            await settle()
+        for _ in range(5):
+            clock.advance(0.25)
+            await settle()
+    assert [each - begun for each in times] == [0, 0, 1.0]
+
+
 async def test_a_look_that_breaks_is_logged_and_ends_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -169,3 +187,27 @@ async def test_what_somebody_undoes_again_and_again_is_written_ever_more_seldom(
             await settle()
             clock.advance(1.0)
         assert writes < 80
+
+
+async def test_many_other_writes_do_not_make_a_quarrel_forgotten() -> None:
+    clock, writes = FakeClock(), Counter[str]()
+
+    async def handle(key: str) -> bool:
+        writes[key] += 1
+        return True
+
+    async with running(handle, clock) as queue:
+        for _ in range(10):
+            queue.add("quarrel")
+            await settle()
+        assert writes["quarrel"] == 5
+        for number in range(5000):
+            queue.add(f"other-{number}")
+        while sum(writes.values()) < 5005:
+            await settle()
+        clock.advance(0.5)  # the first wait is over: the writes it held back come once
+        await settle()
+        for _ in range(10):
+            queue.add("quarrel")
+            await settle()
+        assert writes["quarrel"] == 6

@@ -81,6 +81,29 @@ async def test_blocks_that_nodes_hold_are_counted(reign: Reign) -> None:
     assert reign.status()["blocks"] == 1
 
 
+async def test_a_block_that_is_taken_back_is_no_longer_counted(reign: Reign) -> None:
+    reign.put_plane()
+    for name in ("business.10-0-0-0-26", "business.10-0-0-64-26"):
+        reign.put_block(name)
+    reign.start()
+    await reign.settle(6)
+    assert reign.status()["blocks"] == 2
+    reign.kube.remove_object(IPBLOCKS, "business.10-0-0-64-26")
+    await reign.settle(6)
+    assert reign.status()["blocks"] == 1
+
+
+async def test_a_plane_removed_before_its_status_is_written_is_no_failure(reign: Reign) -> None:
+    reign.put_plane()
+    reign.kube.before_next(
+        lambda: reign.kube.remove_object(PLANES, "business"), verb="patch", resource=PLANES
+    )
+    reign.start()
+    await reign.settle(6)
+    assert reign.kube.object(PLANES, "business") is None
+    assert reign.failures() == 0
+
+
 async def test_a_status_from_elsewhere_is_put_right_and_foreign_members_go(reign: Reign) -> None:
     reign.put_plane()
     reign.start()
