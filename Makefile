@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test e2e apiserver image lint format bench lock clean test-setup
+.PHONY: help setup demo test e2e apiserver attacks image lint format bench lock clean test-setup
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -48,6 +48,9 @@ e2e: setup ## Everything on real two-node clusters on this machine (root; builds
 apiserver: setup ## What takes a real kube-apiserver, but no node
 	@if [ -n "$$E2E_BIN" ]; then scripts/system-packages cluster; else scripts/cluster-binaries; fi
 	@$(BIN)/python -m pytest tests/cluster --ignore=tests/cluster/e2e $(PYTEST_ARGS)
+
+attacks: test-setup ## Attacks, measured: what each costs everybody else; writes build/attacks.json
+	@$(BIN)/python -m tests.attacks --output build/attacks.json $(ATTACKS)
 
 lint: setup ## Style, types, layers
 	@$(BIN)/ruff check .

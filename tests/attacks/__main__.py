@@ -1,0 +1,51 @@
+"""Runs the measured attacks and prints their figures: `make attacks`.
+
+usage: python -m tests.attacks [NAME …] [--output FILE.json]
+
+Without names every measurement runs. Exit code 1 where a bound was not kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.attacks.figures.figure import Figure, Measure
+
+MEASURES: Mapping[str, Measure] = {}
+
+
+def main(arguments: list[str]) -> int:
+    """Run what is asked for; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.attacks")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MEASURES) or "none")
+    parser.add_argument("--output", type=Path)
+    given = parser.parse_args(arguments)
+    unknown = set(given.names) - set(MEASURES)
+    if unknown:
+        parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
+    found: list[Figure] = []
+    for name in given.names or MEASURES:
+        for figure in MEASURES[name]():
+            found.append(figure)
+            print(_row(figure), flush=True)
+    if given.output is not None:
+        given.output.parent.mkdir(parents=True, exist_ok=True)
+        given.output.write_text(json.dumps([asdict(one) for one in found], indent=1))
+    return 0 if all(one.holds for one in found) else 1
+
+
+def _row(figure: Figure) -> str:
+    verdict = "holds" if figure.holds else "BROKEN"
+    measured, bound = (
+        f"{one:.4g} {figure.unit}".strip() for one in (figure.measured, figure.bound)
+    )
+    return f"| {figure.attack} | {figure.what} | {measured} | ≤ {bound} | {verdict} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
