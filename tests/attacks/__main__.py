@@ -32,7 +32,8 @@ def main(arguments: list[str]) -> int:
     for name in given.names or MEASURES:
         for figure in MEASURES[name]():
             found.append(figure)
-            print(_row(figure), flush=True)
+            sys.stdout.write(f"{_row(figure)}\n")
+            sys.stdout.flush()
     if given.output is not None:
         given.output.parent.mkdir(parents=True, exist_ok=True)
         given.output.write_text(json.dumps([asdict(one) for one in found], indent=1))
