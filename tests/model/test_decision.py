@@ -181,7 +181,7 @@ def test_the_default_network_annotation_names_exactly_one_nad() -> None:
     pod = pod_object(annotations={DEFAULT_NETWORK_ANNOTATION: "calico"})
     found = decide(Pod.from_object(pod), JOINED, catalog).default_network
     assert found is not None
-    assert str(found.ref) == "kube-system/calico"
+    assert str(found.network) == "kube-system/calico"
     pod = pod_object(annotations={DEFAULT_NETWORK_ANNOTATION: "calico,calico"})
     assert "exactly one" in decide(Pod.from_object(pod), JOINED, catalog).message
 

@@ -28,6 +28,7 @@ class Selection:
         ips: as written, each an address with or without prefix length; the parser checked them.
         default_route: gateways; () is the empty list that was written, None is no such key.
         raw: the JSON element, None for one of a comma list.
+        unknown: names of members that nobody knows, cut short.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Selection:
     default_route: tuple[str, ...] | None = None
     ipam_claim_reference: str = ""
     raw: JsonObject | None = None
+    unknown: tuple[str, ...] = ()
 
     @property
     def ref(self) -> NadRef:
@@ -82,11 +84,13 @@ def read_element(
         return None
     before = len(errors)
     found: dict[str, Any] = {}
+    unknown: list[str] = []
     for key, value in obj.items():
         if value is None:
             continue
         reader = _READERS.get(key) or _FOLDED.get(key.lower())
         if reader is None:
+            unknown.append(key[:_SHOWN])
             _warn_unknown(key, path, warnings)
         else:
             attribute, wire, read = reader
@@ -104,15 +108,16 @@ def read_element(
     if len(errors) > before:
         return None
     found.update(name=ref.name, namespace=ref.namespace, interface=interface, raw=obj)
+    found["unknown"] = tuple(unknown)
     return Selection(**found)
 
 
 def _warn_unknown(key: str, path: str, warnings: list[Finding]) -> None:
     if len(warnings) < MAX_UNKNOWN:
-        close = get_close_matches(key[:32], list(_READERS), 1)
+        close = get_close_matches(key[:_SHOWN], list(_READERS), 1)
         remedy = f"did you mean {close[0]}?" if close else "remove it"
         message = "nobody knows this field and it is ignored"
-        warnings.append(Finding(f"{path}.{key[:32]}", message, remedy))
+        warnings.append(Finding(f"{path}.{key[:_SHOWN]}", message, remedy))
     elif len(warnings) == MAX_UNKNOWN:
         message = "more fields that nobody knows are ignored too, here and after"
         warnings.append(Finding(path, message, "remove them"))
@@ -210,6 +215,7 @@ def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+_SHOWN = 32  # characters of a member's name that are shown
 _Reader = tuple[str, str, Callable[[Any, str, list[Finding]], Any]]
 _READERS: Mapping[str, _Reader] = {
     wire: (attribute, wire, read)
@@ -229,6 +235,8 @@ _READERS: Mapping[str, _Reader] = {
         ("ipam-claim-reference", "ipam_claim_reference", _string),
     )
 }
+KNOWN_MEMBERS = frozenset(_READERS)
+"""Names of all members of an element, as the annotation spells them."""
 _FOLDED: Mapping[str, _Reader] = {wire.lower(): reader for wire, reader in _READERS.items()}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from planes.model.addresses import IPAddress
 from planes.model.annotations.selection import Selection
@@ -16,12 +17,13 @@ from planes.model.decide.access import check_access
 from planes.model.decide.address_check import check_addresses
 from planes.model.decide.default_network import read_default_network
 from planes.model.decide.drafts import Draft, draft_attachments
-from planes.model.decide.element_check import check_elements
+from planes.model.decide.element_check import check_element, check_elements
 from planes.model.decide.findings import Findings
 from planes.model.decide.injection import annotations_of, proven_record
 from planes.model.decide.quota import check_quota
 from planes.model.decide.resources import resources_of
 from planes.model.decide.static_assignment import assign_addresses
+from planes.model.decide.wishes import permitted
 from planes.model.errors import Finding
 from planes.model.names import NETWORKS_ANNOTATION, STATIC_IPS_ANNOTATION, STATUS_ANNOTATION
 from planes.model.objects import NadRef, Namespace, Pod
@@ -33,16 +35,22 @@ _NO_RESOURCES: Mapping[str, int] = {}
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One interface the pod gets beside the default network's.
+    """One interface the pod gets, and all that its plugins are told of the pod's wishes.
 
     Attributes:
         network: the NAD.
         plane: the plane behind the NAD, None for a NAD of its own.
-        selection: the element as it will stand in the annotation.
+        selection: the element as it will stand in the annotation; what it asks for may be refused.
         ips: addresses to ask for; with the subnet's prefix length where a plane knows it.
         candidates: where `ips` is empty, addresses of which the node takes the first free one of
             each family; empty means any address of the plane.
+        mac: the MAC to ask for, "" for any.
         injected: True where a plane put it there, False where the user asked.
+        governed: True where a plane says what may be asked for: then its plugins get nothing of
+            what the runtime passes but `wishes.RUNTIME_FACTS`.
+        capabilities: capability arguments, addresses and MAC included.
+        cni_args: what is merged into `args.cni`.
+        default_route: gateways whose families' default routes the interface takes.
     """
 
     network: NadRef
@@ -53,6 +61,10 @@ class Attachment:
     candidates: tuple[IPAddress, ...] = ()
     mac: str = ""
     injected: bool = False
+    governed: bool = False
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    cni_args: Mapping[str, Any] = field(default_factory=dict)
+    default_route: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,7 @@ class Decision:
         errors: why the pod is refused; empty where it is not.
         warnings: what its author should know.
         audits: breaches of planes that only audit.
-        default_network: the NAD that replaces the cluster's default network, if one is named.
+        default_network: what replaces the cluster's default network, if a NAD is named.
     """
 
     attachments: tuple[Attachment, ...] = ()
@@ -75,7 +87,7 @@ class Decision:
     errors: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
     audits: tuple[Finding, ...] = ()
-    default_network: Selection | None = None
+    default_network: Attachment | None = None
 
     @property
     def denied(self) -> bool:
@@ -118,7 +130,7 @@ def decide(pod: Pod, namespace: Namespace, catalog: Catalog, *, creating: bool =
     findings.errors += reading.errors
     findings.errors += static_ips.errors
     findings.warnings += reading.warnings
-    default_network = read_default_network(pod, namespace, catalog, findings)
+    default = read_default_network(pod, namespace, catalog, findings)
     joined = [plane for plane in membership.planes if plane.pod_selector.matches(pod.labels)]
     drafts = draft_attachments(reading.elements, joined, catalog, findings)
     record = proven_record(pod, drafts, catalog)
@@ -132,15 +144,19 @@ def decide(pod: Pod, namespace: Namespace, catalog: Catalog, *, creating: bool =
     )
     for draft in drafts:
         check_access(draft, pod, namespace, catalog, findings)
+    judged = drafts if default is None or default.governed_by is None else [*drafts, default]
+    for draft in judged:
         check_addresses(draft, pod, catalog, findings)
-    check_elements(drafts, catalog, findings)
-    check_quota(drafts, pod, namespace, catalog, findings)
+    check_elements(drafts, findings)
+    for draft in judged:
+        check_element(draft, catalog, findings)
+    check_quota(judged, pod, namespace, catalog, findings)
     if findings.errors:
-        return _decided(findings, drafts, default_network)
+        return _decided(findings, drafts, default)
     return _decided(
         findings,
         drafts,
-        default_network,
+        default,
         annotations_of(pod, reading, drafts, record),
         resources_of(drafts, catalog),
     )
@@ -158,18 +174,18 @@ def _refuse_status(findings: Findings) -> None:
 def _decided(
     findings: Findings,
     drafts: Sequence[Draft] = (),
-    default_network: Selection | None = None,
+    default: Draft | None = None,
     annotations: Mapping[str, str] = _NO_ANNOTATIONS,
     resources: Mapping[str, int] = _NO_RESOURCES,
 ) -> Decision:
     return Decision(
-        attachments=tuple([_attachment(draft) for draft in drafts]),
+        attachments=tuple([attachment_of(draft) for draft in drafts]),
         annotations=annotations,
         resources=resources,
         errors=tuple(findings.errors),
         warnings=tuple(findings.warnings),
         audits=tuple(findings.audits),
-        default_network=default_network,
+        default_network=None if default is None else attachment_of(default),
     )
 
 
@@ -184,15 +200,21 @@ def _on_host_network(pod: Pod, findings: Findings) -> Decision:
     return _decided(findings)
 
 
-def _attachment(draft: Draft) -> Attachment:
+def attachment_of(draft: Draft) -> Attachment:
+    """Give what follows from a draft that was checked."""
     plane = draft.plane
+    told = permitted(draft)
     return Attachment(
         draft.ref,
         None if plane is None else plane.name,
         draft.selection,
         draft.interface,
-        draft.ips,
+        told.ips,
         draft.candidates,
-        draft.selection.mac,
+        told.mac,
         draft.injected,
+        draft.governed_by is not None,
+        told.capabilities,
+        told.cni_args,
+        told.default_route,
     )

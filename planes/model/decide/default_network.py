@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from planes.model.annotations.selection import Selection, read_selections
+from planes.model.addresses import parse_request
+from planes.model.annotations.selection import read_selections
 from planes.model.decide.access import reach
+from planes.model.decide.drafts import Draft
 from planes.model.decide.findings import Findings
 from planes.model.names import DEFAULT_NETWORK_ANNOTATION
 from planes.model.objects import Namespace, Pod
 from planes.model.state.catalog import Catalog
 
+DEFAULT_INTERFACE = "eth0"
+"""The runtime names the interface; this is what nearly all of them call it."""
 MULTUS_NAMESPACE = "kube-system"
 """Where Multus looks for a NAD named without namespace (its option `multusNamespace`)."""
 
 
 def read_default_network(
     pod: Pod, namespace: Namespace, catalog: Catalog, findings: Findings
-) -> Selection | None:
+) -> Draft | None:
     """Read and check the annotation: exactly one element, of a NAD that the pod may use.
 
-    Multus does not apply its namespace isolation here; we do, except for its own namespace.
+    Multus does not apply its namespace isolation here; we do, except for its own namespace. Where
+    the NAD backs a plane, what the element asks for is judged like that of any attachment.
     """
     text = pod.annotations.get(DEFAULT_NETWORK_ANNOTATION, "")
     if not text or text.isspace():
@@ -38,4 +43,15 @@ def read_default_network(
     is_usable = reach(
         selection.ref, path, pod, namespace, catalog, findings=findings, shared=shared
     )
-    return selection if is_usable else None
+    if not is_usable:
+        return None
+    return Draft(
+        0,
+        selection,
+        DEFAULT_INTERFACE,
+        selection.ref,
+        catalog.plane_of(selection.ref),
+        selection.ips,
+        tuple([parse_request(text) for text in selection.ips]),
+        where=path,
+    )

@@ -8,7 +8,7 @@ others add later cannot renumber it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from planes.model.addresses import IPAddress, parse_request
 from planes.model.annotations.selection import NETWORKS_PATH, Selection
@@ -37,6 +37,9 @@ class Draft:
         is_new: True where it is not in the annotation yet.
         is_completed: True where addresses have to be put into the user's element.
         injected: True where a plane put it there, now or in an earlier review.
+        where: its path, where it does not stand in the list of networks.
+        refused: members of the element that the plane does not permit.
+        refused_ips: places in `ips` of the addresses that the pod may not have.
     """
 
     index: int
@@ -52,11 +55,26 @@ class Draft:
     is_new: bool = False
     is_completed: bool = False
     injected: bool = False
+    where: str = ""
+    refused: set[str] = field(default_factory=set)
+    refused_ips: set[int] = field(default_factory=set)
+
+    @property
+    def governed_by(self) -> Plane | None:
+        """The plane whose policy says what may be asked of the attachment."""
+        return self.plane
+
+    @property
+    def permitted_ips(self) -> tuple[str, ...]:
+        """The addresses to ask for, without those that were refused."""
+        if not self.refused_ips:
+            return self.ips
+        return tuple([ip for at, ip in enumerate(self.ips) if at not in self.refused_ips])
 
     @property
     def path(self) -> str:
         """Where it stands, or will stand, in the annotation."""
-        return f"{NETWORKS_PATH}[{self.index}]"
+        return self.where or f"{NETWORKS_PATH}[{self.index}]"
 
     @property
     def ips_path(self) -> str:

@@ -9,14 +9,15 @@ from planes.model.annotations.selection import NETWORKS_PATH, Selection
 from planes.model.bounds import MAX_ELEMENTS
 from planes.model.decide.drafts import Draft
 from planes.model.decide.findings import Findings
+from planes.model.decide.wishes import check_wishes
 from planes.model.errors import Finding
 from planes.model.mac import ETHERNET_BYTES, parse_mac, why_unusable
 from planes.model.spec.plane_check import TAKEN_INTERFACES
 from planes.model.state.catalog import Catalog
 
 
-def check_elements(drafts: Sequence[Draft], catalog: Catalog, findings: Findings) -> None:
-    """Check every element, and all of them together."""
+def check_elements(drafts: Sequence[Draft], findings: Findings) -> None:
+    """Check all elements together."""
     if len(drafts) > MAX_ELEMENTS:
         findings.refuse(
             NETWORKS_PATH,
@@ -25,9 +26,14 @@ def check_elements(drafts: Sequence[Draft], catalog: Catalog, findings: Findings
         )
     _check_interfaces(drafts, findings)
     _check_default_routes(drafts, findings)
-    for draft in drafts:
-        if draft.selection.mac:
-            _check_mac(draft, catalog, findings)
+
+
+def check_element(draft: Draft, catalog: Catalog, findings: Findings) -> None:
+    """Check one element by itself."""
+    check_wishes(draft, findings)
+    if draft.selection.mac:
+        _check_mac(draft, catalog, findings)
+    if draft.governed_by is None:
         findings.warnings += _dropped(draft, catalog)
 
 
@@ -65,7 +71,6 @@ def _check_default_routes(drafts: Sequence[Draft], findings: Findings) -> None:
 
 def _check_mac(draft: Draft, catalog: Catalog, findings: Findings) -> None:
     path = f"{draft.path}.mac"
-    plane = draft.plane
     address = parse_mac(draft.selection.mac)
     why = why_unusable(address)
     if why:
@@ -74,9 +79,6 @@ def _check_mac(draft: Draft, catalog: Catalog, findings: Findings) -> None:
             f"cannot use MAC {draft.selection.mac}: {why}",
             "use a unicast address such as 02:00:00:00:00:11",
         )
-    if plane is not None and not plane.allow_mac:
-        message = f"cannot choose the MAC: plane {plane.name} does not allow it"
-        findings.enforce(plane, [Finding(path, message, "remove mac from the element", 403)])
     facts = catalog.facts_of(draft.ref)
     if facts.type == "ipvlan":
         findings.warn(path, "ipvlan interfaces share their master's MAC: this one is ignored")

@@ -89,7 +89,7 @@ def _why_not_joined(plane: Plane, namespace: Namespace) -> str:
 
 def _attachments(decision: Decision, catalog: Catalog) -> Iterator[str]:
     if decision.default_network is not None:
-        yield f"Default network: NAD {decision.default_network.ref}, as the annotation asks."
+        yield f"Default network: NAD {decision.default_network.network}, as the annotation asks."
     if not decision.attachments:
         return
     yield "Attachments:"
