@@ -7,8 +7,8 @@ decided by the netconf alone, so that DEL finds the same one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from cni.attachment import PlannedAttachment
@@ -22,6 +22,7 @@ from planes.model.wire.netconf import NetConf
 from planes.model.wire.result import Result
 
 PLANE_IPAM: Final = "plane"
+_ADDRESS_ARGS: Final = frozenset({"IP", "GATEWAY"})
 
 
 class Ipam(Protocol):
@@ -118,7 +119,7 @@ class Chains:
         if link.conf.ipam_type != PLANE_IPAM:
             return await binary.add(call, link.conf)
         given = await self._ipam.add(call, link.conf)
-        return await binary.add(call, static(link.conf, given))
+        return await binary.add(_executed(call, link.conf), static(link.conf, given))
 
     async def check(self, call: Call, attachment: PlannedAttachment) -> None:
         """Run CHECK of every plugin; nothing where the list forbids it or is too old for it.
@@ -134,7 +135,8 @@ class Chains:
                 await link.native.check(call, link.conf)
             else:
                 binary = self._plugins.binary(link.conf)
-                await binary.check(call, self.executable(link.conf, attachment.result))
+                conf = self.executable(link.conf, attachment.result)
+                await binary.check(_executed(call, link.conf), conf)
 
     async def status(self, call: Call, attachment: PlannedAttachment) -> None:
         """Run STATUS of every plugin (from 1.1.0 on); for older lists only find the plugins.
@@ -152,7 +154,7 @@ class Chains:
     async def delete(self, call: Call, link: Link, result: Result | None) -> None:
         """Run DEL of one executed plugin, and give a plane's addresses back after it."""
         binary = self._plugins.binary(link.conf)
-        await binary.delete(call, self.executable(link.conf, result))
+        await binary.delete(_executed(call, link.conf), self.executable(link.conf, result))
         if link.conf.ipam_type == PLANE_IPAM:
             await self._ipam.release(call, link.conf)
 
@@ -197,32 +199,32 @@ def netconf(attachment: PlannedAttachment, position: int, prev: Result | None) -
     if attachment.args:
         args = plugin.fields().object("args") or {}
         extra["args"] = {**args, "cni": {**plugin.args_cni, **attachment.args}}
-    conf = plugin.for_plugin(
+    return plugin.for_plugin(
         name=conflist.name,
         cni_version=conflist.cni_version,
         prev_result=prev,
         capability_args=attachment.capability_args,
         extra=extra,
     )
-    if conf.ipam_type == PLANE_IPAM:
-        return _with_plane_wishes(conf, attachment)
-    return conf
 
 
-def _with_plane_wishes(conf: NetConf, attachment: PlannedAttachment) -> NetConf:
-    """Our own IPAM gets its wishes whether or not the plugin above it declares `ips`."""
-    wishes: Mapping[str, Any] = {
-        "ips": list(attachment.ips),
-        "candidates": list(attachment.candidates),
-    }
-    given = {key: value for key, value in wishes.items() if value}
-    if not given:
-        return conf
-    return NetConf({**conf.raw, "runtimeConfig": {**conf.runtime_config, **given}})
+def _executed(call: Call, conf: NetConf) -> Call:
+    """Give the call that goes with `executable`.
+
+    The static IPAM would add CNI_ARGS IP to the addresses of a plane, and take GATEWAY for theirs.
+    """
+    if conf.ipam_type != PLANE_IPAM:
+        return call
+    kept = tuple(pair for pair in call.cni_args if pair[0] not in _ADDRESS_ARGS)
+    return replace(call, cni_args=kept)
 
 
 def static(conf: NetConf, given: Result) -> NetConf:
-    """Replace plane IPAM by the static one, which every executed plugin can run."""
+    """Replace plane IPAM by the static one, which every executed plugin can run.
+
+    It has the plane's addresses and no others: `ips` of `runtimeConfig` and of `args.cni`, which
+    the static IPAM prefers, are left out.
+    """
     addresses = [
         {"address": ip.address, **({"gateway": ip.gateway} if ip.gateway else {})}
         for ip in given.ips
@@ -236,4 +238,20 @@ def static(conf: NetConf, given: Result) -> NetConf:
             "search": list(given.dns.search),
             "options": list(given.dns.options),
         }
-    return NetConf({**conf.raw, "ipam": ipam})
+    raw = {**conf.raw, "ipam": ipam}
+    _leave_out(raw, ("runtimeConfig",), "ips")
+    _leave_out(raw, ("args", "cni"), "ips")
+    return NetConf(raw)
+
+
+def _leave_out(obj: JsonObject, path: Sequence[str], key: str) -> None:
+    """Remove a member of an object inside `obj`, in any spelling that Go takes for it.
+
+    Objects on the way are copied, so that whoever else has them sees no change.
+    """
+    for name in [name for name in obj if name.casefold() == (path[0] if path else key).casefold()]:
+        if not path:
+            del obj[name]
+        elif isinstance(obj[name], dict):
+            obj[name] = dict(obj[name])
+            _leave_out(obj[name], path[1:], key)

@@ -156,6 +156,7 @@ class Daemon:
 
     def _hotplug(self) -> Hotplug:
         return Hotplug(
+            store=self._world.store,
             runtime=self.runtime,
             planner=self._planner,
             attacher=self._attacher,

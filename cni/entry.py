@@ -95,6 +95,9 @@ class Entry:
                 self.uid,
                 self.node,
             ),
+            plane=attachment.plane,
+            ips=attachment.ips,
+            candidates=attachment.candidates,
         )
 
 

@@ -2,7 +2,8 @@
 
 Invariant: journaled like any call, under its own interface, so DEL, CHECK, GC and recovery know
 it; one that we did not attach goes by the request's own configuration. Neither network-status nor
-events are touched, as with Multus: the caller keeps those.
+events are touched, as with Multus: the caller keeps those. A configuration that is a plane's is
+judged like any attachment to it, and the plane's own NAD is carried out, not what was sent.
 """
 
 from __future__ import annotations
@@ -14,16 +15,20 @@ from cni.attach import Attacher
 from cni.entry import Entry
 from cni.gate import Gate
 from cni.journal import Journal
-from cni.plan import Planner
-from cni.pods import Pods
+from cni.plan import Planner, Wish
+from cni.pods import Pods, Subject
 from cni.runtime import caller_of, wish_of
 from cni.serving.multus_protocol import InterfaceAttributes
 from cni.serving.protocol import Verbs
 from cni.serving.request import CniRequest
-from planes.model.errors import Conflict
+from cni.verdict import refusal
+from planes.model.decide.hotplug import decide_one, plane_behind
+from planes.model.errors import Conflict, Denied, JsonObject
+from planes.model.spec.plane_spec import Plane
 from planes.model.wire.cniversion import Verb
 from planes.model.wire.netconf import parse_conflist
 from planes.model.wire.result import encode_result
+from planes.store.protocol import Store
 
 
 class Hotplug:
@@ -32,6 +37,7 @@ class Hotplug:
     def __init__(
         self,
         *,
+        store: Store,
         runtime: Verbs,
         planner: Planner,
         attacher: Attacher,
@@ -40,6 +46,7 @@ class Hotplug:
         pods: Pods,
         cni_path: tuple[str, ...],
     ) -> None:
+        self._store = store
         self._runtime = runtime
         self._planner = planner
         self._attacher = attacher
@@ -57,8 +64,8 @@ class Hotplug:
         if request.verb is not Verb.ADD:
             return await self._runtime.handle(replace(request, is_delegated=True))
         conflist = parse_conflist(request.conf, what="the delegate's configuration")
-        wishes = {
-            "ips": attributes.ips,
+        wishes: JsonObject = {
+            "ips": list(attributes.ips),
             "mac": attributes.mac,
             "cni-args": attributes.cni_args,
         }
@@ -71,9 +78,34 @@ class Hotplug:
                 )
             subject = await self._pods.find(caller_of(request), {})
             wish = wish_of(request, self._cni_path)
-            entry = await self._planner.plan_one(wish, subject, conflist, wishes)
+            plane = plane_behind(conflist, self._store.catalog)
+            if plane is None:
+                entry = await self._planner.plan_one(wish, subject, conflist, wishes)
+            else:
+                entry = await self._planned(plane, wish, subject, wishes)
             done = await self._attacher.attach(entry, _nothing_to_report)
         return encode_result(answer(done, None), request.cni_version)
+
+    async def _planned(
+        self, plane: Plane, wish: Wish, subject: Subject, wishes: JsonObject
+    ) -> Entry:
+        """Plan what policy permits of a plane.
+
+        Raises:
+            Denied: nobody knows the pod, so nobody knows what it may have.
+            PlanesError: policy refuses, with everything that is wrong; or it cannot be planned.
+        """
+        if not subject.is_known:
+            raise Denied(
+                f"cannot attach {subject.pod.key} to plane {plane.name}: there is no such pod",
+                remedy="give K8S_POD_NAMESPACE and K8S_POD_NAME of a pod of this node",
+            )
+        asked = {**wishes, "interface": wish.ifname}
+        decision = decide_one(subject.pod, subject.namespace, self._store.catalog, plane, asked)
+        error = refusal(subject, decision)
+        if error is not None:
+            raise error
+        return await self._planner.plan_decided(wish, subject, decision.attachments[0])
 
 
 async def _nothing_to_report(_: Entry) -> None:

@@ -2,7 +2,8 @@
 
 Invariant: pure of side effects. What a plan contains was parsed, its plugins were found, its
 interface names are valid, unique and free in a sandbox that exists; all that is wrong is told at
-once.
+once. Where a plane governs an attachment its plugins are told what the decision permits and what
+the runtime says of the sandbox, and nothing else.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from cni.networks import Network, Networks, sound
 from cni.pods import Subject
 from cni.sandbox import Sandboxes, Survey
 from planes.model.decide.decision import Attachment, Decision
+from planes.model.decide.wishes import RUNTIME_FACTS
 from planes.model.errors import JsonObject, PlanesError
 from planes.model.wire.netconf import ConfList
 
@@ -94,9 +96,13 @@ class Planner:
         """
         survey = await self._sandboxes.survey(wish.netns)
         named = decision.default_network
-        default = await self._networks.default(wish.conf, named.ref if named else None)
+        default = await self._networks.default(wish.conf, named.network if named else None)
         faults: list[PlanesError] = []
-        attachments = [] if default is None else [_default(wish, subject, default)]
+        attachments = []
+        if default is not None and named is not None and named.governed:
+            attachments.append(_in_place_of_default(wish, subject, named, default))
+        elif default is not None:
+            attachments.append(_default(wish, subject, default))
         for attachment in decision.attachments:
             try:
                 conflist = await self._networks.nad(attachment.network)
@@ -107,10 +113,27 @@ class Planner:
             attachments.append(_secondary(wish, subject, attachment, network))
         return self._checked(wish, subject, attachments, survey, faults)
 
+    async def plan_decided(self, wish: Wish, subject: Subject, attachment: Attachment) -> Entry:
+        """Plan one more attachment of a running sandbox, from a plane.
+
+        Args:
+            wish: the call; its interface is the one to make.
+            subject: whose sandbox it is.
+            attachment: as decided; its NAD's own configuration is carried out.
+
+        Raises:
+            PlanesError: all that is wrong with it.
+        """
+        survey = await self._sandboxes.survey(wish.netns)
+        conflist = await self._networks.nad(attachment.network)
+        network = Network(str(attachment.network), conflist)
+        one = replace(_secondary(wish, subject, attachment, network), ifname=wish.ifname)
+        return self._checked(wish, subject, [one], survey, [])
+
     async def plan_one(
         self, wish: Wish, subject: Subject, conflist: ConfList, wishes: Mapping[str, Any]
     ) -> Entry:
-        """Plan one more attachment of a running sandbox, outside of any decision.
+        """Plan one more attachment of a running sandbox, from a network that is no plane's.
 
         Args:
             wish: the call; its interface is the one to make.
@@ -198,21 +221,7 @@ def _secondary(
     wish: Wish, subject: Subject, attachment: Attachment, network: Network
 ) -> PlannedAttachment:
     """Plan one of the others: what the runtime passed for every interface, and its own wishes."""
-    selection = attachment.selection
-    wishes = {
-        "ips": list(attachment.ips),
-        "mac": attachment.mac,
-        "portMappings": list(selection.port_mappings),
-        "bandwidth": selection.bandwidth,
-        "infinibandGUID": selection.infiniband_guid,
-        "deviceID": selection.device_id,
-    }
-    passed = {
-        name: value
-        for name, value in wish.runtime_config.items()
-        if name not in _ONE_INTERFACE_CAPABILITIES
-    }
-    own = {name: value for name, value in wishes.items() if value}
+    passed, others = _for_every_interface(wish, attachment)
     asked = [("MAC", attachment.mac), ("IP", ",".join(attachment.ips))]
     return PlannedAttachment(
         network=network.name,
@@ -220,16 +229,35 @@ def _secondary(
         ifname=attachment.interface,
         cni_args=(
             *_identity(wish, subject),
-            *_others(wish, without=_ONE_INTERFACE_ARGS),
+            *others,
             *((key, value) for key, value in asked if value),
         ),
-        capability_args={**passed, **own},
-        args=selection.cni_args or {},
+        capability_args={**passed, **attachment.capabilities},
+        args=attachment.cni_args,
         candidates=tuple(str(one) for one in attachment.candidates),
         ips=attachment.ips,
-        default_route=selection.default_route or (),
+        default_route=attachment.default_route,
         plane=attachment.plane or "",
     )
+
+
+def _in_place_of_default(
+    wish: Wish, subject: Subject, attachment: Attachment, network: Network
+) -> PlannedAttachment:
+    """Plan a plane that a pod has in place of the default network."""
+    one = _secondary(wish, subject, attachment, network)
+    return replace(one, ifname=wish.ifname, default_route=(), is_default=True)
+
+
+def _for_every_interface(
+    wish: Wish, attachment: Attachment
+) -> tuple[Mapping[str, Any], tuple[tuple[str, str], ...]]:
+    """Give capability arguments and CNI_ARGS of the runtime that are not for one interface."""
+    given = wish.runtime_config.items()
+    if attachment.governed:
+        return {name: value for name, value in given if name in RUNTIME_FACTS}, ()
+    passed = {key: value for key, value in given if key not in _ONE_INTERFACE_CAPABILITIES}
+    return passed, _others(wish, without=_ONE_INTERFACE_ARGS)
 
 
 def _identity(wish: Wish, subject: Subject) -> tuple[tuple[str, str], ...]:

@@ -22,6 +22,9 @@ class Call:
         cni_args: CNI_ARGS as ordered pairs, including IP and MAC.
         cni_path: directories to look plugins up in.
         owner: whose attachment it is, for plane addresses.
+        plane: the plane it was decided for, "" for none: whose addresses it may take.
+        ips: the addresses of that plane to take, as decided; empty for any.
+        candidates: where `ips` is empty, addresses of which the first free one is taken.
     """
 
     container_id: str
@@ -30,6 +33,9 @@ class Call:
     cni_args: tuple[tuple[str, str], ...] = ()
     cni_path: tuple[str, ...] = ()
     owner: AddressOwner = field(default_factory=lambda: AddressOwner("", ""))
+    plane: str = ""
+    ips: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
 
     def arg(self, key: str) -> str:
         """The last CNI_ARGS value of a key, "" where absent."""

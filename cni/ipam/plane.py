@@ -1,6 +1,8 @@
 """IPAM type `plane`: addresses of a plane, from the address book that never gives one out twice.
 
-What the caller asks for is taken exactly; candidates are tried in order; else the book chooses.
+What was decided for the attachment is taken exactly; candidates are tried in order; else the book
+chooses. Neither CNI_ARGS nor anything in the configuration asks for addresses here, and an
+attachment that was not decided for the plane gets none of it.
 """
 
 from __future__ import annotations
@@ -10,8 +12,8 @@ from collections.abc import Callable
 from cni.completion import complete
 from cni.ipam import requested
 from cni.plugin import Call
-from planes.model.addresses import IPAddress, parse_interface
-from planes.model.errors import NotFound
+from planes.model.addresses import parse_interface
+from planes.model.errors import Denied, NotFound
 from planes.model.spec.plane import Plane
 from planes.model.state.catalog import Catalog
 from planes.model.wire.netconf import NetConf
@@ -31,11 +33,18 @@ class PlaneIpam:
 
         Raises:
             NotFound: there is no such plane.
+            Denied: the attachment was not decided for it.
             PlanesError: as `AddressBook.claim`.
         """
         plane = self._plane(conf)
-        wanted = _wanted(call, conf)
-        candidates = () if wanted else _candidates(conf)
+        if call.plane != plane.name:
+            raise Denied(
+                f"cannot allocate addresses of plane {plane.name} on {call.ifname}: its network "
+                "is not the plane's",
+                remedy=f"attach NAD {plane.ref}, which policy judges, or use another IPAM",
+            )
+        wanted = tuple(dict.fromkeys(map(requested.bare, call.ips)))
+        candidates = () if wanted else tuple(map(requested.bare, call.candidates))
         claim = self._addresses.claim(plane, call.owner, wanted=wanted, candidates=candidates)
 
         async def undo(_claimed: tuple[Address, ...]) -> None:
@@ -84,19 +93,6 @@ class PlaneIpam:
                 remedy="create the plane, or name another in ipam.plane",
             )
         return plane
-
-
-def _wanted(call: Call, conf: NetConf) -> tuple[IPAddress, ...]:
-    texts = (
-        requested.from_runtime(conf) or requested.from_args(conf) or requested.from_cni_args(call)
-    )
-    return tuple(dict.fromkeys(requested.bare(text) for text in texts))
-
-
-def _candidates(conf: NetConf) -> tuple[IPAddress, ...]:
-    runtime = conf.fields().child("runtimeConfig")
-    texts = runtime.strings("candidates") if runtime is not None else ()
-    return tuple(requested.bare(text) for text in texts)
 
 
 def _routes(plane: Plane, claimed: tuple[Address, ...]) -> tuple[Route, ...]:

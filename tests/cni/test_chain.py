@@ -9,6 +9,7 @@ import pytest
 
 from cni.attachment import PlannedAttachment, waves
 from cni.chain import netconf, static
+from cni.entry import Entry
 from cni.plugin import Call
 from planes.model.errors import PlanesError
 from planes.model.wire.netconf import NetConf, parse_conflist
@@ -79,11 +80,29 @@ def test_a_selections_args_are_merged_over_the_configurations() -> None:
     assert conf.raw["args"] == {"other": 1, "cni": {"a": 1, "b": 3}}
 
 
-def test_plane_ipam_hears_its_wishes_without_declared_capabilities() -> None:
+def test_plane_ipam_hears_its_addresses_beside_the_netconf() -> None:
+    """So that nothing in a configuration or CNI_ARGS can ask for others."""
     plugin = {"type": "one", "ipam": {"type": "plane", "plane": "p"}}
-    wishes = attachment(plugin, ips=("10.0.0.5/24",), candidates=("10.0.0.6",))
-    conf = netconf(wishes, 0, None)
-    assert conf.runtime_config == {"ips": ["10.0.0.5/24"], "candidates": ["10.0.0.6"]}
+    one = attachment(plugin, plane="p", ips=("10.0.0.5/24",), candidates=("10.0.0.6",))
+    assert netconf(one, 0, None).runtime_config == {}
+    entry = Entry("c1", "eth0", "", 0, "n", (), "shop", "web", "u1", "node-a", (one,))
+    call = entry.call(one, "/run/netns/x")
+    assert (call.plane, call.ips, call.candidates) == ("p", ("10.0.0.5/24",), ("10.0.0.6",))
+
+
+def test_a_planes_static_addresses_are_the_only_ones_a_binary_is_told() -> None:
+    """The reference static IPAM prefers `runtimeConfig.ips`, then `args.cni.ips`."""
+    raw = {
+        "type": "ipvlan",
+        "ipam": {"type": "plane", "plane": "p"},
+        "RuntimeConfig": {"IPs": ["10.0.0.66/24"], "mac": "02:00:00:00:00:01"},
+        "args": {"CNI": {"ips": ["10.0.0.67/24"], "other": 1}},
+    }
+    conf = static(NetConf(raw), Result(ips=(Address("10.0.0.5/24"),)))
+    assert conf.ipam["addresses"] == [{"address": "10.0.0.5/24"}]
+    assert conf.raw["RuntimeConfig"] == {"mac": "02:00:00:00:00:01"}
+    assert conf.raw["args"] == {"CNI": {"other": 1}}
+    assert raw["RuntimeConfig"]["IPs"] == ["10.0.0.66/24"]  # type: ignore[index]  # a JSON object
 
 
 def test_a_planes_addresses_become_static_ones_for_a_binary() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from cni.ipam.ipams import Ipams
 from cni.native.interface import chosen_mac
 from cni.plugin import Call
-from planes.model.errors import BadInput, Conflict, NotFound, PlanesError, Unavailable
+from planes.model.errors import BadInput, Conflict, Denied, NotFound, PlanesError, Unavailable
 from planes.model.state.catalog import Catalog
 from planes.model.wire.netconf import NetConf
 from planes.model.wire.result import Address, Interface, Result, Route
@@ -26,6 +27,16 @@ def netconf(ipam: dict[str, Any], version: str = "1.0.0", **more: Any) -> NetCon
 def call(*cni_args: tuple[str, str], container_id: str = "c1") -> Call:
     owner = AddressOwner(container_id, "net1", "shop", "cart-0")
     return Call(container_id, "/run/netns/x", "net1", cni_args, owner=owner)
+
+
+def decided_for(
+    plane: str,
+    *cni_args: tuple[str, str],
+    ips: tuple[str, ...] = (),
+    candidates: tuple[str, ...] = (),
+) -> Call:
+    """Give a call as it comes of a decision for a plane."""
+    return replace(call(*cni_args), plane=plane, ips=ips, candidates=candidates)
 
 
 class RecordingPlugin:
@@ -125,7 +136,7 @@ async def test_plane_addresses_come_from_the_book_with_the_planes_routes() -> No
     given, book = with_plane(
         subnets=[SUBNET], routes=[{"dst": "10.7.0.0/16", "gw": "10.5.0.9"}], defaultRoute=True
     )
-    result = await given.add(call(), netconf(PLANE))
+    result = await given.add(decided_for("business"), netconf(PLANE))
     (address,) = result.ips
     assert address.gateway == "10.5.0.1"
     assert address.address.endswith("/24")
@@ -145,21 +156,30 @@ async def test_plane_addresses_come_from_the_book_with_the_planes_routes() -> No
 
 
 @pytest.mark.parametrize(
-    ("args", "runtime"),
-    [
-        ((("IP", "10.5.0.50"),), {}),
-        ((), {"ips": ["10.5.0.50/24"]}),
-        ((("IP", "10.5.0.60"),), {"ips": ["10.5.0.50"], "candidates": ["10.5.0.70"]}),
-        ((), {"candidates": ["10.5.0.50", "10.5.0.51"]}),
-    ],
-    ids=["cni-args", "runtime", "runtime-wins", "candidates"],
+    "decided",
+    [{"ips": ("10.5.0.50/24",)}, {"candidates": ("10.5.0.50", "10.5.0.51")}],
+    ids=["addresses", "candidates"],
 )
-async def test_asked_addresses_of_a_plane(
-    args: tuple[tuple[str, str], ...], runtime: dict[str, Any]
+async def test_addresses_of_a_plane_are_those_that_were_decided(
+    decided: dict[str, tuple[str, ...]],
 ) -> None:
+    """CNI_ARGS, `runtimeConfig` and `args` ask for nothing here: a tenant may write them."""
     given, _book = with_plane(subnets=[SUBNET], staticIPs={"allow": "Any"})
-    result = await given.add(call(*args), netconf(PLANE, runtimeConfig=runtime))
+    conf = netconf(
+        PLANE,
+        runtimeConfig={"ips": ["10.5.0.60/24"], "candidates": ["10.5.0.61"]},
+        args={"cni": {"ips": ["10.5.0.62/24"]}},
+    )
+    result = await given.add(decided_for("business", ("IP", "10.5.0.63"), **decided), conf)
     assert [one.ip for one in result.ips] == ["10.5.0.50"]
+
+
+@pytest.mark.parametrize("plane", ["", "other"])
+async def test_addresses_of_a_plane_go_to_its_own_attachments_only(plane: str) -> None:
+    given, book = with_plane(subnets=[SUBNET])
+    with pytest.raises(Denied, match="its network is not the plane's"):
+        await given.add(decided_for(plane), netconf(PLANE))
+    assert await book.holders("business") == {}
 
 
 async def test_an_unknown_plane_is_named() -> None:

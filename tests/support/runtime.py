@@ -186,6 +186,7 @@ class Bench:
             probe=self.probe,
         )
         self.hotplug = Hotplug(
+            store=self.store,
             runtime=self.runtime,
             planner=planner,
             attacher=attacher,

@@ -62,6 +62,7 @@ class Catalog:
     static_needs_ranges: bool = False
     _by_name: Mapping[str, Plane] = field(default_factory=dict)
     _by_ref: Mapping[NadRef, Plane] = field(default_factory=dict)
+    _by_network: Mapping[str, Plane] = field(default_factory=dict)
     _by_label: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     _anywhere: tuple[int, ...] = ()
     _nad_names: Mapping[str, tuple[NadRef, ...]] = field(default_factory=dict)
@@ -117,6 +118,9 @@ class Catalog:
             texts=Texts() if previous is None else previous.texts,
             _by_name={plane.name: plane for plane in ordered},
             _by_ref={ref: backed[0] for ref, backed in by_ref.items()},
+            _by_network={
+                facts[plane.ref].network: plane for plane in reversed(ordered) if plane.ref in facts
+            },
             _by_label={key: found for key, found in by_label.items() if key is not None},
             _anywhere=by_label.get(None, ()),
             _nad_names=_grouped((ref.name, ref) for ref in sorted(by_nad)),
@@ -134,6 +138,10 @@ class Catalog:
     def plane_of(self, ref: NadRef) -> Plane | None:
         """Give the plane that a NAD backs; of several the first in order."""
         return self._by_ref.get(ref)
+
+    def plane_of_network(self, name: str) -> Plane | None:
+        """Give the plane whose NAD's configuration has a CNI network name; the first in order."""
+        return self._by_network.get(name) if name else None
 
     def membership(self, namespace: Namespace) -> Membership:
         """Give what a namespace's labels mean; worked out once for each namespace as it is."""

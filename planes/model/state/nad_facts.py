@@ -39,11 +39,16 @@ class NadRange:
 
 @dataclass(frozen=True, slots=True)
 class NadFacts:
-    """The facts; `is_known` is False for an empty configuration (a file on the node)."""
+    """The facts; `is_known` is False for an empty configuration (a file on the node).
+
+    Attributes:
+        network: the network's name in CNI.
+    """
 
     is_known: bool = True
     fault: str = ""
     remedy: str = ""
+    network: str = ""
     type: str = ""
     main: JsonObject = field(default_factory=dict)
     capabilities: frozenset[str] = frozenset()
@@ -65,7 +70,7 @@ class NadFacts:
 def nad_facts(nad: Nad) -> NadFacts:
     """Read a NAD's configuration."""
     if not nad.config.strip():
-        return NadFacts(is_known=False)
+        return NadFacts(is_known=False, network=nad.name)
     try:
         conflist = parse_conflist(nad.config, default_name=nad.name, what=f"the NAD {nad.ref}")
     except PlanesError as error:
@@ -76,6 +81,7 @@ def nad_facts(nad: Nad) -> NadFacts:
     ipam_type = ipam.get("type")
     routes = ipam.get("routes")
     return NadFacts(
+        network=conflist.name,
         type=main.type,
         main=main.raw,
         capabilities=conflist.capabilities(),

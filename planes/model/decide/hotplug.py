@@ -1,0 +1,116 @@
+"""One more attachment of a running pod: what policy says of it, by the checks of `decide`.
+
+Controllers that hot-plug send a network's configuration and wishes for one interface. Where the
+configuration is a plane's it is judged here, against the pod as it is.
+"""
+
+from __future__ import annotations
+
+from planes.model.addresses import parse_request
+from planes.model.annotations.selection import Selection
+from planes.model.annotations.selection_element import read_element
+from planes.model.decide.access import check_access
+from planes.model.decide.address_check import check_addresses
+from planes.model.decide.decision import Decision, attachment_of
+from planes.model.decide.drafts import Draft, draft_attachments
+from planes.model.decide.element_check import check_element, check_elements
+from planes.model.decide.findings import Findings
+from planes.model.decide.quota import check_quota
+from planes.model.errors import JsonObject
+from planes.model.names import NETWORKS_ANNOTATION
+from planes.model.objects import Namespace, Pod
+from planes.model.spec.plane_spec import Plane
+from planes.model.state.catalog import Catalog
+from planes.model.wire.netconf import ConfList
+
+_WHERE = "interfaceAttributes"
+_PLANE_IPAM = "plane"
+
+
+def plane_behind(conflist: ConfList, catalog: Catalog) -> Plane | None:
+    """Give the plane whose policy governs a configuration that comes without its NAD's name.
+
+    It is the plane that any of its plugins takes addresses from, else the one whose NAD has the
+    same network name.
+
+    Raises:
+        BadInput: `ipam` or its `plane` is of another type.
+    """
+    for plugin in conflist.plugins:
+        ipam = plugin.fields().child("ipam")
+        if ipam is not None and ipam.string("type") == _PLANE_IPAM:
+            plane = catalog.plane(ipam.string("plane"))
+            if plane is not None:
+                return plane
+    return catalog.plane_of_network(conflist.name)
+
+
+def decide_one(
+    pod: Pod,
+    namespace: Namespace,
+    catalog: Catalog,
+    plane: Plane,
+    wishes: JsonObject,
+) -> Decision:
+    """Decide on one more attachment of a pod to a plane.
+
+    Args:
+        pod: the pod as it is; where its annotation has an element for the interface already, that
+            element stands for the same attachment and is not counted twice.
+        namespace: the pod's namespace.
+        catalog: the current planes, NADs and claims.
+        plane: what the pod is to be attached to.
+        interface: the interface's name in the pod.
+        wishes: what is asked for, by the members of a network selection element; `interface` is
+            the interface's name in the pod.
+
+    Returns:
+        The decision: one attachment, or the errors that forbid it.
+    """
+    findings = Findings()
+    membership = catalog.membership(namespace)
+    findings.required = membership.required
+    ref = plane.ref
+    element = {**wishes, "name": ref.name, "namespace": ref.namespace}
+    selection = read_element(element, _WHERE, pod.namespace, findings.errors, findings.warnings)
+    if selection is None:
+        return Decision(errors=tuple(findings.errors))
+    others = _others(pod, catalog, selection.interface)
+    draft = _draft(len(others), selection, plane)
+    if pod.host_network:
+        findings.refuse(_WHERE, f"cannot attach {pod.key}: it runs in the host's network")
+    check_access(draft, pod, namespace, catalog, findings)
+    check_addresses(draft, pod, catalog, findings)
+    check_elements([*others, draft], findings)
+    check_element(draft, catalog, findings)
+    of_plane = [other for other in others if other.plane is plane]
+    check_quota([*of_plane, draft], pod, namespace, catalog, findings)
+    return Decision(
+        attachments=(attachment_of(draft),),
+        errors=tuple(findings.errors),
+        warnings=tuple(findings.warnings),
+        audits=tuple(findings.audits),
+    )
+
+
+def _others(pod: Pod, catalog: Catalog, interface: str) -> list[Draft]:
+    """Draft what the pod's annotation asks for on other interfaces."""
+    reading = catalog.texts.networks.get(
+        pod.annotations.get(NETWORKS_ANNOTATION, ""), pod.namespace
+    )
+    drafts = draft_attachments(reading.elements, (), catalog, Findings())
+    return [draft for draft in drafts if draft.interface != interface]
+
+
+def _draft(index: int, selection: Selection, plane: Plane) -> Draft:
+    return Draft(
+        index,
+        selection,
+        selection.interface,
+        selection.ref,
+        plane,
+        selection.ips,
+        tuple([parse_request(text) for text in selection.ips]),
+        is_joined=False,
+        where=_WHERE,
+    )
