@@ -19,6 +19,7 @@ from cni.default_route import settled, takers
 from cni.entry import Entry, Stage
 from cni.journal import Journal
 from cni.leave import Leaver
+from cni.ports import Ports
 from cni.probe import Probe
 from cni.sandbox import Sandboxes
 from cni.undo import Undo
@@ -32,12 +33,20 @@ class Attacher:
     """Turns a planned entry into an attached one, or into nothing."""
 
     def __init__(
-        self, chains: Chains, leaver: Leaver, journal: Journal, sandboxes: Sandboxes, probe: Probe
+        self,
+        *,
+        chains: Chains,
+        leaver: Leaver,
+        journal: Journal,
+        sandboxes: Sandboxes,
+        ports: Ports,
+        probe: Probe,
     ) -> None:
         self._chains = chains
         self._leaver = leaver
         self._journal = journal
         self._sandboxes = sandboxes
+        self._ports = ports
         self._probe = probe
 
     async def attach(self, entry: Entry, report: Report) -> Entry:
@@ -53,6 +62,7 @@ class Attacher:
         undo = Undo()
         begun: list[PlannedAttachment] = []
         try:
+            await self._ports.check(entry)
             undo.push("attach", lambda: self._tear_down(entry, begun))
             await self._journal.begin(entry)
             self._probe.reached("journal.begun")

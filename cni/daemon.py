@@ -29,6 +29,7 @@ from cni.native.registry import native_plugins
 from cni.networks import Networks
 from cni.plan import Planner
 from cni.pods import Pods
+from cni.ports import Ports
 from cni.recovery import Recovery
 from cni.report import Reporter
 from cni.retire import Retirement
@@ -73,7 +74,14 @@ class Daemon:
             self._sandboxes,
             self._reporter,
         )
-        self._attacher = Attacher(chains, self._leaver, self._journal, self._sandboxes, world.probe)
+        self._attacher = Attacher(
+            chains=chains,
+            leaver=self._leaver,
+            journal=self._journal,
+            sandboxes=self._sandboxes,
+            ports=Ports(self._journal, world.listeners),
+            probe=world.probe,
+        )
         self._planner = Planner(
             self._networks, self._plugins, ipams.handles, self._sandboxes, settings.node
         )

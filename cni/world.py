@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
+from cni.listeners import Listeners, ProcListeners
 from cni.net.kernel import Kernel
 from cni.probe import Probe
 from cni.system import Exec
@@ -25,6 +26,7 @@ class World:
 
     Attributes:
         files: threads for short work on files; None = the event loop's own.
+        listeners: what listens on the node.
         services: what has to run before the store and after it, by name.
         measure: shows what the world knows of itself on the daemon's metrics.
         close: gives back what was opened; the last thing that is called.
@@ -36,6 +38,7 @@ class World:
     clock: Clock
     probe: Probe
     files: Executor | None = None
+    listeners: Listeners = field(default_factory=ProcListeners)
     services: Mapping[str, Service] = field(default_factory=dict)
     measure: Callable[[Metrics], None] = lambda _metrics: None
     close: Callable[[], Awaitable[None]] = _nothing_open

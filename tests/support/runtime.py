@@ -27,6 +27,7 @@ from cni.networks import Networks
 from cni.plan import Planner
 from cni.plugin import Call
 from cni.pods import Pods
+from cni.ports import Ports
 from cni.recovery import Recovery
 from cni.report import Reporter
 from cni.runtime import Runtime
@@ -40,6 +41,7 @@ from planes.model.wire.result import Address, Interface, Result
 from tests.support.clock import FakeClock
 from tests.support.exec import FakeExec, plain
 from tests.support.kernel import FakeKernel
+from tests.support.listeners import FakeListeners
 from tests.support.store import FakeStore
 
 JsonObject = dict[str, Any]
@@ -133,6 +135,7 @@ class Bench:
         self.native = FakeNative(self.kernel, self.log)
         self.exec = FakeExec({"one": plain, "two": plain, "meta": plain, "static": plain})
         self.probe = Boundaries()
+        self.listeners = FakeListeners()
         self.conf_dir = root / "net.d"
         self.conf_dir.mkdir(exist_ok=True)
         if default is not None:
@@ -167,7 +170,14 @@ class Bench:
         )
         pods = Pods(self.store, is_standalone=self.is_standalone)
         planner = Planner(networks, plugins, ipams.handles, self.kernel, "node-a")
-        attacher = Attacher(self.chains, self.leaver, self.journal, self.kernel, self.probe)
+        attacher = Attacher(
+            chains=self.chains,
+            leaver=self.leaver,
+            journal=self.journal,
+            sandboxes=self.kernel,
+            ports=Ports(self.journal, self.listeners),
+            probe=self.probe,
+        )
         self.runtime = Runtime(
             store=self.store,
             gate=self.gate,

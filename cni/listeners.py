@@ -1,0 +1,141 @@
+"""What listens on this node: sockets of its network namespace, as /proc tells them.
+
+Read only where a pod wants ports of the node. TCP listeners stand first in their tables, so a node
+with many connections costs no more than one with few. Nothing is bound to find out, which could
+keep a service that is just starting from its port.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Final, Protocol
+
+from planes.model.addresses import IPAddress
+from planes.run.jobs import start
+
+_LISTENING: Final = "0A"  # TCP_LISTEN (include/net/tcp_states.h)
+_UNCONNECTED: Final = "07"  # TCP_CLOSE: a UDP socket that anybody may send to
+_MOST_LINES: Final = 1 << 16  # sockets of one table that are looked at
+_MOST_DESCRIPTORS: Final = 1 << 17  # of all processes, in search of who holds a socket
+_TABLES: Final = (
+    ("tcp", "tcp", _LISTENING),
+    ("tcp", "tcp6", _LISTENING),
+    ("udp", "udp", _UNCONNECTED),
+    ("udp", "udp6", _UNCONNECTED),
+)
+
+Port = tuple[str, int]
+"""Protocol in lower case, and number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One socket that waits for whoever comes.
+
+    Attributes:
+        address: what it is bound to; None for every address of the node.
+        process: name and pid of who has it, "" where that cannot be seen.
+    """
+
+    protocol: str
+    port: int
+    address: IPAddress | None
+    process: str = ""
+
+
+class Listeners(Protocol):
+    """Whoever knows what listens on the node."""
+
+    async def on(self, ports: Collection[Port]) -> tuple[Listener, ...]:
+        """Give what listens on any of the ports."""
+        ...
+
+
+class ProcListeners:
+    """Reads them from a proc file system.
+
+    Args:
+        proc: where it is mounted; `self/net` in it is the node's network namespace, as the
+            daemon's main thread never leaves it.
+    """
+
+    def __init__(self, proc: Path = Path("/proc")) -> None:
+        self._proc = proc
+
+    async def on(self, ports: Collection[Port]) -> tuple[Listener, ...]:
+        """Give what listens on any of the ports, with the processes' names."""
+        return await start(lambda: self._look(frozenset(ports)))
+
+    def _look(self, ports: frozenset[Port]) -> tuple[Listener, ...]:
+        found: dict[str, Listener] = {}
+        for protocol, table, state in _TABLES:
+            if any(protocol == wanted for wanted, _ in ports):
+                with suppress(OSError), (self._proc / "self/net" / table).open() as lines:
+                    found |= _listeners(lines, protocol, state, ports)
+        names = self._processes({inode for inode in found if inode != "0"})
+        return tuple(
+            Listener(one.protocol, one.port, one.address, names.get(inode, ""))
+            for inode, one in found.items()
+        )
+
+    def _processes(self, inodes: set[str]) -> dict[str, str]:
+        """Name who has which socket; as far as processes can be looked into."""
+        wanted = {f"socket:[{inode}]": inode for inode in inodes}
+        found: dict[str, str] = {}
+        for number, link in enumerate(self._descriptors() if wanted else ()):
+            if len(found) == len(wanted) or number >= _MOST_DESCRIPTORS:
+                break
+            with suppress(OSError):
+                inode = wanted.get(os.readlink(link))
+                if inode is not None and inode not in found:
+                    found[inode] = _name(link.parent.parent)
+        return found
+
+    def _descriptors(self) -> Iterator[Path]:
+        for process in self._proc.iterdir():
+            if process.name.isdecimal():
+                with suppress(OSError):
+                    yield from (process / "fd").iterdir()
+
+
+def _listeners(
+    lines: Iterable[str], protocol: str, state: str, ports: frozenset[Port]
+) -> dict[str, Listener]:
+    """Read a table (Documentation/networking/proc_net_tcp.rst), by inode."""
+    found: dict[str, Listener] = {}
+    for number, line in enumerate(lines):
+        columns = line.split()
+        if number == 0 or len(columns) < 10:
+            continue
+        if (protocol == "tcp" and columns[3] != state) or number > _MOST_LINES:
+            break  # listeners come first
+        address, _, port = columns[1].partition(":")
+        if columns[3] == state and (protocol, int(port, 16)) in ports:
+            listener = Listener(protocol, int(port, 16), _address(address))
+            found[columns[9]] = listener
+    return found
+
+
+def _address(text: str) -> IPAddress | None:
+    """Read an address as /proc writes it: words of 32 bits in the machine's byte order."""
+    data = bytes.fromhex(text)
+    words = [data[at : at + 4] for at in range(0, len(data), 4)]
+    if sys.byteorder == "little":
+        words = [word[::-1] for word in words]
+    packed = b"".join(words)
+    address: IPAddress = IPv4Address(packed) if len(packed) == 4 else IPv6Address(packed)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return None if address.is_unspecified else address
+
+
+def _name(process: Path) -> str:
+    with suppress(OSError):
+        return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
+    return f"pid {process.name}"
