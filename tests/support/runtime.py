@@ -170,20 +170,12 @@ class Bench:
         )
         pods = Pods(self.store, is_standalone=self.is_standalone)
         planner = Planner(networks, plugins, ipams.handles, self.kernel, "node-a")
-        attacher = Attacher(
-            chains=self.chains,
-            leaver=self.leaver,
-            journal=self.journal,
-            sandboxes=self.kernel,
-            ports=Ports(self.journal, self.listeners),
-            probe=self.probe,
-        )
         self.runtime = Runtime(
             store=self.store,
             gate=self.gate,
             pods=pods,
             planner=planner,
-            attacher=attacher,
+            attacher=self.attacher,
             leaver=self.leaver,
             journal=self.journal,
             inheritance=Inheritance(self.multus_dir, self.journal, "node-a"),
@@ -199,11 +191,23 @@ class Bench:
             store=self.store,
             runtime=self.runtime,
             planner=planner,
-            attacher=attacher,
+            attacher=self.attacher,
             gate=self.gate,
             journal=self.journal,
             pods=pods,
             cni_path=(BIN,),
+        )
+
+    @property
+    def attacher(self) -> Attacher:
+        """Who carries plans out."""
+        return Attacher(
+            chains=self.chains,
+            leaver=self.leaver,
+            journal=self.journal,
+            sandboxes=self.kernel,
+            ports=Ports(self.journal, self.listeners),
+            probe=self.probe,
         )
 
     def put_default(self, default: JsonObject) -> None:

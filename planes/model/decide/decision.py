@@ -17,7 +17,7 @@ from planes.model.decide.access import check_access
 from planes.model.decide.address_check import check_addresses
 from planes.model.decide.default_network import read_default_network
 from planes.model.decide.drafts import Draft, draft_attachments
-from planes.model.decide.element_check import check_element, check_elements
+from planes.model.decide.element_check import check_elements
 from planes.model.decide.findings import Findings
 from planes.model.decide.injection import annotations_of, proven_record
 from planes.model.decide.quota import check_quota
@@ -134,23 +134,15 @@ def decide(pod: Pod, namespace: Namespace, catalog: Catalog, *, creating: bool =
     joined = [plane for plane in membership.planes if plane.pod_selector.matches(pod.labels)]
     drafts = draft_attachments(reading.elements, joined, catalog, findings)
     record = proven_record(pod, drafts, catalog)
-    assign_addresses(
-        drafts,
-        static_ips.lists,
-        pod,
-        catalog,
-        findings,
-        is_complete=not reading.errors,
-    )
+    is_complete = not reading.errors
+    assign_addresses(drafts, static_ips.lists, pod, catalog, findings, is_complete=is_complete)
     for draft in drafts:
         check_access(draft, pod, namespace, catalog, findings)
-    judged = drafts if default is None or default.governed_by is None else [*drafts, default]
-    for draft in judged:
+    extra = [] if default is None or default.governed_by is None else [default]
+    for draft in [*drafts, *extra]:
         check_addresses(draft, pod, catalog, findings)
-    check_elements(drafts, findings)
-    for draft in judged:
-        check_element(draft, catalog, findings)
-    check_quota(judged, pod, namespace, catalog, findings)
+    check_elements(drafts, extra, catalog, findings)
+    check_quota([*drafts, *extra], pod, namespace, catalog, findings)
     if findings.errors:
         return _decided(findings, drafts, default)
     return _decided(

@@ -16,8 +16,17 @@ from planes.model.spec.plane_check import TAKEN_INTERFACES
 from planes.model.state.catalog import Catalog
 
 
-def check_elements(drafts: Sequence[Draft], findings: Findings) -> None:
-    """Check all elements together."""
+def check_elements(
+    drafts: Sequence[Draft], extra: Sequence[Draft], catalog: Catalog, findings: Findings
+) -> None:
+    """Check every element, and all of them together.
+
+    Args:
+        drafts: those of the list of networks.
+        extra: others, which share no names and routes with them.
+        catalog: the current planes and NADs.
+        findings: where it is told.
+    """
     if len(drafts) > MAX_ELEMENTS:
         findings.refuse(
             NETWORKS_PATH,
@@ -26,15 +35,12 @@ def check_elements(drafts: Sequence[Draft], findings: Findings) -> None:
         )
     _check_interfaces(drafts, findings)
     _check_default_routes(drafts, findings)
-
-
-def check_element(draft: Draft, catalog: Catalog, findings: Findings) -> None:
-    """Check one element by itself."""
-    check_wishes(draft, findings)
-    if draft.selection.mac:
-        _check_mac(draft, catalog, findings)
-    if draft.governed_by is None:
-        findings.warnings += _dropped(draft, catalog)
+    for draft in (*drafts, *extra):
+        check_wishes(draft, findings)
+        if draft.selection.mac:
+            _check_mac(draft, catalog, findings)
+        if draft.governed_by is None:
+            findings.warnings += _dropped(draft, catalog)
 
 
 def _check_interfaces(drafts: Sequence[Draft], findings: Findings) -> None:

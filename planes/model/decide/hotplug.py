@@ -13,7 +13,7 @@ from planes.model.decide.access import check_access
 from planes.model.decide.address_check import check_addresses
 from planes.model.decide.decision import Decision, attachment_of
 from planes.model.decide.drafts import Draft, draft_attachments
-from planes.model.decide.element_check import check_element, check_elements
+from planes.model.decide.element_check import check_elements
 from planes.model.decide.findings import Findings
 from planes.model.decide.quota import check_quota
 from planes.model.errors import JsonObject
@@ -60,7 +60,6 @@ def decide_one(
         namespace: the pod's namespace.
         catalog: the current planes, NADs and claims.
         plane: what the pod is to be attached to.
-        interface: the interface's name in the pod.
         wishes: what is asked for, by the members of a network selection element; `interface` is
             the interface's name in the pod.
 
@@ -81,8 +80,7 @@ def decide_one(
         findings.refuse(_WHERE, f"cannot attach {pod.key}: it runs in the host's network")
     check_access(draft, pod, namespace, catalog, findings)
     check_addresses(draft, pod, catalog, findings)
-    check_elements([*others, draft], findings)
-    check_element(draft, catalog, findings)
+    check_elements([draft], (), catalog, findings)
     of_plane = [other for other in others if other.plane is plane]
     check_quota([*of_plane, draft], pod, namespace, catalog, findings)
     return Decision(

@@ -106,11 +106,7 @@ class Catalog:
             facts=facts,
             lint={ref: found for ref, found in lint.items() if found},
             warnings=tuple(_shared(by_ref)),
-            resources={
-                nad.ref: name
-                for nad in by_nad.values()
-                if (name := nad.annotations.get(RESOURCE_NAME_ANNOTATION))
-            },
+            resources=_resources(by_nad),
             claims=claims or ClaimIndex(),
             namespace_isolation=namespace_isolation,
             global_namespaces=frozenset(global_namespaces),
@@ -118,9 +114,7 @@ class Catalog:
             texts=Texts() if previous is None else previous.texts,
             _by_name={plane.name: plane for plane in ordered},
             _by_ref={ref: backed[0] for ref, backed in by_ref.items()},
-            _by_network={
-                facts[plane.ref].network: plane for plane in reversed(ordered) if plane.ref in facts
-            },
+            _by_network=_by_network(ordered, facts),
             _by_label={key: found for key, found in by_label.items() if key is not None},
             _anywhere=by_label.get(None, ()),
             _nad_names=_grouped((ref.name, ref) for ref in sorted(by_nad)),
@@ -190,6 +184,16 @@ def _grouped(pairs: Iterable[tuple[_K, _V]]) -> dict[_K, tuple[_V, ...]]:
     for key, value in pairs:
         found.setdefault(key, []).append(value)
     return {key: tuple(values) for key, values in found.items()}
+
+
+def _resources(nads: Mapping[NadRef, Nad]) -> Mapping[NadRef, str]:
+    found = {ref: nad.annotations.get(RESOURCE_NAME_ANNOTATION) for ref, nad in nads.items()}
+    return {ref: name for ref, name in found.items() if name}
+
+
+def _by_network(planes: tuple[Plane, ...], facts: Mapping[NadRef, NadFacts]) -> Mapping[str, Plane]:
+    """Index planes by the names that their NADs' configurations have."""
+    return {facts[plane.ref].network: plane for plane in reversed(planes) if plane.ref in facts}
 
 
 def _shared(by_ref: Mapping[NadRef, tuple[Plane, ...]]) -> Iterator[Finding]:
