@@ -22,8 +22,9 @@ from cni.serving.multus_protocol import InterfaceAttributes
 from cni.serving.protocol import Verbs
 from cni.serving.request import CniRequest
 from cni.verdict import refusal
-from planes.model.decide.hotplug import decide_one, plane_behind
-from planes.model.errors import Conflict, Denied, JsonObject
+from planes.model.annotations.selection import Selection
+from planes.model.decide.hotplug import decide_one, plane_behind, read_wishes
+from planes.model.errors import Conflict, Denied
 from planes.model.spec.plane_spec import Plane
 from planes.model.wire.cniversion import Verb
 from planes.model.wire.netconf import parse_conflist
@@ -64,11 +65,12 @@ class Hotplug:
         if request.verb is not Verb.ADD:
             return await self._runtime.handle(replace(request, is_delegated=True))
         conflist = parse_conflist(request.conf, what="the delegate's configuration")
-        wishes: JsonObject = {
+        asked = {
             "ips": list(attributes.ips),
             "mac": attributes.mac,
             "cni-args": attributes.cni_args,
         }
+        wishes = read_wishes(request.ifname, asked)
         async with self._gate.call(request.container_id):
             if self._journal.find((request.container_id, request.ifname)) is not None:
                 raise Conflict(
@@ -87,7 +89,7 @@ class Hotplug:
         return encode_result(answer(done, None), request.cni_version)
 
     async def _planned(
-        self, plane: Plane, wish: Wish, subject: Subject, wishes: JsonObject
+        self, plane: Plane, wish: Wish, subject: Subject, wishes: Selection
     ) -> Entry:
         """Plan what policy permits of a plane.
 
@@ -100,8 +102,7 @@ class Hotplug:
                 f"cannot attach {subject.pod.key} to plane {plane.name}: there is no such pod",
                 remedy="give K8S_POD_NAMESPACE and K8S_POD_NAME of a pod of this node",
             )
-        asked = {**wishes, "interface": wish.ifname}
-        decision = decide_one(subject.pod, subject.namespace, self._store.catalog, plane, asked)
+        decision = decide_one(subject.pod, subject.namespace, self._store.catalog, plane, wishes)
         error = refusal(subject, decision)
         if error is not None:
             raise error

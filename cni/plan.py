@@ -19,6 +19,7 @@ from cni.faults import name_faults, raise_all
 from cni.networks import Network, Networks, sound
 from cni.pods import Subject
 from cni.sandbox import Sandboxes, Survey
+from planes.model.annotations.selection import Selection
 from planes.model.decide.decision import Attachment, Decision
 from planes.model.decide.wishes import RUNTIME_FACTS
 from planes.model.errors import JsonObject, PlanesError
@@ -131,7 +132,7 @@ class Planner:
         return self._checked(wish, subject, [one], survey, [])
 
     async def plan_one(
-        self, wish: Wish, subject: Subject, conflist: ConfList, wishes: Mapping[str, Any]
+        self, wish: Wish, subject: Subject, conflist: ConfList, wishes: Selection
     ) -> Entry:
         """Plan one more attachment of a running sandbox, from a network that is no plane's.
 
@@ -139,22 +140,21 @@ class Planner:
             wish: the call; its interface is the one to make.
             subject: whose sandbox it is.
             conflist: the network.
-            wishes: `ips`, `mac` and `cni-args`, as in a network selection element.
+            wishes: `ips`, `mac` and `cni-args` of a network selection element.
 
         Raises:
             PlanesError: all that is wrong with it.
         """
         survey = await self._sandboxes.survey(wish.netns)
-        ips, mac = tuple(wishes.get("ips", ())), wishes.get("mac", "")
-        asked = [("MAC", mac), ("IP", ",".join(ips))]
-        own = {"ips": list(ips), "mac": mac}
+        asked = [("MAC", wishes.mac), ("IP", ",".join(wishes.ips))]
+        own = {"ips": list(wishes.ips), "mac": wishes.mac}
         one = _default(wish, subject, Network(conflist.name, sound(conflist)))
         one = replace(
             one,
             cni_args=(*one.cni_args, *((key, value) for key, value in asked if value)),
             capability_args={**one.capability_args, **{k: v for k, v in own.items() if v}},
-            args=wishes.get("cni-args") or {},
-            ips=ips,
+            args=wishes.cni_args or {},
+            ips=wishes.ips,
             is_default=False,
         )
         return self._checked(wish, subject, [one], survey, [])

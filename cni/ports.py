@@ -20,6 +20,8 @@ from planes.model.decode import Fields
 from planes.model.errors import BadInput, Conflict
 
 _CAPABILITY: Final = "portMappings"
+_PROTOCOLS: Final = ("tcp", "udp", "sctp")
+_MOST_DEPTH: Final = 16  # of a configuration that is looked through
 _REMEDY: Final = "choose another hostPort, or leave it out and publish the port with a Service"
 
 
@@ -28,7 +30,7 @@ class HostPort:
     """One port of the node, as a mapping takes it.
 
     Attributes:
-        protocol: in lower case.
+        protocol: tcp, udp or sctp; "" where it is spelled in a way that could be any of them.
         address: of the node; None for all of them.
     """
 
@@ -38,12 +40,19 @@ class HostPort:
 
     def __str__(self) -> str:
         where = f"{self.address}:" if self.address is not None else ""
-        return f"{where}{self.port}/{self.protocol}"
+        return f"{where}{self.port}/{self.protocol}".rstrip("/")
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """The protocols it may be for."""
+        return (self.protocol,) if self.protocol else _PROTOCOLS
 
     def meets(self, other: HostPort | Listener) -> bool:
         """Tell whether packets to the one could be meant for the other."""
-        return (self.protocol, self.port) == (other.protocol, other.port) and (
-            self.address is None or other.address in {None, self.address}
+        return (
+            self.port == other.port
+            and (not self.protocol or other.protocol in {"", self.protocol})
+            and (self.address is None or other.address in {None, self.address})
         )
 
 
@@ -70,10 +79,11 @@ class Ports:
         wanted = [port for one in entry.attachments for port in host_ports(one)]
         if not wanted:
             return
-        listeners = await self._listeners.on({(port.protocol, port.port) for port in wanted})
+        sockets = {(protocol, port.port) for port in wanted for protocol in port.protocols}
+        listeners = await self._listeners.on(sockets)
         for port in wanted:
             for listener in filter(port.meets, listeners):
-                who = listener.process or "a process"
+                who = f"process {listener.process}" if listener.process else "a process"
                 raise _taken(port, f"{who} of the node listens on it")
         for port in wanted:
             holder = self._holder(entry, port)
@@ -108,17 +118,27 @@ def host_ports(attachment: PlannedAttachment) -> tuple[HostPort, ...]:
     """Give the ports of the node that an attachment's plugins are told to map.
 
     They come as capability arguments to plugins that declare `portMappings`, or stand in the
-    configuration itself, as its author's own `runtimeConfig`.
+    configuration itself, as its author's own `runtimeConfig`, also of what a plugin delegates to.
     """
     given = attachment.capability_args.get(_CAPABILITY)
     found: dict[HostPort, None] = {}
     for plugin in attachment.conflist.plugins:
-        own = plugin.fields().raw("runtimeConfig")
-        if isinstance(own, dict):
-            found |= dict.fromkeys(_read(Fields(own, "runtimeConfig").raw(_CAPABILITY)))
+        for own in _written(plugin.raw):
+            found |= dict.fromkeys(_read(own))
         if given and _CAPABILITY in plugin.capabilities:
             found |= dict.fromkeys(_read(given))
     return tuple(found)
+
+
+def _written(conf: Any, depth: int = _MOST_DEPTH) -> Iterator[Any]:
+    """Yield what stands as port mappings in a configuration, in any spelling that Go takes."""
+    if isinstance(conf, list):
+        conf = dict(enumerate(conf))
+    for key, value in conf.items() if isinstance(conf, dict) and depth else ():
+        if isinstance(key, str) and key.casefold() == _CAPABILITY.casefold():
+            yield value
+        elif isinstance(value, dict | list):
+            yield from _written(value, depth - 1)
 
 
 def _read(mappings: Any) -> Iterator[HostPort]:
@@ -129,8 +149,13 @@ def _read(mappings: Any) -> Iterator[HostPort]:
         fields = Fields(entry, "the port mapping")
         number, protocol, address = map(fields.raw, ("hostPort", "protocol", "hostIP"))
         if isinstance(number, int) and not isinstance(number, bool) and number > 0:
-            protocol = protocol.lower() if isinstance(protocol, str) and protocol else "tcp"
-            yield HostPort(protocol, number, _address(address))
+            yield HostPort(_protocol(protocol), number, _address(address))
+
+
+def _protocol(text: Any) -> str:
+    """Read a protocol; iptables takes numbers too, in many spellings: those may be any."""
+    protocol = text.lower() if isinstance(text, str) else ""
+    return "tcp" if not protocol else protocol if protocol in _PROTOCOLS else ""
 
 
 def _address(text: Any) -> IPAddress | None:

@@ -15,7 +15,7 @@ import pytest
 
 from cni.serving.multus_protocol import InterfaceAttributes
 from cni.serving.request import CniRequest, parse_call
-from planes.model.errors import Conflict, Denied, PlanesError
+from planes.model.errors import BadInput, Conflict, Denied, PlanesError
 from planes.model.objects import Nad, NadRef, Namespace, Pod
 from planes.model.spec.plane_spec import Plane
 from tests.attacks.wishes import ALL_CAPABILITIES, seen_by_plugins
@@ -192,6 +192,19 @@ async def test_the_nad_of_an_administrator_is_known_by_its_network_name(tmp_path
         await made.hotplug.delegate(request(config), NOTHING)
     await made.hotplug.delegate(request({**config, "name": "other"}), NOTHING)
     assert made.exec.names() == ["ADD two net9"]
+
+
+async def test_tenant_mac_that_holds_more_arguments_is_refused(tmp_path: Path) -> None:
+    """CNI_ARGS are one text, split at `;`: a plugin would believe another pod's name."""
+    made = await node(tmp_path, business())
+    config = {"cniVersion": "1.0.0", "name": "own", "type": "two"}
+    for asked in (
+        InterfaceAttributes((), "02:00:00:00:00:66;K8S_POD_NAMESPACE=bank"),
+        InterfaceAttributes(("10.1.0.5/24;K8S_POD_NAMESPACE=bank",)),
+    ):
+        with pytest.raises(BadInput, match="interfaceAttributes"):
+            await made.hotplug.delegate(request(config), asked)
+    assert made.exec.calls == []
 
 
 async def test_a_pod_on_the_hosts_network_is_not_hot_plugged(tmp_path: Path) -> None:

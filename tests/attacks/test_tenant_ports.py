@@ -68,7 +68,7 @@ async def test_tenant_cannot_map_the_port_of_a_service_of_the_node(tmp_path: Pat
     with pytest.raises(Conflict) as caught:
         await made.call("ADD")
     assert caught.value.message == (
-        "cannot map port 10250/tcp of the node: kubelet (pid 7) of the node listens on it"
+        "cannot map port 10250/tcp of the node: process kubelet (pid 7) of the node listens on it"
     )
     assert made.exec.calls == []
     assert len(made.journal) == 0
@@ -98,6 +98,16 @@ async def test_tenant_configuration_that_maps_by_itself_is_seen(tmp_path: Path) 
         await made.call("ADD")
 
 
+async def test_tenant_configuration_that_delegates_to_portmap_is_seen(tmp_path: Path) -> None:
+    """Flannel runs whatever its `delegate` names, with the configuration that stands there."""
+    delegate = {"type": "portmap", "runtimeConfig": {"portMappings": [mapping(10250)]}}
+    nad = {"cniVersion": "1.0.0", "name": "own", "type": "two", "delegate": delegate}
+    made = await node(tmp_path, pod("web"), nad=nad)
+    made.listeners.found = [KUBELET]
+    with pytest.raises(Conflict, match="kubelet"):
+        await made.call("ADD")
+
+
 @pytest.mark.parametrize(
     ("asked", "bound", "clashes"),
     [
@@ -110,6 +120,8 @@ async def test_tenant_configuration_that_maps_by_itself_is_seen(tmp_path: Path) 
         ({"hostIP": "192.0.2.1"}, "192.0.2.2", False),
         ({"hostIP": "192.0.2.1"}, "127.0.0.1", False),
         ({"protocol": "TCP"}, None, True),
+        ({"protocol": "6"}, None, True),
+        ({"protocol": "0x6"}, None, True),
         ({"protocol": "UDP"}, None, False),
     ],
 )

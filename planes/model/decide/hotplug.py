@@ -6,6 +6,8 @@ configuration is a plane's it is judged here, against the pod as it is.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from planes.model.addresses import parse_request
 from planes.model.annotations.selection import Selection
 from planes.model.annotations.selection_element import read_element
@@ -16,15 +18,17 @@ from planes.model.decide.drafts import Draft, draft_attachments
 from planes.model.decide.element_check import check_elements
 from planes.model.decide.findings import Findings
 from planes.model.decide.quota import check_quota
-from planes.model.errors import JsonObject
+from planes.model.errors import Finding, JsonObject
 from planes.model.names import NETWORKS_ANNOTATION
 from planes.model.objects import Namespace, Pod
 from planes.model.spec.plane_spec import Plane
+from planes.model.spec.spec_reader import refuse
 from planes.model.state.catalog import Catalog
 from planes.model.wire.netconf import ConfList
 
 _WHERE = "interfaceAttributes"
 _PLANE_IPAM = "plane"
+_NOBODYS = "none"
 
 
 def plane_behind(conflist: ConfList, catalog: Catalog) -> Plane | None:
@@ -45,12 +49,29 @@ def plane_behind(conflist: ConfList, catalog: Catalog) -> Plane | None:
     return catalog.plane_of_network(conflist.name)
 
 
+def read_wishes(interface: str, wishes: JsonObject) -> Selection:
+    """Read what is asked for one interface as a network selection element; of no NAD yet.
+
+    Args:
+        interface: its name in the pod.
+        wishes: by the members of an element, each checked as in a pod's annotation.
+
+    Raises:
+        BadInput: one of them is wrong; the text lists all, with paths.
+    """
+    errors: list[Finding] = []
+    element = {**wishes, "name": _NOBODYS, "interface": interface}
+    selection = read_element(element, _WHERE, _NOBODYS, errors, [])
+    refuse("what the interface is to have", errors)
+    return selection or Selection(_NOBODYS, _NOBODYS, interface)
+
+
 def decide_one(
     pod: Pod,
     namespace: Namespace,
     catalog: Catalog,
     plane: Plane,
-    wishes: JsonObject,
+    selection: Selection,
 ) -> Decision:
     """Decide on one more attachment of a pod to a plane.
 
@@ -60,8 +81,7 @@ def decide_one(
         namespace: the pod's namespace.
         catalog: the current planes, NADs and claims.
         plane: what the pod is to be attached to.
-        wishes: what is asked for, by the members of a network selection element; `interface` is
-            the interface's name in the pod.
+        selection: what is asked for, as `read_wishes` gives it.
 
     Returns:
         The decision: one attachment, or the errors that forbid it.
@@ -69,11 +89,7 @@ def decide_one(
     findings = Findings()
     membership = catalog.membership(namespace)
     findings.required = membership.required
-    ref = plane.ref
-    element = {**wishes, "name": ref.name, "namespace": ref.namespace}
-    selection = read_element(element, _WHERE, pod.namespace, findings.errors, findings.warnings)
-    if selection is None:
-        return Decision(errors=tuple(findings.errors))
+    selection = replace(selection, name=plane.ref.name, namespace=plane.ref.namespace)
     others = _others(pod, catalog, selection.interface)
     draft = _draft(len(others), selection, plane)
     if pod.host_network:
