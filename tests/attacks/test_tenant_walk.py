@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from planes.model.annotations.selection_element import KNOWN_MEMBERS
 from planes.model.decide.decision import Attachment, Decision, decide
@@ -223,3 +225,31 @@ async def test_tenant_wish_by_wish_both_gates_agree(tmp_path: Path, setting: str
                 await made.call("ADD")
             assert admission(plane, {key: value}).denied
             assert made.leftovers() == NOTHING
+
+
+_NAMES = {name.lower() for name in IDENTITY}
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 1 << 70) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+_KEYS = st.sampled_from([*WISHED, "Mac", "CNI-ARGS", "portmappings"]) | st.text(max_size=12)
+_VALUES = st.sampled_from(list(WISHED.values())) | _JSON
+
+
+@given(
+    wishes=st.dictionaries(_KEYS.filter(lambda key: key.lower() not in _NAMES), _VALUES),
+    setting=st.sampled_from(sorted(SETTINGS)),
+    mode=st.sampled_from(["Deny", "Warn", "Audit"]),
+)
+def test_tenant_gets_nothing_by_any_element_but_what_a_plane_can_permit(
+    wishes: JsonObject, setting: str, mode: str
+) -> None:
+    for attachment in admission(plane_of(setting, mode), wishes).attachments:
+        assert attachment.governed
+        assert attachment.cni_args == {}
+        assert set(attachment.capabilities) <= {"ips", "mac"}
+        assert not attachment.ips or setting in GIVES_IPS
+        assert not attachment.mac or setting not in GIVES_NO_MAC
+        assert attachment.capabilities.get("ips", []) == list(attachment.ips)
+        assert attachment.capabilities.get("mac", "") == attachment.mac

@@ -35,7 +35,7 @@ def check_addresses(draft: Draft, pod: Pod, catalog: Catalog, findings: Findings
         if fault is None and (plane is None or not plane.subnets):
             fault = _nad_fault(facts, address, prefix, draft.ip_path(index), findings)
         if fault is not None:
-            draft.refused_ips.add(index)
+            draft.refused_ips |= {index}
         fault = fault or _rival(draft, index, pod, catalog, findings)
         if fault is not None:
             findings.enforce(plane, [fault])

@@ -8,7 +8,7 @@ others add later cannot renumber it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from planes.model.addresses import IPAddress, parse_request
 from planes.model.annotations.selection import NETWORKS_PATH, Selection
@@ -56,8 +56,8 @@ class Draft:
     is_completed: bool = False
     injected: bool = False
     where: str = ""
-    refused: set[str] = field(default_factory=set)
-    refused_ips: set[int] = field(default_factory=set)
+    refused: frozenset[str] = frozenset()
+    refused_ips: frozenset[int] = frozenset()
 
     @property
     def governed_by(self) -> Plane | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Final
 
 from planes.model.addresses import parse_address
@@ -17,7 +18,7 @@ from planes.model.annotations.selection import Selection
 from planes.model.bounds import MAX_UNKNOWN
 from planes.model.decide.drafts import Draft
 from planes.model.decide.findings import Findings
-from planes.model.errors import Finding
+from planes.model.errors import Finding, JsonObject
 from planes.model.spec.plane_spec import Plane
 
 RUNTIME_FACTS: Final = frozenset({"cgroupPath"})
@@ -60,6 +61,7 @@ class Permitted:
     default_route: tuple[str, ...] = ()
 
 
+_NO_WISHES: Final = Permitted()
 Judge = Callable[[Plane, Selection], Iterable[Breach]]
 
 
@@ -68,16 +70,21 @@ def _elsewhere(_plane: Plane, _selection: Selection) -> Iterable[Breach]:
     return ()
 
 
-def _mac(plane: Plane, selection: Selection) -> Iterator[Breach]:
-    if selection.mac and not plane.allow_mac:
-        message = f"cannot choose the MAC: plane {plane.name} does not allow it"
-        yield Breach("mac", message, "remove mac from the element")
+def _mac(plane: Plane, selection: Selection) -> Iterable[Breach]:
+    if not selection.mac or plane.allow_mac:
+        return ()
+    message = f"cannot choose the MAC: plane {plane.name} does not allow it"
+    return (Breach("mac", message, "remove mac from the element"),)
 
 
-def _default_route(plane: Plane, selection: Selection) -> Iterator[Breach]:
+def _default_route(plane: Plane, selection: Selection) -> Iterable[Breach]:
+    return _gateways(plane, selection.default_route) if selection.default_route else ()
+
+
+def _gateways(plane: Plane, asked: tuple[str, ...]) -> Iterator[Breach]:
     """Judge gateways: the plane's own, where it has any; else nobody knows which are wrong."""
     gateways = [subnet.gateway for subnet in plane.subnets if subnet.gateway is not None]
-    for index, text in enumerate(selection.default_route or ()):
+    for index, text in enumerate(asked):
         if gateways and parse_address(text) not in gateways:
             own = ", ".join(map(str, gateways))
             yield Breach(
@@ -90,9 +97,12 @@ def _default_route(plane: Plane, selection: Selection) -> Iterator[Breach]:
 _SPELLED_ELSEWHERE: Final = {"ips": "ips", "ip": "ips", "mac": "mac"}
 
 
-def _cni_args(plane: Plane, selection: Selection) -> Iterator[Breach]:
+def _cni_args(plane: Plane, selection: Selection) -> Iterable[Breach]:
+    return _arguments(plane, selection.cni_args) if selection.cni_args else ()
+
+
+def _arguments(plane: Plane, args: JsonObject) -> Iterator[Breach]:
     """Judge arguments of plugins: a plane takes none, as any of them may change its network."""
-    args = selection.cni_args or {}
     for key in list(args)[:MAX_UNKNOWN]:
         member = _SPELLED_ELSEWHERE.get(key.casefold())
         remedy = (
@@ -117,10 +127,12 @@ def _cni_args(plane: Plane, selection: Selection) -> Iterator[Breach]:
 
 def _never(key: str, attribute: str, what: str, remedy: str) -> Judge:
     """Give the judge of a wish that no setting of a plane permits."""
+    wish = attrgetter(attribute)
 
-    def judge(plane: Plane, selection: Selection) -> Iterator[Breach]:
-        if getattr(selection, attribute):
-            yield Breach(key, f"cannot {what} on plane {plane.name}", remedy)
+    def judge(plane: Plane, selection: Selection) -> Iterable[Breach]:
+        if not wish(selection):
+            return ()
+        return (Breach(key, f"cannot {what} on plane {plane.name}", remedy),)
 
     return judge
 
@@ -166,16 +178,20 @@ WISHES: Final[Mapping[str, Judge]] = {
 """What judges each member of an element on a plane, by its name in the annotation."""
 
 
+_JUDGES: Final = tuple(judge for judge in WISHES.values() if judge is not _elsewhere)
+
+
 def check_wishes(draft: Draft, findings: Findings) -> None:
     """Refuse every wish of an element that the plane behind it does not permit."""
     plane = draft.governed_by
     if plane is None or draft.is_new:
         return
     selection = draft.selection
-    breaches = [breach for judge in WISHES.values() for breach in judge(plane, selection)]
-    breaches += _unlisted(plane, selection)
+    breaches = [breach for judge in _JUDGES for breach in judge(plane, selection)]
+    if selection.unknown:
+        breaches += _unlisted(plane, selection)
     for breach in breaches:
-        draft.refused.add(breach.place.partition(".")[0].partition("[")[0])
+        draft.refused |= {breach.place.partition(".")[0].partition("[")[0]}
         path = f"{draft.path}.{breach.place}"
         findings.enforce(plane, [Finding(path, breach.message, breach.remedy, 403)])
 
@@ -191,13 +207,13 @@ def _unlisted(plane: Plane, selection: Selection) -> Iterator[Breach]:
 
 def permitted(draft: Draft) -> Permitted:
     """Give what an attachment's plugins are told; called after every check."""
-    selection = draft.selection
+    selection, refused = draft.selection, draft.refused
     ips = draft.permitted_ips
-    mac = "" if "mac" in draft.refused else selection.mac
-    default_route = () if "default-route" in draft.refused else selection.default_route or ()
+    mac = "" if "mac" in refused else selection.mac
+    default_route = () if "default-route" in refused else selection.default_route or ()
     if draft.governed_by is not None:
-        if not (ips or mac):
-            return Permitted((), "", _NOTHING, _NOTHING, default_route)
+        if not (ips or mac or default_route):
+            return _NO_WISHES
         return Permitted(ips, mac, _given(ips=ips, mac=mac), _NOTHING, default_route)
     capabilities = _given(
         ips=ips,
