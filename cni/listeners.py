@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
+from threading import Lock
 from typing import Final, Protocol
 
 from planes.model.addresses import IPAddress
@@ -23,6 +24,7 @@ _LISTENING: Final = "0A"  # TCP_LISTEN (include/net/tcp_states.h)
 _UNCONNECTED: Final = "07"  # TCP_CLOSE: a UDP socket that anybody may send to
 _MOST_LINES: Final = 1 << 16  # sockets of one table that are looked at
 _MOST_DESCRIPTORS: Final = 1 << 17  # of all processes, in search of who holds a socket
+_MOST_REMEMBERED: Final = 256  # sockets whose holders are known
 _TABLES: Final = (
     ("tcp", "tcp", _LISTENING),
     ("tcp", "tcp6", _LISTENING),
@@ -67,6 +69,8 @@ class ProcListeners:
 
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = proc
+        self._holders: dict[str, Path | None] = {}
+        self._lock = Lock()
 
     async def on(self, ports: Collection[Port]) -> tuple[Listener, ...]:
         """Give what listens on any of the ports, with the processes' names."""
@@ -78,23 +82,47 @@ class ProcListeners:
             if any(protocol == wanted for wanted, _ in ports):
                 with suppress(OSError), (self._proc / "self/net" / table).open() as lines:
                     found |= _listeners(lines, protocol, state, ports)
-        names = self._processes({inode for inode in found if inode != "0"})
+        with self._lock:  # one search at a time
+            names = self._processes({inode for inode in found if inode != "0"})
         return tuple(
             Listener(one.protocol, one.port, one.address, names.get(inode, ""))
             for inode, one in found.items()
         )
 
     def _processes(self, inodes: set[str]) -> dict[str, str]:
-        """Name who has which socket; as far as processes can be looked into."""
-        wanted = {f"socket:[{inode}]": inode for inode in inodes}
-        found: dict[str, str] = {}
-        for number, link in enumerate(self._descriptors() if wanted else ()):
+        """Name who has which socket; as far as processes can be looked into.
+
+        That takes a walk through all descriptors of the node, once for each socket: a pod that is
+        refused again and again must not repeat it.
+        """
+        new = {inode for inode in inodes if not self._is_known(inode)}
+        if new:
+            if len(self._holders) > _MOST_REMEMBERED:
+                self._holders.clear()
+            self._holders.update(dict.fromkeys(new))
+            self._holders.update(self._search(new))
+        links = {inode: self._holders.get(inode) for inode in inodes}
+        return {inode: _name(link.parent.parent) for inode, link in links.items() if link}
+
+    def _is_known(self, inode: str) -> bool:
+        """Tell whether a search for a socket's holder would find the same again."""
+        if inode not in self._holders:
+            return False
+        link = self._holders[inode]
+        with suppress(OSError):
+            return link is None or os.readlink(link) == _socket(inode)
+        return False
+
+    def _search(self, inodes: set[str]) -> dict[str, Path]:
+        wanted = {_socket(inode): inode for inode in inodes}
+        found: dict[str, Path] = {}
+        for number, link in enumerate(self._descriptors()):
             if len(found) == len(wanted) or number >= _MOST_DESCRIPTORS:
                 break
             with suppress(OSError):
                 inode = wanted.get(os.readlink(link))
-                if inode is not None and inode not in found:
-                    found[inode] = _name(link.parent.parent)
+                if inode is not None:
+                    found.setdefault(inode, link)
         return found
 
     def _descriptors(self) -> Iterator[Path]:
@@ -133,6 +161,10 @@ def _address(text: str) -> IPAddress | None:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     return None if address.is_unspecified else address
+
+
+def _socket(inode: str) -> str:
+    return f"socket:[{inode}]"
 
 
 def _name(process: Path) -> str:

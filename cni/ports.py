@@ -7,14 +7,14 @@ call's own ones known there is no await, so of two pods that come at once one is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from cni.attachment import PlannedAttachment
-from cni.entry import Entry
+from cni.entry import Entry, Key
 from cni.journal import Journal
-from cni.listeners import Listener, Listeners
+from cni.listeners import Listeners, Port
 from planes.model.addresses import IPAddress, parse_address
 from planes.model.decode import Fields
 from planes.model.errors import BadInput, Conflict
@@ -47,14 +47,6 @@ class HostPort:
         """The protocols it may be for."""
         return (self.protocol,) if self.protocol else _PROTOCOLS
 
-    def meets(self, other: HostPort | Listener) -> bool:
-        """Tell whether packets to the one could be meant for the other."""
-        return (
-            self.port == other.port
-            and (not self.protocol or other.protocol in {"", self.protocol})
-            and (self.address is None or other.address in {None, self.address})
-        )
-
 
 class Ports:
     """Refuses ports of the node that are taken.
@@ -67,6 +59,7 @@ class Ports:
     def __init__(self, journal: Journal, listeners: Listeners) -> None:
         self._journal = journal
         self._listeners = listeners
+        self._read: dict[Key, tuple[Entry, tuple[HostPort, ...]]] = {}
 
     async def check(self, entry: Entry) -> None:
         """Refuse a call that maps a port which somebody else has.
@@ -76,28 +69,56 @@ class Ports:
         Raises:
             Conflict: a process of the node or another pod has it (names the holder).
         """
-        wanted = [port for one in entry.attachments for port in host_ports(one)]
+        wanted = _by_socket(_ports_of(entry))
         if not wanted:
             return
-        sockets = {(protocol, port.port) for port in wanted for protocol in port.protocols}
-        listeners = await self._listeners.on(sockets)
-        for port in wanted:
-            for listener in filter(port.meets, listeners):
+        for listener in await self._listeners.on(wanted.keys()):
+            port = _meeting(wanted, (listener.protocol, listener.port), listener.address)
+            if port is not None:
                 who = f"process {listener.process}" if listener.process else "a process"
                 raise _taken(port, f"{who} of the node listens on it")
-        for port in wanted:
-            holder = self._holder(entry, port)
-            if holder is not None:
-                raise _taken(port, f"pod {holder.namespace}/{holder.pod} has it")
+        for other, ports in self._of_others(entry):
+            for held in ports:
+                for protocol in held.protocols:
+                    port = _meeting(wanted, (protocol, held.port), held.address)
+                    if port is not None:
+                        raise _taken(port, f"pod {other.namespace}/{other.pod} has it")
 
-    def _holder(self, entry: Entry, port: HostPort) -> Entry | None:
-        """Give another pod's call that maps a port."""
+    def _of_others(self, entry: Entry) -> list[tuple[Entry, tuple[HostPort, ...]]]:
+        """Give other pods' calls and their ports; each call's configurations are read once."""
+        read = {}
         for other in self._journal.entries():
-            if other.container_id == entry.container_id or _is_same_pod(other, entry):
-                continue
-            if any(map(port.meets, _ports_of(other))):
-                return other
+            known = self._read.get(other.key)
+            is_read = known is not None and known[0] is other
+            read[other.key] = known if is_read and known else (other, tuple(_ports_of(other)))
+        self._read = read
+        return [
+            (other, ports)
+            for other, ports in read.values()
+            if other.container_id != entry.container_id and not _is_same_pod(other, entry)
+        ]
+
+
+_Wanted = Mapping[Port, Mapping[IPAddress | None, HostPort]]
+
+
+def _by_socket(ports: Iterable[HostPort]) -> _Wanted:
+    """Index ports by protocol and number, then address."""
+    found: dict[Port, dict[IPAddress | None, HostPort]] = {}
+    for port in ports:
+        for protocol in port.protocols:
+            found.setdefault((protocol, port.port), {})[port.address] = port
+    return found
+
+
+def _meeting(wanted: _Wanted, socket: Port, address: IPAddress | None) -> HostPort | None:
+    """Give a wanted port whose packets could be meant for a socket; None as address is any."""
+    asked = wanted.get(socket)
+    if not asked:
         return None
+    if address is None:
+        return next(iter(asked.values()))
+    return asked.get(address) or asked.get(None)
 
 
 def _is_same_pod(one: Entry, other: Entry) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 from contextlib import closing, suppress
 from ipaddress import IPv4Address, ip_address
@@ -241,3 +242,46 @@ async def test_connections_are_no_listeners() -> None:
 async def _failing(call: PluginCall):  # type: ignore[no-untyped-def]  # a script
     done = await plain(call)
     return type(done)(1, b"", b"cannot")
+
+
+async def test_tenant_ports_in_any_number_are_compared_in_one_pass(tmp_path: Path) -> None:
+    """Thousands of mappings on both sides, all of one port: nothing is compared pair by pair."""
+
+    def mapped(octet: int) -> JsonObject:
+        addresses = [f"10.{octet}.{at // 250}.{at % 250 + 1}" for at in range(20_000)]
+        return {
+            "runtimeConfig": {"portMappings": [mapping(8080, hostIP=each) for each in addresses]}
+        }
+
+    made = await node(tmp_path, pod("web"), pod("thief"), pod("late"))
+    late = "/run/netns/late"
+    made.kernel.sandboxes[late] = (44, {"lo"})
+    async with asyncio.timeout(20):
+        await made.call("ADD", conf=mapped(1))
+        await second(made, conf=mapped(2))
+        with pytest.raises(Conflict, match="pod shop/web has it"):
+            await made.call("ADD", pod="shop/late", container="c3", netns=late, conf=mapped(1))
+
+
+async def test_a_holder_is_searched_for_once(tmp_path: Path) -> None:
+    """A pod that is refused again and again costs no walk through all processes each time."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        inode = os.readlink(f"/proc/self/fd/{server.fileno()}").strip("socket:[]")
+        address = f"0100007F:{server.getsockname()[1]:04X}"
+        row = f"0: {address} 00000000:0000 0A 0:0 0:0 0 0 0 {inode} 1"
+        process = tmp_path / "7"
+        (tmp_path / "self/net").mkdir(parents=True)
+        (tmp_path / "self/net/tcp").write_text(f"header\n{row}\n")
+        (process / "fd").mkdir(parents=True)
+        (process / "comm").write_text("kubelet\n")
+        (process / "fd" / "3").symlink_to(f"socket:[{inode}]")
+        listeners = ProcListeners(tmp_path)
+        port = ("tcp", server.getsockname()[1])
+        first = await listeners.on({port})
+        earlier = tmp_path / "6" / "fd"
+        earlier.mkdir(parents=True)
+        (earlier / "3").symlink_to(f"socket:[{inode}]")
+        assert await listeners.on({port}) == first
+        assert first[0].process == "kubelet (pid 7)"
+        (process / "fd" / "3").unlink()
+        assert (await listeners.on({port}))[0].process == "pid 6"

@@ -118,7 +118,7 @@ def _addresses(attachment: Attachment, plane: Plane | None, catalog: Catalog) ->
 def _details(attachment: Attachment, plane: Plane | None) -> Iterator[str]:
     if attachment.mac:
         yield f"MAC: {attachment.mac}"
-    routes = attachment.selection.default_route
+    routes = attachment.default_route
     if routes:
         yield f"default route: {', '.join(routes)}, instead of eth0's"
     if plane is not None and plane.network is not None:
