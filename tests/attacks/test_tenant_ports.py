@@ -248,7 +248,7 @@ async def test_tenant_ports_in_any_number_are_compared_in_one_pass(tmp_path: Pat
     """Thousands of mappings on both sides, all of one port: nothing is compared pair by pair."""
 
     def mapped(octet: int) -> JsonObject:
-        addresses = [f"10.{octet}.{at // 250}.{at % 250 + 1}" for at in range(20_000)]
+        addresses = [f"10.{octet}.{at // 250}.{at % 250 + 1}" for at in range(5_000)]
         return {
             "runtimeConfig": {"portMappings": [mapping(8080, hostIP=each) for each in addresses]}
         }

@@ -186,6 +186,8 @@ async def test_tenant_wishes_on_a_plane_in_place_of_the_default_network_are_judg
     assert "10.9.0.50" not in seen
     assert "10250" not in seen
     assert [str(ip) for ip in made.store.addresses.held["business"]] == ["10.9.0.2"]
+    await made.call("DEL")
+    assert made.leftovers() == NOTHING
 
 
 async def test_tenant_default_network_counts_towards_the_quota_of_its_plane(tmp_path: Path) -> None:
