@@ -35,3 +35,9 @@ MAX_UNKNOWN: Final = 8
 """Unknown members of an annotation that are warned about one by one."""
 MAX_RECORD_CHARACTERS: Final = 16 << 10
 """A record of `MAX_ELEMENTS` planes is a quarter of it."""
+MAX_WIRES: Final = 32
+"""Interfaces and devices of the node that one NAD leads to: each is compared with planes'."""
+MAX_SUPPLIES: Final = 8
+"""IPAMs of one NAD; there is one for each interface that its plugins make."""
+MAX_SUPPLIED: Final = 16
+"""Addresses, and ranges, of one IPAM that are compared with planes' subnets."""

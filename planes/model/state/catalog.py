@@ -23,6 +23,8 @@ from planes.model.state.nad_facts import NadFacts, nad_facts
 from planes.model.state.nad_lint import lint_nad
 from planes.model.state.suggest import close_names
 from planes.model.state.texts import Texts
+from planes.model.state.wire import Wire
+from planes.model.state.wire_index import Expand, Stand, WireIndex, planes_in
 
 _NO_FACTS = NadFacts(is_known=False)
 _MOST_MEMBERSHIPS = 8192
@@ -47,6 +49,7 @@ class Catalog:
         namespace_isolation: Multus' option: a NAD serves its own namespace only.
         global_namespaces: namespaces whose NADs serve everybody under isolation.
         static_needs_ranges: what a plane hands out by itself cannot be asked for by address.
+        wires: planes by the wires that their NADs are on.
     """
 
     planes: tuple[Plane, ...] = ()
@@ -60,6 +63,7 @@ class Catalog:
     namespace_isolation: bool = False
     global_namespaces: frozenset[str] = frozenset({"default"})
     static_needs_ranges: bool = False
+    wires: WireIndex = field(default_factory=WireIndex, compare=False)
     _by_name: Mapping[str, Plane] = field(default_factory=dict)
     _by_ref: Mapping[NadRef, Plane] = field(default_factory=dict)
     _by_network: Mapping[str, Plane] = field(default_factory=dict)
@@ -111,6 +115,7 @@ class Catalog:
             namespace_isolation=namespace_isolation,
             global_namespaces=frozenset(global_namespaces),
             static_needs_ranges=static_needs_ranges,
+            wires=_wires(ordered, facts, previous),
             texts=Texts() if previous is None else previous.texts,
             _by_name={plane.name: plane for plane in ordered},
             _by_ref={ref: backed[0] for ref, backed in by_ref.items()},
@@ -136,6 +141,29 @@ class Catalog:
     def plane_of_network(self, name: str) -> Plane | None:
         """Give the plane whose NAD's configuration has a CNI network name; the first in order."""
         return self._by_network.get(name) if name else None
+
+    def stand_of(self, ref: NadRef) -> Stand:
+        """Give the wires of planes that a NAD reaches, without its own plane's."""
+        return self.wires.stand_of(ref, self.facts_of(ref).wires)
+
+    def planes_on(self, ref: NadRef) -> tuple[Plane, ...]:
+        """Give the planes on whose wires a NAD stands, in their order, without its own."""
+        return planes_in(self.stand_of(ref))
+
+    def planes_on_wires(self, wires: Iterable[Wire]) -> tuple[Plane, ...]:
+        """Give the planes on some wires, in their order."""
+        return planes_in(self.wires.stand_on(wires))
+
+    def seen_from_node(self, expand: Expand, elsewhere: Mapping[NadRef, NadFacts]) -> Catalog:
+        """Give the catalog with what a node knows of wires.
+
+        Args:
+            expand: adds all other names that wires have on the node.
+            elsewhere: what NADs without a configuration say on the node.
+        """
+        facts = {**self.facts, **elsewhere} if elsewhere else self.facts
+        owned = ((plane, facts.get(plane.ref, _NO_FACTS).wires) for plane in self.planes)
+        return replace(self, facts=facts, wires=WireIndex(owned, expand))
 
     def membership(self, namespace: Namespace) -> Membership:
         """Give what a namespace's labels mean; worked out once for each namespace as it is."""
@@ -214,9 +242,23 @@ def _label_keys(plane: Plane) -> tuple[str | None, ...]:
 def _facts(nad: Nad, previous: Catalog | None) -> NadFacts:
     if previous is not None:
         old = previous.nads.get(nad.ref)
-        if old is not None and old.config == nad.config:
+        if old is not None and old.config == nad.config and _resource(old) == _resource(nad):
             return previous.facts[nad.ref]
     return nad_facts(nad)
+
+
+def _resource(nad: Nad) -> str:
+    return nad.annotations.get(RESOURCE_NAME_ANNOTATION, "")
+
+
+def _wires(
+    planes: tuple[Plane, ...], facts: Mapping[NadRef, NadFacts], previous: Catalog | None
+) -> WireIndex:
+    """Index planes by wire; the same index, with all it remembers, where nothing has changed."""
+    owned = tuple([(plane, facts.get(plane.ref, _NO_FACTS).wires) for plane in planes])
+    if previous is not None and previous.wires.owned == owned:
+        return previous.wires
+    return WireIndex(owned)
 
 
 def _lint(nad: Nad, facts: NadFacts, previous: Catalog | None) -> tuple[Finding, ...]:

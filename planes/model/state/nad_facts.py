@@ -18,9 +18,14 @@ from planes.model.addresses import (
     parse_network,
     range_of,
 )
+from planes.model.bounds import MAX_WIRES
 from planes.model.errors import BadInput, JsonObject, PlanesError
+from planes.model.names import RESOURCE_NAME_ANNOTATION
 from planes.model.objects import Nad
-from planes.model.wire.netconf import parse_conflist
+from planes.model.state.supplies import Supply, supplies_of
+from planes.model.state.wire import Wire
+from planes.model.state.wires import wires_of
+from planes.model.wire.netconf import ConfList, parse_conflist
 
 STATIC_IPAMS = frozenset({"static", "host-local", "plane"})
 """IPAM plugins that hand out an address they are asked for, by capability or CNI_ARGS."""
@@ -43,6 +48,9 @@ class NadFacts:
 
     Attributes:
         network: the network's name in CNI.
+        main: the first plugin's configuration, as `type`, `ipam`, `ranges` and `routes` are of it.
+        wires: where any of the plugins could put a pod.
+        supplies: where addresses come from, of all plugins.
     """
 
     is_known: bool = True
@@ -56,6 +64,8 @@ class NadFacts:
     ipam_type: str = ""
     ranges: tuple[NadRange, ...] = ()
     routes: tuple[JsonObject, ...] = ()
+    wires: frozenset[Wire] = frozenset()
+    supplies: tuple[Supply, ...] = ()
 
     def range_of(self, address: IPAddress) -> NadRange | None:
         """Give the range whose subnet an address lies in, one that holds it first."""
@@ -75,6 +85,22 @@ def nad_facts(nad: Nad) -> NadFacts:
         conflist = parse_conflist(nad.config, default_name=nad.name, what=f"the NAD {nad.ref}")
     except PlanesError as error:
         return NadFacts(fault=error.message, remedy=error.remedy)
+    return network_facts(conflist, nad.annotations.get(RESOURCE_NAME_ANNOTATION, ""))
+
+
+def network_facts(conflist: ConfList, resource: str = "") -> NadFacts:
+    """Give what a configuration says.
+
+    Args:
+        conflist: the configuration, wherever it was found.
+        resource: the device plugin's resource that its NAD is annotated with.
+    """
+    wires = wires_of(conflist, resource)
+    if len(wires) > MAX_WIRES:
+        return NadFacts(
+            fault=f"its plugins lead to {len(wires)} interfaces and devices of the node",
+            remedy=f"write a NAD for each network: at most {MAX_WIRES} are possible",
+        )
     main = conflist.plugins[0]
     ipam = main.raw.get("ipam")
     ipam = ipam if isinstance(ipam, dict) else {}
@@ -89,6 +115,8 @@ def nad_facts(nad: Nad) -> NadFacts:
         ipam_type=ipam_type if isinstance(ipam_type, str) else "",
         ranges=tuple(_ranges(ipam)),
         routes=tuple(route for route in _objects(routes)),
+        wires=wires,
+        supplies=supplies_of(conflist),
     )
 
 
