@@ -94,7 +94,7 @@ def _read_spec(name: str, generation: int, spec: SpecReader) -> Plane:
     mac = spec.child("mac", "source prefix allowRequest")
     enforcement = spec.child("enforcement", "pods workloads")
     quota = spec.child("quota", f"{parts.QUOTA_FIELDS} overrides")
-    network, nad_ref = parts.read_network(spec)
+    network, nad_ref, shared = parts.read_network(spec)
     reservations = parts.read_reservations(static)
     return Plane(
         name=name,
@@ -108,6 +108,7 @@ def _read_spec(name: str, generation: int, spec: SpecReader) -> Plane:
         order=spec.integer("order", -_MAX_INT, _MAX_INT) or 0,
         network=network,
         nad_ref=nad_ref,
+        shared=shared,
         subnets=parts.read_subnets(spec, reservations),
         ipam_mode=ipam.choice("mode", IpamMode, IpamMode.NAD if nad_ref else IpamMode.PLANE),
         block_size=parts.read_block_size(ipam),

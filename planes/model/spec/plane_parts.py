@@ -28,7 +28,7 @@ from planes.model.spec.spec_reader import SpecReader
 
 QUOTA_FIELDS = "addressesPerNamespace attachmentsPerNamespace staticPerNamespace"
 NETWORK_TYPES = ("macvlan", "ipvlan", "bridge", "vlan", "sriov", "host-device")
-_NETWORK_FIELDS = "nadRef type master mode vlan mtu resourceName plugins"
+_NETWORK_FIELDS = "nadRef type master mode vlan mtu resourceName plugins shared"
 _SUBNET_FIELDS = "cidr gateway ranges exclude staticRanges routes"
 _MAX_SUBNETS = 8
 _MAX_COUNT = 2**31 - 1
@@ -65,18 +65,19 @@ def read_selector(spec: SpecReader, key: str) -> Selector | None:
     return None if value is None else parse_selector(value, spec.at(key), spec.findings)
 
 
-def read_network(spec: SpecReader) -> tuple[TypedNetwork | None, NadRef | None]:
-    """Read `network`: a typed one or a NAD's name, exactly one of them."""
+def read_network(spec: SpecReader) -> tuple[TypedNetwork | None, NadRef | None, bool]:
+    """Read `network`: a typed one or a NAD's name, exactly one of them; and `shared`."""
     network = spec.child("network", _NETWORK_FIELDS)
+    shared = network.boolean("shared")
     if network.has("nadRef") == network.has("type"):
         network.report(
             "",
             "cannot tell the network: give exactly one of nadRef and type",
             f"give nadRef {{namespace, name}}, or type ({', '.join(NETWORK_TYPES)})",
         )
-        return None, None
+        return None, None, shared
     if network.has("nadRef"):
-        return None, _nad_ref(network)
+        return None, _nad_ref(network), shared
     type_ = network.string("type")
     if type_ not in NETWORK_TYPES:
         network.report("type", f"cannot use {shown(type_)}", f"give {', '.join(NETWORK_TYPES)}")
@@ -91,6 +92,7 @@ def read_network(spec: SpecReader) -> tuple[TypedNetwork | None, NadRef | None]:
             plugins=_plugins(network),
         ),
         None,
+        shared,
     )
 
 

@@ -77,10 +77,7 @@ class PlaneRoute:
 
 @dataclass(frozen=True)
 class Subnet:
-    """One CIDR of a plane; without `ranges` the whole of it.
-
-    With `is_static_apart` only static ranges and reservations may be asked for.
-    """
+    """One CIDR of a plane, all of it without `ranges`; for `is_static_apart` see `askable`."""
 
     cidr: IPNetwork
     gateway: IPAddress | None = None
@@ -103,7 +100,7 @@ class Subnet:
 
     @cached_property
     def askable(self) -> tuple[AddressRange, ...]:
-        """What may be asked for by address where `staticIPs.allow` is `Any`."""
+        """What may be asked for where `staticIPs.allow` is `Any`; static ranges only if apart."""
         others = () if self.is_static_apart else self.ranges or (range_of(self.cidr),)
         return subtract(self.static_ranges or others, self._kept)
 
@@ -178,6 +175,7 @@ class Plane:
 
     Attributes:
         nad_ref: the NAD an administrator wrote, None where `network` is typed.
+        shared: True where NADs of others may stand on the plane's wire.
         namespace_selector: None means the plane's own label, `enabled` or `required`.
         overrides: quotas for the namespaces a selector picks; the first match counts.
         bandwidth: the CNI bandwidth object, rates and bursts in bits.
@@ -194,6 +192,7 @@ class Plane:
     order: int = 0
     network: TypedNetwork | None = None
     nad_ref: NadRef | None = None
+    shared: bool = False
     subnets: tuple[Subnet, ...] = ()
     ipam_mode: IpamMode = IpamMode.PLANE
     block_size: Mapping[int, int] = field(default_factory=dict)
