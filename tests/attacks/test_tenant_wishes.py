@@ -205,7 +205,7 @@ async def test_tenant_nad_with_plane_ipam_gets_no_address_of_the_plane(tmp_path:
         pod = Pod("shop", "web", uid="u1", annotations=asked)
         store = FakeStore(planes=[plane], namespaces=[SHOP], nads=[nad], pods=[pod])
         made = await bench(tmp_path, store)
-        with pytest.raises(Denied, match="its network is not the plane's"):
+        with pytest.raises(Denied, match="is not the plane's"):
             await made.call("ADD")
         assert made.leftovers()["addresses"] == {}
 

@@ -108,21 +108,21 @@ def _listed(refs: list[NadRef]) -> str:
 
 
 def _not_joined(plane: Plane, ref: NadRef, path: str, pod: Pod, namespace: Namespace) -> Finding:
+    why, how = why_not_joined(plane, pod, namespace)
     if plane.joined_by(namespace):
-        return Finding(
-            path,
-            f"cannot use plane {plane.name} (NAD {ref}): the pod's labels do not match its "
-            f"podSelector ({plane.pod_selector})",
-            f"label the pod {plane.pod_selector}, or remove the element",
-            403,
+        how += ", or remove the element"
+    return Finding(path, f"cannot use plane {plane.name} (NAD {ref}): {why}", how, 403)
+
+
+def why_not_joined(plane: Plane, pod: Pod, namespace: Namespace) -> tuple[str, str]:
+    """Say why a pod does not belong to a plane, and what would make it belong."""
+    if plane.joined_by(namespace):
+        return (
+            f"the pod's labels do not match its podSelector ({plane.pod_selector})",
+            f"label the pod {plane.pod_selector}",
         )
     if plane.namespace_selector is None or plane.all_namespaces:
         how = f"label namespace {pod.namespace} with {plane.label}: {JOINED}"
     else:
         how = f"label namespace {pod.namespace} so that it matches {plane.selector}"
-    return Finding(
-        path,
-        f"cannot use plane {plane.name} (NAD {ref}): namespace {pod.namespace} has not joined it",
-        f"an administrator may {how}",
-        403,
-    )
+    return f"namespace {pod.namespace} has not joined it", f"an administrator may {how}"

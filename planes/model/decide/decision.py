@@ -23,10 +23,12 @@ from planes.model.decide.injection import annotations_of, proven_record
 from planes.model.decide.quota import check_quota
 from planes.model.decide.resources import resources_of
 from planes.model.decide.static_assignment import assign_addresses
+from planes.model.decide.wire_check import check_wires
 from planes.model.decide.wishes import permitted
 from planes.model.errors import Finding
 from planes.model.names import NETWORKS_ANNOTATION, STATIC_IPS_ANNOTATION, STATUS_ANNOTATION
 from planes.model.objects import NadRef, Namespace, Pod
+from planes.model.spec.plane_spec import Plane
 from planes.model.state.catalog import Catalog
 
 _NO_ANNOTATIONS: Mapping[str, str] = {}
@@ -51,6 +53,8 @@ class Attachment:
         capabilities: capability arguments, addresses and MAC included.
         cni_args: what is merged into `args.cni`.
         default_route: gateways whose families' default routes the interface takes.
+        holds: addresses that it gets from elsewhere of planes on its wire, by plane.
+        guards: planes on its wire of whose subnets it may have no other address.
     """
 
     network: NadRef
@@ -65,6 +69,8 @@ class Attachment:
     capabilities: Mapping[str, Any] = field(default_factory=dict)
     cni_args: Mapping[str, Any] = field(default_factory=dict)
     default_route: tuple[str, ...] = ()
+    holds: Mapping[str, tuple[IPAddress, ...]] = field(default_factory=dict)
+    guards: tuple[Plane, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +144,8 @@ def decide(pod: Pod, namespace: Namespace, catalog: Catalog, *, creating: bool =
     assign_addresses(drafts, static_ips.lists, pod, catalog, findings, is_complete=is_complete)
     for draft in drafts:
         check_access(draft, pod, namespace, catalog, findings)
+    everything = drafts if default is None else [*drafts, default]
+    check_wires(everything, pod, namespace, catalog, findings)
     extra = [] if default is None or default.governed_by is None else [default]
     for draft in [*drafts, *extra]:
         check_addresses(draft, pod, catalog, findings)
@@ -209,4 +217,6 @@ def attachment_of(draft: Draft) -> Attachment:
         told.capabilities,
         told.cni_args,
         told.default_route,
+        draft.holds,
+        draft.guards,
     )

@@ -7,7 +7,7 @@ others add later cannot renumber it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from planes.model.addresses import IPAddress, parse_request
@@ -21,6 +21,7 @@ from planes.model.state.catalog import Catalog
 from planes.model.state.static_ips import AddressList
 
 Asked = tuple[IPAddress, int | None]
+_HOLDS_NOTHING: Mapping[str, tuple[IPAddress, ...]] = {}
 
 
 @dataclass(slots=True)
@@ -40,6 +41,9 @@ class Draft:
         where: its path, where it does not stand in the list of networks.
         refused: members of the element that the plane does not permit.
         refused_ips: places in `ips` of the addresses that the pod may not have.
+        governing: the plane that the pod joined and on whose wire another's NAD stands.
+        held: addresses that it may have of planes on its wire, by plane; None is none.
+        guards: planes on its wire of whose subnets it may have nothing else.
     """
 
     index: int
@@ -58,11 +62,19 @@ class Draft:
     where: str = ""
     refused: frozenset[str] = frozenset()
     refused_ips: frozenset[int] = frozenset()
+    governing: Plane | None = None
+    held: Mapping[str, tuple[IPAddress, ...]] | None = None
+    guards: tuple[Plane, ...] = ()
 
     @property
     def governed_by(self) -> Plane | None:
-        """The plane whose policy says what may be asked of the attachment."""
-        return self.plane
+        """The plane whose policy says what may be asked for: its own, or that of its wire."""
+        return self.plane or self.governing
+
+    @property
+    def holds(self) -> Mapping[str, tuple[IPAddress, ...]]:
+        """The addresses that it may have of planes on its wire, by plane."""
+        return _HOLDS_NOTHING if self.held is None else self.held
 
     @property
     def permitted_ips(self) -> tuple[str, ...]:

@@ -36,13 +36,16 @@ class Findings:
 
     def enforce(self, plane: Plane | None, findings: Iterable[Finding]) -> None:
         """Add breaches of a plane's rules; without plane they are errors."""
-        strict = plane is None or plane.is_strict or plane.name in self.required
-        if strict or plane is None:
+        if plane is None or self.is_strict(plane):
             self.errors.extend(findings)
         elif plane.enforcement is Enforcement.WARN:
             self.warnings.extend(findings)
         else:
             self.audits.extend(findings)
+
+    def is_strict(self, plane: Plane) -> bool:
+        """Tell whether breaches of a plane's rules refuse the pod."""
+        return plane.is_strict or plane.name in self.required
 
     def warn(self, path: str, message: str, remedy: str = "") -> None:
         """Add a warning."""

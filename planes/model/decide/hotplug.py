@@ -18,12 +18,14 @@ from planes.model.decide.drafts import Draft, draft_attachments
 from planes.model.decide.element_check import check_elements
 from planes.model.decide.findings import Findings
 from planes.model.decide.quota import check_quota
+from planes.model.decide.wire_check import check_wires
 from planes.model.errors import Finding, JsonObject
 from planes.model.names import NETWORKS_ANNOTATION
-from planes.model.objects import Namespace, Pod
+from planes.model.objects import NadRef, Namespace, Pod
 from planes.model.spec.plane_spec import Plane
 from planes.model.spec.spec_reader import refuse
 from planes.model.state.catalog import Catalog
+from planes.model.state.wire import WireKind
 from planes.model.wire.netconf import ConfList
 
 _WHERE = "interfaceAttributes"
@@ -91,7 +93,7 @@ def decide_one(
     findings.required = membership.required
     selection = replace(selection, name=plane.ref.name, namespace=plane.ref.namespace)
     others = _others(pod, catalog, selection.interface)
-    draft = _draft(len(others), selection, plane)
+    draft = _draft(len(others), selection, plane.ref, plane)
     if pod.host_network:
         findings.refuse(_WHERE, f"cannot attach {pod.key}: it runs in the host's network")
     check_access(draft, pod, namespace, catalog, findings)
@@ -99,6 +101,44 @@ def decide_one(
     check_elements([draft], (), catalog, findings)
     of_plane = [other for other in others if other.plane is plane]
     check_quota([*of_plane, draft], pod, namespace, catalog, findings)
+    return Decision(
+        attachments=(attachment_of(draft),),
+        errors=tuple(findings.errors),
+        warnings=tuple(findings.warnings),
+        audits=tuple(findings.audits),
+    )
+
+
+def concerns_planes(ref: NadRef, catalog: Catalog) -> bool:
+    """Tell whether policy has to judge a network: it may be on a plane's wire."""
+    wires = catalog.facts_of(ref).wires
+    return bool(catalog.stand_of(ref)) or any(wire.kind is WireKind.INNER for wire in wires)
+
+
+def decide_network(
+    pod: Pod, namespace: Namespace, catalog: Catalog, ref: NadRef, selection: Selection
+) -> Decision:
+    """Decide on one more attachment of a pod to a network that is no plane's.
+
+    Args:
+        pod: the pod as it is.
+        namespace: the pod's namespace.
+        catalog: the current planes, NADs and claims.
+        ref: the name by which the catalog has what the network's configuration says.
+        selection: what is asked for, as `read_wishes` gives it.
+
+    Returns:
+        The decision: one attachment, or the errors that forbid it.
+    """
+    findings = Findings()
+    findings.required = catalog.membership(namespace).required
+    others = _others(pod, catalog, selection.interface)
+    draft = _draft(len(others), selection, ref, None)
+    beside = frozenset().union(*(catalog.facts_of(other.ref).wires for other in others))
+    check_wires([draft], pod, namespace, catalog, findings, beside=beside)
+    if draft.governed_by is not None:
+        check_elements([], [draft], catalog, findings)
+        check_quota([draft], pod, namespace, catalog, findings)
     return Decision(
         attachments=(attachment_of(draft),),
         errors=tuple(findings.errors),
@@ -116,12 +156,12 @@ def _others(pod: Pod, catalog: Catalog, interface: str) -> list[Draft]:
     return [draft for draft in drafts if draft.interface != interface]
 
 
-def _draft(index: int, selection: Selection, plane: Plane) -> Draft:
+def _draft(index: int, selection: Selection, ref: NadRef, plane: Plane | None) -> Draft:
     return Draft(
         index,
         selection,
         selection.interface,
-        selection.ref,
+        ref,
         plane,
         selection.ips,
         tuple([parse_request(text) for text in selection.ips]),

@@ -22,7 +22,7 @@ def check_quota(
     """Check each plane that sets a quota for the namespace."""
     wanted: dict[str, tuple[Plane, Usage]] = {}
     for draft in drafts:
-        plane = draft.plane
+        plane = draft.governed_by
         if plane is None or not plane.has_quota:
             continue
         _, so_far = wanted.get(plane.name, (plane, Usage()))
@@ -33,6 +33,9 @@ def check_quota(
 
 
 def _usage(draft: Draft, plane: Plane) -> Usage:
+    if draft.plane is None:  # another's NAD on the plane's wire
+        held = len(draft.holds.get(plane.name, ()))
+        return Usage(held, 1, held)
     fixed = len(draft.ips)
     dynamic = len(plane.families) if plane.ipam_mode is IpamMode.PLANE else 0
     return Usage(max(fixed, dynamic), 1, fixed + bool(draft.candidates))

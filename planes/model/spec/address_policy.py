@@ -42,6 +42,19 @@ def refusal(plane: Plane, pod: Pod, address: IPAddress) -> Refusal | None:
     return _in_subnet(plane, subnet, address) or _policy(plane, subnet, pod, address)
 
 
+def hard_refusal(plane: Plane, pod: Pod, address: IPAddress) -> Refusal | None:
+    """Say why nobody, or not this pod, may have an address even where the wire is shared."""
+    subnet = plane.subnet_of(address)
+    if subnet is None:
+        return None
+    if address in subnet.unusable:
+        return _in_subnet(plane, subnet, address)
+    reservation = plane.reservation_of(address)
+    if reservation is None or reservation.is_for(pod):
+        return None
+    return _policy(plane, subnet, pod, address)
+
+
 def askable_by(plane: Plane, pod: Pod) -> SpanSet | None:
     """Give all addresses that `refusal` lets a pod ask for; None where the plane knows no subnets.
 

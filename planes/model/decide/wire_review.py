@@ -1,0 +1,71 @@
+"""What planes have against a NAD by itself, before any pod uses it: for its author and its events.
+
+The same rules as for a pod (`wire_check`), for pods of the NAD's own namespace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from planes.model.decide.wire_check import own_pool, plane_ipam_fault
+from planes.model.errors import Finding
+from planes.model.objects import NadRef, Namespace, Pod
+from planes.model.spec.address_policy import hard_refusal
+from planes.model.spec.plane_spec import Plane
+from planes.model.state.catalog import Catalog
+from planes.model.state.nad_facts import NadFacts
+from planes.model.state.wire_index import Stand, planes_in
+
+_CONFIG = "spec.config"
+_FORBIDDEN = 403
+
+
+def review_wires(
+    ref: NadRef, facts: NadFacts, namespace: Namespace, catalog: Catalog
+) -> Iterator[Finding]:
+    """Yield why pods of a NAD's namespace cannot use it, or not with all its addresses.
+
+    Args:
+        ref: the NAD; it need not be in the catalog, or not as it is there.
+        facts: what its configuration says.
+        namespace: its namespace.
+        catalog: the planes.
+    """
+    for supply in facts.supplies:
+        fault = plane_ipam_fault(supply, ref, f"NAD {ref}", _CONFIG, catalog)
+        if fault is not None:
+            yield fault
+    if catalog.plane_of(ref) is None:
+        stand = catalog.wires.stand_on(facts.wires, own=ref)
+        yield from _not_joined(stand, namespace)
+        for plane in planes_in(stand):
+            yield from _addresses(plane, ref, facts, namespace)
+
+
+def _not_joined(stand: Stand, namespace: Namespace) -> Iterator[Finding]:
+    for wire, planes in stand:
+        first = planes[0]
+        if any(each.shared or each.joined_by(namespace) for each in planes):
+            continue
+        yield Finding(
+            _CONFIG,
+            f"it is on {wire}, the wire of plane {first.name}, which namespace {namespace.name} "
+            "has not joined: its pods cannot use it",
+            f"name another, or have an administrator label namespace {namespace.name} with "
+            f"{first.label}; network.shared of the plane opens its wire to everybody",
+            _FORBIDDEN,
+        )
+
+
+def _addresses(
+    plane: Plane, ref: NadRef, facts: NadFacts, namespace: Namespace
+) -> Iterator[Finding]:
+    pod = Pod(namespace.name, "")
+    for supply in facts.supplies:
+        if not plane.shared:
+            yield from own_pool(f"NAD {ref}", _CONFIG, plane, supply)
+        for address in supply.fixed:
+            refused = hard_refusal(plane, pod, address)
+            if refused is not None:
+                message = f"cannot give pods {address}: {refused.cause}"
+                yield Finding(_CONFIG, message, refused.remedy, refused.status)
