@@ -17,6 +17,7 @@ from cni.chain import Chains
 from cni.completion import complete
 from cni.default_route import settled, takers
 from cni.entry import Entry, Stage
+from cni.holds import Holds, check_result
 from cni.journal import Journal
 from cni.leave import Leaver
 from cni.ports import Ports
@@ -36,6 +37,7 @@ class Attacher:
         self,
         *,
         chains: Chains,
+        holds: Holds,
         leaver: Leaver,
         journal: Journal,
         sandboxes: Sandboxes,
@@ -43,6 +45,7 @@ class Attacher:
         probe: Probe,
     ) -> None:
         self._chains = chains
+        self._holds = holds
         self._leaver = leaver
         self._journal = journal
         self._sandboxes = sandboxes
@@ -116,8 +119,10 @@ class Attacher:
         self, entry: Entry, attachment: PlannedAttachment, results: dict[str, Result]
     ) -> None:
         call = entry.call(attachment, entry.netns)
+        await self._holds.take(call, attachment)
         result = await self._chains.add(call, attachment)
         _verify(attachment, result)
+        check_result(attachment, result)
         results[attachment.ifname] = result
 
     async def _tear_down(self, entry: Entry, begun: list[PlannedAttachment]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from planes.model.errors import JsonObject
+from planes.model.spec.plane_spec import Plane
 from planes.model.wire.netconf import ConfList
 from planes.model.wire.result import Result
 
@@ -31,6 +32,9 @@ class PlannedAttachment:
         ips: the addresses asked for, "" prefix length allowed.
         default_route: gateways whose families' default routes it takes.
         plane: the plane it belongs to, "" for none.
+        holds: addresses it may have of planes on whose wires it is, by plane.
+        guards: planes on its wires of which it may have no other address; not journaled, as they
+            count while it is made.
         is_default: the default network.
         result: what ADD gave; None before that.
     """
@@ -45,6 +49,8 @@ class PlannedAttachment:
     ips: tuple[str, ...] = ()
     default_route: tuple[str, ...] = ()
     plane: str = ""
+    holds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    guards: tuple[Plane, ...] = ()
     is_default: bool = False
     result: Result | None = None
 
@@ -66,6 +72,7 @@ class PlannedAttachment:
             "ips": list(self.ips),
             "defaultRoute": list(self.default_route),
             "plane": self.plane,
+            "holds": {name: list(held) for name, held in self.holds.items()},
             "default": self.is_default,
             "result": self.result.to_version("1.1.0") if self.result is not None else None,
         }

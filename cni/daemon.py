@@ -20,6 +20,8 @@ from cni.delegate import ExecPlugin
 from cni.detach import Detacher
 from cni.gate import Gate
 from cni.gc import Collector
+from cni.ground import ground_of
+from cni.holds import Holds
 from cni.hotplug import Hotplug
 from cni.inherited import Inheritance
 from cni.ipam.ipams import Ipams
@@ -68,20 +70,8 @@ class Daemon:
         conf_dir = ConfDir(settings.cni_conf_dir, world.clock, settings.host_root)
         self._conflist = self._keeper(conf_dir)
         self._networks = Networks(world.store, conf_dir, is_standalone=settings.is_standalone)
-        self._leaver = Leaver(
-            Detacher(chains, world.kernel, world.probe, world.files),
-            self._journal,
-            self._sandboxes,
-            self._reporter,
-        )
-        self._attacher = Attacher(
-            chains=chains,
-            leaver=self._leaver,
-            journal=self._journal,
-            sandboxes=self._sandboxes,
-            ports=Ports(self._journal, world.listeners),
-            probe=world.probe,
-        )
+        self._leaver, self._attacher = self._ways(chains)
+        self._ground = ground_of(self._networks, world, settings.host_root)
         self._planner = Planner(
             self._networks, self._plugins, ipams.handles, self._sandboxes, settings.node
         )
@@ -126,6 +116,27 @@ class Daemon:
         self._plugins = Plugins(native, world.system, settings.plugin_deadline)
         return Chains(self._plugins, ipams, world.probe), ipams
 
+    def _ways(self, chains: Chains) -> tuple[Leaver, Attacher]:
+        """Give who takes sandboxes out of the world, and who brings them in."""
+        world = self._world
+        holds = Holds(world.store.addresses, lambda: world.store.catalog)
+        leaver = Leaver(
+            Detacher(chains, holds, world.kernel, world.probe, world.files),
+            self._journal,
+            self._sandboxes,
+            self._reporter,
+        )
+        attacher = Attacher(
+            chains=chains,
+            holds=holds,
+            leaver=leaver,
+            journal=self._journal,
+            sandboxes=self._sandboxes,
+            ports=Ports(self._journal, world.listeners),
+            probe=world.probe,
+        )
+        return leaver, attacher
+
     def _keeper(self, conf_dir: ConfDir) -> ConflistKeeper | None:
         """Give who keeps our file in the conf dir; on one machine its owner writes netconfs."""
         if self._settings.is_standalone:
@@ -165,6 +176,7 @@ class Daemon:
     def _hotplug(self) -> Hotplug:
         return Hotplug(
             store=self._world.store,
+            ground=self._ground,
             runtime=self.runtime,
             planner=self._planner,
             attacher=self._attacher,
@@ -178,6 +190,7 @@ class Daemon:
         world = self._world
         return Runtime(
             store=world.store,
+            ground=self._ground,
             gate=self._gate,
             pods=self._pods,
             planner=self._planner,

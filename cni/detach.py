@@ -17,6 +17,7 @@ from typing import Protocol
 from cni.attachment import PlannedAttachment, waves
 from cni.chain import Chains, Link
 from cni.entry import Entry
+from cni.holds import Holds
 from cni.plugin import Call
 from cni.probe import Probe
 from planes.model.errors import Internal, PlanesError
@@ -148,9 +149,15 @@ class Detacher:
     """Tears attachments down."""
 
     def __init__(
-        self, chains: Chains, kernel: Links, probe: Probe, files: Executor | None = None
+        self,
+        chains: Chains,
+        holds: Holds,
+        kernel: Links,
+        probe: Probe,
+        files: Executor | None = None,
     ) -> None:
         self._chains = chains
+        self._holds = holds
         self._kernel = kernel
         self._probe = probe
         self._files = files
@@ -175,11 +182,21 @@ class Detacher:
         await self._release_locally([one for group in groups for one in group])
         for group in groups:
             await _together(group, links_are_gone=True)
+        await self._give_back(teardowns)
         return tuple(
             Failure(one.attachment, one.error, one.needs_sandbox)
             for one in teardowns
             if one.error is not None
         )
+
+    async def _give_back(self, teardowns: Sequence[_Teardown]) -> None:
+        """Give back what is held for attachments that are gone."""
+        for one in teardowns:
+            if one.error is None:
+                try:
+                    await self._holds.give_back(one.call, one.attachment)
+                except PlanesError as error:
+                    one.error = error
 
     async def _release_locally(self, teardowns: Sequence[_Teardown]) -> None:
         """Give back what this host keeps in files: for all in one turn of one thread."""

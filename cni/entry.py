@@ -223,6 +223,7 @@ def _attachment(obj: JsonObject) -> PlannedAttachment:
         ips=tuple(obj["ips"]),
         default_route=tuple(obj["defaultRoute"]),
         plane=obj["plane"],
+        holds={name: tuple(held) for name, held in obj.get("holds", {}).items()},
         is_default=obj["default"],
         result=parse_result(result, default_version="1.1.0") if result is not None else None,
     )

@@ -14,20 +14,30 @@ from cni.answer import answer
 from cni.attach import Attacher
 from cni.entry import Entry
 from cni.gate import Gate
+from cni.ground import Ground
 from cni.journal import Journal
-from cni.plan import Planner, Wish
+from cni.plan import Planner
 from cni.pods import Pods, Subject
 from cni.runtime import caller_of, wish_of
 from cni.serving.multus_protocol import InterfaceAttributes
 from cni.serving.protocol import Verbs
 from cni.serving.request import CniRequest
 from cni.verdict import refusal
+from cni.wish import Wish
 from planes.model.annotations.selection import Selection
-from planes.model.decide.hotplug import decide_one, plane_behind, read_wishes
+from planes.model.decide.hotplug import (
+    concerns_planes,
+    decide_network,
+    decide_one,
+    plane_behind,
+    read_wishes,
+)
 from planes.model.errors import Conflict, Denied
+from planes.model.objects import NadRef
 from planes.model.spec.plane_spec import Plane
+from planes.model.state.nad_facts import network_facts
 from planes.model.wire.cniversion import Verb
-from planes.model.wire.netconf import parse_conflist
+from planes.model.wire.netconf import ConfList, parse_conflist
 from planes.model.wire.result import encode_result
 from planes.store.protocol import Store
 
@@ -39,6 +49,7 @@ class Hotplug:
         self,
         *,
         store: Store,
+        ground: Ground,
         runtime: Verbs,
         planner: Planner,
         attacher: Attacher,
@@ -48,6 +59,7 @@ class Hotplug:
         cni_path: tuple[str, ...],
     ) -> None:
         self._store = store
+        self._ground = ground
         self._runtime = runtime
         self._planner = planner
         self._attacher = attacher
@@ -82,11 +94,33 @@ class Hotplug:
             wish = wish_of(request, self._cni_path)
             plane = plane_behind(conflist, self._store.catalog)
             if plane is None:
-                entry = await self._planner.plan_one(wish, subject, conflist, wishes)
+                entry = await self._planned_strange(wish, subject, conflist, wishes)
             else:
                 entry = await self._planned(plane, wish, subject, wishes)
             done = await self._attacher.attach(entry, _nothing_to_report)
         return encode_result(answer(done, None), request.cni_version)
+
+    async def _planned_strange(
+        self, wish: Wish, subject: Subject, conflist: ConfList, wishes: Selection
+    ) -> Entry:
+        """Plan a network that is no plane's; planes judge it where it is on their wires.
+
+        Raises:
+            PlanesError: policy refuses, with everything that is wrong; or it cannot be planned.
+        """
+        ref = NadRef("", conflist.name)
+        given = {ref: network_facts(conflist)}
+        catalog = await self._ground.seen(self._store.catalog, (), given)
+        if not concerns_planes(ref, catalog):
+            return await self._planner.plan_one(wish, subject, conflist, wishes)
+        decision = decide_network(subject.pod, subject.namespace, catalog, ref, wishes)
+        error = refusal(subject, decision)
+        if error is not None:
+            raise error
+        (one,) = decision.attachments
+        if one.governed:
+            return await self._planner.plan_decided(wish, subject, one, conflist)
+        return await self._planner.plan_one(wish, subject, conflist, wishes, one)
 
     async def _planned(
         self, plane: Plane, wish: Wish, subject: Subject, wishes: Selection

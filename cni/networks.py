@@ -13,6 +13,7 @@ from cni.default_network import ConfDir
 from planes.model.decode import Fields
 from planes.model.errors import BadInput, JsonObject, NotFound
 from planes.model.objects import Nad, NadRef
+from planes.model.state.catalog import Catalog
 from planes.model.wire.netconf import ConfList, parse_conflist
 from planes.store.protocol import Store
 
@@ -43,7 +44,9 @@ class Networks:
         self._is_standalone = is_standalone
         self._read: dict[NadRef, tuple[Nad, ConfList]] = {}
 
-    async def default(self, conf: JsonObject, named: NadRef | None = None) -> Network | None:
+    async def default(
+        self, conf: JsonObject, named: NadRef | None = None, catalog: Catalog | None = None
+    ) -> Network | None:
         """Give the default network; None where the netconf says there is none.
 
         A netconf that follows another plugin in a chain (it has a prevResult) brings none of its
@@ -52,13 +55,14 @@ class Networks:
         Args:
             conf: the netconf of the call.
             named: the NAD that a pod wants instead (`v1.multus-cni.io/default-network`).
+            catalog: what was decided on; the current one where nothing was.
 
         Raises:
             Unavailable: there is none (code 50).
             PlanesError: what is named instead cannot be used.
         """
         if named is not None:
-            return Network(str(named), await self.nad(named))
+            return Network(str(named), await self.nad(named, catalog))
         fields = Fields(conf, _WHAT)
         delegate = fields.object("delegate") if self._is_standalone else None
         if delegate:
@@ -70,14 +74,19 @@ class Networks:
             found = sound(await self._conf_dir.default())
         return Network(found.name, found)
 
-    async def nad(self, ref: NadRef) -> ConfList:
+    async def nad(self, ref: NadRef, catalog: Catalog | None = None) -> ConfList:
         """Give the configuration of a NAD.
+
+        Args:
+            ref: names it.
+            catalog: what was decided on, so that what is run is what was judged; the current one
+                where nothing was decided.
 
         Raises:
             NotFound: there is no such NAD, or no file of its name where it has no configuration.
             BadInput: its configuration cannot be used.
         """
-        nad = self._store.catalog.nads.get(ref)
+        nad = (catalog or self._store.catalog).nads.get(ref)
         if nad is None:
             raise NotFound(
                 f"cannot find the NAD {ref}", remedy="create it, or correct the pod's annotation"

@@ -8,9 +8,9 @@ the runtime says of the sandbox, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
 
 from cni.attachment import PlannedAttachment
 from cni.chain import PLANE_IPAM, Plugins, netconf
@@ -19,49 +19,20 @@ from cni.faults import name_faults, raise_all
 from cni.networks import Network, Networks, sound
 from cni.pods import Subject
 from cni.sandbox import Sandboxes, Survey
+from cni.wish import (
+    Wish,
+    plan_default,
+    plan_in_place_of_default,
+    plan_secondary,
+    wire_facts,
+)
 from planes.model.annotations.selection import Selection
 from planes.model.decide.decision import Attachment, Decision
-from planes.model.decide.wishes import RUNTIME_FACTS
-from planes.model.errors import JsonObject, PlanesError
+from planes.model.errors import PlanesError
+from planes.model.state.catalog import Catalog
 from planes.model.wire.netconf import ConfList
 
-_OURS_IN_ARGS: Final = frozenset(
-    {
-        "IgnoreUnknown",
-        "K8S_POD_NAMESPACE",
-        "K8S_POD_NAME",
-        "K8S_POD_INFRA_CONTAINER_ID",
-        "K8S_POD_UID",
-    }
-)
-_ONE_INTERFACE_ARGS: Final = frozenset({"IP", "MAC", "GATEWAY"})
-_ONE_INTERFACE_CAPABILITIES: Final = frozenset({"ips", "mac", "infinibandGUID", "deviceID"})
 _SUBSTITUTE: Final = "static"
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What an ADD call asks for.
-
-    Attributes:
-        cni_args: as the runtime gave them.
-        cni_path: where plugins are looked up, ours included.
-        conf: the netconf, prevResult and runtimeConfig included.
-    """
-
-    container_id: str
-    netns: str
-    ifname: str
-    cni_args: tuple[tuple[str, str], ...]
-    cni_path: tuple[str, ...]
-    conf: JsonObject
-    network: str
-
-    @property
-    def runtime_config(self) -> Mapping[str, Any]:
-        """The capability arguments the runtime passed."""
-        given = self.conf.get("runtimeConfig")
-        return given if isinstance(given, dict) else {}
 
 
 class Planner:
@@ -89,58 +60,82 @@ class Planner:
         self._sandboxes = sandboxes
         self._node = node
 
-    async def plan(self, wish: Wish, subject: Subject, decision: Decision) -> Entry:
+    async def plan(
+        self, wish: Wish, subject: Subject, decision: Decision, catalog: Catalog
+    ) -> Entry:
         """Plan an ADD.
+
+        Args:
+            wish: the call.
+            subject: whose sandbox it is.
+            decision: what it gets.
+            catalog: what was decided on; its NADs are carried out, not newer ones.
 
         Raises:
             PlanesError: all that is wrong with it, at once where there is more than one thing.
         """
         survey = await self._sandboxes.survey(wish.netns)
         named = decision.default_network
-        default = await self._networks.default(wish.conf, named.network if named else None)
+        default = await self._networks.default(wish.conf, named.network if named else None, catalog)
         faults: list[PlanesError] = []
         attachments = []
-        if default is not None and named is not None and named.governed:
-            attachments.append(_in_place_of_default(wish, subject, named, default))
+        if default is not None and named is not None:
+            attachments.append(plan_in_place_of_default(wish, subject, named, default))
         elif default is not None:
-            attachments.append(_default(wish, subject, default))
+            attachments.append(plan_default(wish, subject, default))
         for attachment in decision.attachments:
             try:
-                conflist = await self._networks.nad(attachment.network)
+                conflist = await self._networks.nad(attachment.network, catalog)
             except PlanesError as error:
                 faults.append(error)
                 continue
             network = Network(str(attachment.network), conflist)
-            attachments.append(_secondary(wish, subject, attachment, network))
+            attachments.append(plan_secondary(wish, subject, attachment, network))
         return self._checked(wish, subject, attachments, survey, faults)
 
-    async def plan_decided(self, wish: Wish, subject: Subject, attachment: Attachment) -> Entry:
-        """Plan one more attachment of a running sandbox, from a plane.
+    async def plan_decided(
+        self,
+        wish: Wish,
+        subject: Subject,
+        attachment: Attachment,
+        conflist: ConfList | None = None,
+    ) -> Entry:
+        """Plan one more attachment of a running sandbox, that a plane governs.
 
         Args:
             wish: the call; its interface is the one to make.
             subject: whose sandbox it is.
-            attachment: as decided; its NAD's own configuration is carried out.
+            attachment: as decided.
+            conflist: its configuration; None for that of its NAD.
 
         Raises:
             PlanesError: all that is wrong with it.
         """
         survey = await self._sandboxes.survey(wish.netns)
-        conflist = await self._networks.nad(attachment.network)
-        network = Network(str(attachment.network), conflist)
-        one = replace(_secondary(wish, subject, attachment, network), ifname=wish.ifname)
+        if conflist is None:
+            conflist = await self._networks.nad(attachment.network)
+            network = Network(str(attachment.network), conflist)
+        else:
+            network = Network(conflist.name, sound(conflist))
+        one = replace(plan_secondary(wish, subject, attachment, network), ifname=wish.ifname)
         return self._checked(wish, subject, [one], survey, [])
 
     async def plan_one(
-        self, wish: Wish, subject: Subject, conflist: ConfList, wishes: Selection
+        self,
+        wish: Wish,
+        subject: Subject,
+        conflist: ConfList,
+        wishes: Selection,
+        attachment: Attachment | None = None,
     ) -> Entry:
-        """Plan one more attachment of a running sandbox, from a network that is no plane's.
+        """Plan one more attachment of a running sandbox, that no plane governs.
 
         Args:
             wish: the call; its interface is the one to make.
             subject: whose sandbox it is.
             conflist: the network.
             wishes: `ips`, `mac` and `cni-args` of a network selection element.
+            attachment: as decided, where planes share its wire.
 
         Raises:
             PlanesError: all that is wrong with it.
@@ -148,7 +143,7 @@ class Planner:
         survey = await self._sandboxes.survey(wish.netns)
         asked = [("MAC", wishes.mac), ("IP", ",".join(wishes.ips))]
         own = {"ips": list(wishes.ips), "mac": wishes.mac}
-        one = _default(wish, subject, Network(conflist.name, sound(conflist)))
+        one = plan_default(wish, subject, Network(conflist.name, sound(conflist)))
         one = replace(
             one,
             cni_args=(*one.cni_args, *((key, value) for key, value in asked if value)),
@@ -156,6 +151,7 @@ class Planner:
             args=wishes.cni_args or {},
             ips=wishes.ips,
             is_default=False,
+            **({} if attachment is None else wire_facts(attachment)),
         )
         return self._checked(wish, subject, [one], survey, [])
 
@@ -203,77 +199,3 @@ class Planner:
             except PlanesError as error:
                 faults.append(error)
         return faults
-
-
-def _default(wish: Wish, subject: Subject, network: Network) -> PlannedAttachment:
-    """Plan the default network: it gets everything the runtime passed."""
-    return PlannedAttachment(
-        network=network.name,
-        conflist=network.conflist,
-        ifname=wish.ifname,
-        cni_args=(*_identity(wish, subject), *_others(wish, without=frozenset())),
-        capability_args=dict(wish.runtime_config),
-        is_default=True,
-    )
-
-
-def _secondary(
-    wish: Wish, subject: Subject, attachment: Attachment, network: Network
-) -> PlannedAttachment:
-    """Plan one of the others: what the runtime passed for every interface, and its own wishes."""
-    passed, others = _for_every_interface(wish, attachment)
-    asked = [("MAC", attachment.mac), ("IP", ",".join(attachment.ips))]
-    return PlannedAttachment(
-        network=network.name,
-        conflist=network.conflist,
-        ifname=attachment.interface,
-        cni_args=(
-            *_identity(wish, subject),
-            *others,
-            *((key, value) for key, value in asked if value),
-        ),
-        capability_args={**passed, **attachment.capabilities},
-        args=attachment.cni_args,
-        candidates=tuple(str(one) for one in attachment.candidates),
-        ips=attachment.ips,
-        default_route=attachment.default_route,
-        plane=attachment.plane or "",
-    )
-
-
-def _in_place_of_default(
-    wish: Wish, subject: Subject, attachment: Attachment, network: Network
-) -> PlannedAttachment:
-    """Plan a plane that a pod has in place of the default network."""
-    one = _secondary(wish, subject, attachment, network)
-    return replace(one, ifname=wish.ifname, default_route=(), is_default=True)
-
-
-def _for_every_interface(
-    wish: Wish, attachment: Attachment
-) -> tuple[Mapping[str, Any], tuple[tuple[str, str], ...]]:
-    """Give capability arguments and CNI_ARGS of the runtime that are not for one interface."""
-    given = wish.runtime_config.items()
-    if attachment.governed:
-        return {name: value for name, value in given if name in RUNTIME_FACTS}, ()
-    passed = {key: value for key, value in given if key not in _ONE_INTERFACE_CAPABILITIES}
-    return passed, _others(wish, without=_ONE_INTERFACE_ARGS)
-
-
-def _identity(wish: Wish, subject: Subject) -> tuple[tuple[str, str], ...]:
-    """Give the pod's identity in CNI_ARGS, in the order that Multus fixed."""
-    return (
-        ("IgnoreUnknown", "true"),
-        ("K8S_POD_NAMESPACE", subject.pod.namespace),
-        ("K8S_POD_NAME", subject.pod.name),
-        ("K8S_POD_INFRA_CONTAINER_ID", wish.container_id),
-        ("K8S_POD_UID", subject.pod.uid),
-    )
-
-
-def _others(wish: Wish, without: frozenset[str]) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (key, value)
-        for key, value in wish.cni_args
-        if key not in _OURS_IN_ARGS and key not in without
-    )

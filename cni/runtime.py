@@ -17,16 +17,18 @@ from cni.detach import Links
 from cni.entry import Entry, Stage, facts_of
 from cni.gate import Gate
 from cni.gc import Collector
+from cni.ground import Ground, strange_networks
 from cni.inherited import Inheritance
 from cni.journal import Journal
 from cni.leave import Leaver
-from cni.plan import Planner, Wish
+from cni.plan import Planner
 from cni.pods import Caller, Pods, Subject
 from cni.probe import Probe
 from cni.report import Reporter
 from cni.serving.request import CniRequest
 from cni.strangers import Strangers
 from cni.verdict import denied, missing_nads, refusal, repaired, verdict
+from cni.wish import Wish
 from planes.model.errors import BadInput, CniCode, Conflict
 from planes.model.wire.cniversion import Verb
 from planes.model.wire.netconf import NetConf
@@ -46,6 +48,7 @@ class Runtime:
         self,
         *,
         store: Store,
+        ground: Ground,
         gate: Gate,
         pods: Pods,
         planner: Planner,
@@ -62,6 +65,7 @@ class Runtime:
         probe: Probe,
     ) -> None:
         self._store = store
+        self._ground = ground
         self._gate = gate
         self._pods = pods
         self._planner = planner
@@ -100,11 +104,16 @@ class Runtime:
             note(pod=subject.pod.key, uid=subject.pod.uid)
             catalog = self._store.catalog
             decision = verdict(subject, catalog)
+            strange = () if decision.errors else strange_networks(decision)
+            if strange:
+                catalog = await self._ground.seen(catalog, strange)
+                decision = verdict(subject, catalog)
             error = refusal(subject, decision)
             if error is not None:
                 self._reporter.tell([denied(subject, error), *missing_nads(subject, catalog)])
                 raise error
-            entry = await self._planner.plan(wish_of(request, self._cni_path), subject, decision)
+            wish = wish_of(request, self._cni_path)
+            entry = await self._planner.plan(wish, subject, decision, catalog)
             self._probe.reached("planned")
             stdout, done = await self._attach(request, subject, entry)
         note(**facts_of(done))

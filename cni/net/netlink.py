@@ -130,6 +130,17 @@ def attributes(payload: memoryview, wanted: Container[int] | None = None) -> dic
     return found
 
 
+def each_attribute(payload: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Yield all attributes of a payload in order, those of one kind too."""
+    offset, end = 0, len(payload) - _ATTRIBUTE.size
+    while offset <= end:
+        size, kind = _ATTRIBUTE.unpack_from(payload, offset)
+        if size < _ATTRIBUTE.size:
+            return
+        yield kind & NLA_TYPE_MASK, payload[offset + _ATTRIBUTE.size : offset + size]
+        offset += (size + 3) & ~3
+
+
 def as_text(payload: memoryview) -> str:
     """Read a NUL-terminated string."""
     return bytes(payload).rstrip(b"\0").decode("utf-8", "replace")

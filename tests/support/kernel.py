@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cni.net.errors import MissingNetns
 from cni.sandbox import Survey
+from cni.topology import Topology
 from planes.model.errors import PlanesError
+from planes.model.state.wire import Wire
 
 
 @dataclass
 class FakeKernel:
-    """Sandboxes with link names; implements `Sandboxes` and `Links`.
+    """Sandboxes with link names; implements `Sandboxes`, `Links` and `Host`.
 
     Attributes:
         sandboxes: path to inode and names of links.
         removals: the groups that were removed, in order.
         error: raised by `remove_links` while it is set.
         default_routes: who took default routes through which gateways.
+        host: the host's links.
+        looking: called whenever somebody looks at them.
     """
 
     sandboxes: dict[str, tuple[int, set[str]]] = field(default_factory=dict)
     removals: list[tuple[str, ...]] = field(default_factory=list)
     error: PlanesError | None = None
     default_routes: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    host: Topology = field(default_factory=Topology)
+    looking: Callable[[], None] = lambda: None
+
+    async def look(self, wires: frozenset[Wire]) -> Topology:
+        self.looking()
+        return self.host
 
     async def survey(self, netns: str) -> Survey:
         if netns not in self.sandboxes:

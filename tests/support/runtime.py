@@ -18,6 +18,8 @@ from cni.delegate import ExecPlugin
 from cni.detach import Detacher
 from cni.gate import Gate
 from cni.gc import Collector
+from cni.ground import Ground
+from cni.holds import Holds
 from cni.hotplug import Hotplug
 from cni.inherited import Inheritance
 from cni.ipam.ipams import Ipams
@@ -25,7 +27,6 @@ from cni.journal import Journal
 from cni.leave import Leaver
 from cni.networks import Networks
 from cni.plan import Planner
-from cni.plugin import Call
 from cni.pods import Pods
 from cni.ports import Ports
 from cni.recovery import Recovery
@@ -35,11 +36,9 @@ from cni.serving.protocol import Verbs
 from cni.serving.request import parse_call
 from cni.serving.spool import Spool
 from cni.strangers import Strangers
-from planes.model.errors import Internal, PlanesError
-from planes.model.wire.netconf import NetConf
-from planes.model.wire.result import Address, Interface, Result
 from tests.support.clock import FakeClock
 from tests.support.exec import FakeExec, plain
+from tests.support.fake_native import FakeNative
 from tests.support.kernel import FakeKernel
 from tests.support.listeners import FakeListeners
 from tests.support.store import FakeStore
@@ -47,53 +46,6 @@ from tests.support.store import FakeStore
 JsonObject = dict[str, Any]
 NETNS = "/run/netns/fake"
 BIN = "/opt/cni/bin"
-
-
-class FakeNative:
-    """A native type: one link and, like an address, one entry in `held`."""
-
-    def __init__(self, kernel: FakeKernel, log: list[str]) -> None:
-        self._kernel = kernel
-        self._log = log
-        self.held: set[tuple[str, str]] = set()
-        self.add_error: PlanesError | None = None
-        self.release_error: PlanesError | None = None
-        self.differs = ""
-
-    def unsupported(self, conf: NetConf) -> str:
-        return "as asked" if conf.raw.get("exotic") else ""
-
-    def links(self, call: Call, conf: NetConf) -> tuple[str, ...]:
-        return (call.ifname,)
-
-    async def add(self, call: Call, conf: NetConf) -> Result:
-        self._log.append(f"add {call.ifname}")
-        self.held.add((call.container_id, call.ifname))
-        self._kernel.sandboxes[call.netns][1].add(call.ifname)
-        if self.add_error is not None:
-            raise self.add_error
-        link = Interface(call.ifname, mac="02:00:00:00:00:02", sandbox=call.netns)
-        return Result((link,), (Address(conf.raw.get("ip", "10.1.0.2/24"), interface=0),))
-
-    async def check(self, call: Call, conf: NetConf) -> None:
-        if self.differs:
-            raise Internal(self.differs)
-
-    async def status(self, call: Call, conf: NetConf) -> None:
-        self._log.append("status")
-
-    async def delete(self, call: Call, conf: NetConf) -> None:
-        await self._kernel.remove_links(call.netns, self.links(call, conf))
-        await self.release(call, conf)
-
-    async def release(self, call: Call, conf: NetConf) -> None:
-        self._log.append(f"release {call.ifname}")
-        if self.release_error is not None:
-            raise self.release_error
-        self.held.discard((call.container_id, call.ifname))
-
-    def local_release(self, call: Call, conf: NetConf) -> None:
-        return None
 
 
 class Boundaries:
@@ -156,22 +108,21 @@ class Bench:
         ipams = Ipams(self.store.addresses, lambda: self.store.catalog, binary)
         plugins = Plugins({"inside": self.native}, self.exec, 5)
         self.chains = Chains(plugins, ipams, self.probe)
-        conf_dir = ConfDir(self.conf_dir, self.clock)
-        networks = Networks(self.store, conf_dir, is_standalone=self.is_standalone)
-        detacher = Detacher(self.chains, self.kernel, self.probe)
-        self.leaver = Leaver(detacher, self.journal, self.kernel, self.reporter)
-        self.recovery = Recovery(
-            journal=self.journal,
-            leaver=self.leaver,
-            gate=self.gate,
-            reporter=self.reporter,
-            store=self.store,
-            clock=self.clock,
+        networks = Networks(
+            self.store, ConfDir(self.conf_dir, self.clock), is_standalone=self.is_standalone
         )
+        self.leaver = Leaver(
+            Detacher(self.chains, self.holds, self.kernel, self.probe),
+            self.journal,
+            self.kernel,
+            self.reporter,
+        )
+        self.recovery = self._recover()
         pods = Pods(self.store, is_standalone=self.is_standalone)
         planner = Planner(networks, plugins, ipams.handles, self.kernel, "node-a")
         self.runtime = Runtime(
             store=self.store,
+            ground=Ground(networks, self.kernel),
             gate=self.gate,
             pods=pods,
             planner=planner,
@@ -189,6 +140,7 @@ class Bench:
         )
         self.hotplug = Hotplug(
             store=self.store,
+            ground=Ground(networks, self.kernel),
             runtime=self.runtime,
             planner=planner,
             attacher=self.attacher,
@@ -198,11 +150,27 @@ class Bench:
             cni_path=(BIN,),
         )
 
+    def _recover(self) -> Recovery:
+        return Recovery(
+            journal=self.journal,
+            leaver=self.leaver,
+            gate=self.gate,
+            reporter=self.reporter,
+            store=self.store,
+            clock=self.clock,
+        )
+
+    @property
+    def holds(self) -> Holds:
+        """Who holds addresses that come from elsewhere."""
+        return Holds(self.store.addresses, lambda: self.store.catalog)
+
     @property
     def attacher(self) -> Attacher:
         """Who carries plans out."""
         return Attacher(
             chains=self.chains,
+            holds=self.holds,
             leaver=self.leaver,
             journal=self.journal,
             sandboxes=self.kernel,

@@ -1,0 +1,109 @@
+"""All names that a wire has on this node: alternative names, VLAN interfaces, ports of bridges.
+
+Two configurations may name one segment by names that have nothing in common: `eth1`, its
+alternative name, the bridge whose port it is, `storage0` that somebody made of VLAN 100 on it.
+Here each wire is given all of them, so that they meet by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from cni.net.host_links import HostLink
+from planes.model.state.wire import Wire, WireKind
+
+_JOINING: Final = frozenset({"bridge", "bond", "team"})
+"""Kinds whose ports are one segment with them."""
+_ON_PARENT: Final = frozenset({"macvlan", "macvtap", "ipvlan", "ipvtap"})
+"""Kinds that share the segment of their parent."""
+_OF_PODS: Final = frozenset({"veth", "tun"})
+"""Kinds of bridge ports that lead to pods: what names them is not another name of the bridge."""
+
+_Place = tuple[int, int | None]
+"""A link's index, and the VLAN on it."""
+
+
+class Topology:
+    """The host's links.
+
+    Args:
+        links: all of them.
+        default: index of the link of the default route, 0 where it was not asked for.
+        devices: names of the links of devices (by PCI address or path) that were asked for.
+    """
+
+    def __init__(
+        self,
+        links: Iterable[HostLink] = (),
+        default: int = 0,
+        devices: Mapping[Wire, tuple[str, ...]] | None = None,
+    ) -> None:
+        self._by_index = {link.index: link for link in links}
+        self._by_name: dict[str, int] = {}
+        self._by_mac: dict[str, list[int]] = {}
+        self._vlans: dict[_Place, list[int]] = {}
+        self._ports: dict[int, list[int]] = {}
+        for index, link in self._by_index.items():
+            self._by_name.update(dict.fromkeys(link.names, index))
+            self._by_mac.setdefault(link.mac, []).append(index)
+            if link.kind == "vlan":
+                self._vlans.setdefault((link.parent, link.vlan), []).append(index)
+            elif link.master and link.kind not in _OF_PODS:
+                self._ports.setdefault(link.master, []).append(index)
+        self._default = default
+        self._devices = devices or {}
+
+    def expand(self, wires: frozenset[Wire]) -> frozenset[Wire]:
+        """Add to wires all other names that they have here.
+
+        A link that is named by the default route becomes the one it is, where that is known.
+        """
+        found = set(wires)
+        for wire in wires:
+            places = self._reached(self._indexes(wire), wire.vlan)
+            if places and wire.kind is WireKind.LINK and not wire.name:
+                found.discard(wire)
+            for place in places:
+                found.update(self._names_of(place))
+        return frozenset(found)
+
+    def _indexes(self, wire: Wire) -> list[int]:
+        """Give the links that a wire names."""
+        if wire.kind is WireKind.MAC:
+            return self._by_mac.get(wire.name, [])
+        if wire.kind is not WireKind.LINK:
+            names = self._devices.get(wire, ())
+            return [self._by_name[name] for name in names if name in self._by_name]
+        index = self._by_name.get(wire.name, 0) if wire.name else self._default
+        return [index] if index else []
+
+    def _reached(self, starts: Iterable[int], vlan: int | None) -> set[_Place]:
+        """Give every place that is one segment with these links on a VLAN."""
+        seen: set[_Place] = set()
+        left = [(index, vlan) for index in starts]
+        while left:
+            place = left.pop()
+            link = self._by_index.get(place[0])
+            if link is not None and place not in seen:
+                seen.add(place)
+                left += self._beside(link, place[1])
+        return seen
+
+    def _beside(self, link: HostLink, vlan: int | None) -> Iterator[_Place]:
+        if link.kind == "vlan":
+            yield link.parent, link.vlan
+        elif link.kind in _ON_PARENT or link.kind == "veth":
+            yield link.parent, vlan
+        master = self._by_index.get(link.master)
+        if master is not None and master.kind in _JOINING:
+            yield master.index, vlan
+        if link.kind in _JOINING:
+            yield from ((port, vlan) for port in self._ports.get(link.index, ()))
+        if vlan:
+            yield from ((above, 0) for above in self._vlans.get((link.index, vlan), ()))
+
+    def _names_of(self, place: _Place) -> Iterator[Wire]:
+        link = self._by_index[place[0]]
+        for name in link.names:
+            yield Wire(WireKind.LINK, name, place[1], link.kind == "bridge")
