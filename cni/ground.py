@@ -18,12 +18,12 @@ from cni.net.workers import Worker
 from cni.networks import Networks
 from cni.topology import Topology
 from cni.world import World
-from planes.model.decide.decision import Decision
+from planes.model.decide.decision import Attachment, Decision
 from planes.model.errors import PlanesError
 from planes.model.objects import NadRef
 from planes.model.state.catalog import Catalog
 from planes.model.state.nad_facts import NadFacts, network_facts
-from planes.model.state.wire import Wire, WireKind
+from planes.model.state.wire import Wire, WireKind, device_wire
 from planes.run.clock import Clock
 
 LOOK_SECONDS: Final = 0.5
@@ -107,14 +107,14 @@ class Ground:
     async def seen(
         self,
         catalog: Catalog,
-        refs: Iterable[NadRef],
+        attachments: Iterable[Attachment],
         given: Mapping[NadRef, NadFacts] | None = None,
     ) -> Catalog:
-        """Give the catalog for a decision about some NADs.
+        """Give the catalog for a decision about some attachments.
 
         Args:
             catalog: as the store has it.
-            refs: NADs that are no plane's.
+            attachments: those whose NADs are no plane's.
             given: what networks say that come without a NAD, by made-up names.
 
         Raises:
@@ -122,10 +122,13 @@ class Ground:
         """
         if not catalog.planes:
             return catalog
-        asked = (*refs, *(plane.ref for plane in catalog.planes))
+        strange = tuple(attachments)
+        asked = (*(one.network for one in strange), *(plane.ref for plane in catalog.planes))
         elsewhere = {**await self._elsewhere(catalog, asked), **(given or {})}
         wires = [(elsewhere.get(ref) or catalog.facts_of(ref)).wires for ref in asked]
         wires += [facts.wires for facts in (given or {}).values()]
+        devices = [one.selection.device_id for one in strange if one.selection.device_id]
+        wires.append(frozenset(map(device_wire, devices)))
         topology = await self._host.look(frozenset().union(*wires))
         return catalog.seen_from_node(topology.expand, elsewhere)
 
@@ -141,12 +144,10 @@ class Ground:
         return found
 
 
-def strange_networks(decision: Decision) -> tuple[NadRef, ...]:
-    """Give the NADs of a decision that are no plane's."""
+def strange_attachments(decision: Decision) -> tuple[Attachment, ...]:
+    """Give the attachments of a decision whose NADs are no plane's."""
     named = () if decision.default_network is None else (decision.default_network,)
-    return tuple(
-        dict.fromkeys(one.network for one in (*named, *decision.attachments) if one.plane is None)
-    )
+    return tuple(one for one in (*named, *decision.attachments) if one.plane is None)
 
 
 def ground_of(networks: Networks, world: World, root: str) -> Ground:

@@ -17,7 +17,7 @@ from cni.detach import Links
 from cni.entry import Entry, Stage, facts_of
 from cni.gate import Gate
 from cni.gc import Collector
-from cni.ground import Ground, strange_networks
+from cni.ground import Ground, strange_attachments
 from cni.inherited import Inheritance
 from cni.journal import Journal
 from cni.leave import Leaver
@@ -104,7 +104,7 @@ class Runtime:
             note(pod=subject.pod.key, uid=subject.pod.uid)
             catalog = self._store.catalog
             decision = verdict(subject, catalog)
-            strange = () if decision.errors else strange_networks(decision)
+            strange = () if decision.errors else strange_attachments(decision)
             if strange:
                 catalog = await self._ground.seen(catalog, strange)
                 decision = verdict(subject, catalog)

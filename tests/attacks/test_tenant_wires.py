@@ -58,6 +58,7 @@ def ask_as_shop(catalog: Catalog, networks: str = "own", **annotations: str) -> 
         {"type": "macvlan", "master": "eth1"},
         {"type": "ipvlan", "Master": "eth1"},
         {"type": "ipvlan", "master": "eth9", "MASTER": "eth1"},
+        {"type": "macvlan", "master": "", "Master": "eth9"},
         {"type": "ipvlan", "ma\u017fter": "eth1"},
         {"type": "macvlan", "master": "eth1\0"},
         {"type": "macvlan"},
@@ -156,6 +157,25 @@ def test_tenant_that_joined_cannot_take_the_gateway_with_a_static_ipam(key: str)
 def test_tenant_that_joined_cannot_write_what_a_runtime_would(more: JsonObject) -> None:
     plugin = {**MACVLAN, "ipam": {"type": "static"}, **more}
     assert "the gateway" in ask_as_shop(world(nad(plugin, namespace="shop"))).message
+
+
+def test_tenant_that_joined_gets_no_more_of_a_plane_than_an_address_of_each_family() -> None:
+    """However many a static IPAM gives: they would all be taken from others."""
+    addresses = [{"address": f"192.168.100.{n}/16"} for n in (7, 8)]
+    ipam = {"type": "static", "addresses": addresses}
+    decision = ask_as_shop(world(nad({**MACVLAN, "ipam": ipam}, namespace="shop")))
+    assert "it has another of plane business" in decision.message
+
+
+def test_tenant_cannot_choose_a_device_that_is_a_planes() -> None:
+    """Its NAD names none, but takes the one that the pod's annotation asks for."""
+    plane = make_plane(
+        "card", network={"nadRef": {"namespace": "ops", "name": "card"}}, subnets=None
+    )
+    theirs = nad({"type": "host-device", "pciBusID": "0000:3b:00.1"}, namespace="ops", name="card")
+    mine = nad({"type": "host-device", "capabilities": {"deviceID": True}})
+    networks = orjson.dumps([{"name": "own", "deviceID": "3B:00.1"}]).decode()
+    assert ask(world(theirs, mine, planes=(plane,)), networks).status == 403
 
 
 def test_tenant_that_joined_cannot_ask_through_its_nad_for_what_the_plane_refuses() -> None:

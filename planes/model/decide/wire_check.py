@@ -24,7 +24,7 @@ from planes.model.spec.address_policy import hard_refusal, refusal
 from planes.model.spec.plane_spec import IpamMode, Plane
 from planes.model.state.catalog import Catalog
 from planes.model.state.supplies import PLANE_IPAM, Supply
-from planes.model.state.wire import Wire, WireKind
+from planes.model.state.wire import Wire, WireKind, device_wire
 from planes.model.state.wire_index import Stand, planes_in
 
 _FORBIDDEN = 403
@@ -77,6 +77,9 @@ def check_wires(
         if inner:
             lower = lower or beside.union(*(catalog.facts_of(each.ref).wires for each in drafts))
             stand = (*stand, *catalog.wires.stand_above(inner, lower))
+        if draft.selection.device_id:
+            device = device_wire(draft.selection.device_id)
+            stand = (*stand, *catalog.wires.stand_on((device,)))
         if stand:
             subject = _Subject(draft, pod, namespace, catalog, findings, stand, facts.supplies)
             _judge(subject)
@@ -183,15 +186,18 @@ def _address_fault(
 def _rule_fault(
     subject: _Subject, plane: Plane, address: IPAddress, path: str, which: str
 ) -> Finding | None:
-    pod = subject.pod
+    pod, held = subject.pod, subject.draft.holds.get(plane.name, ())
     if plane.shared:
         refused = hard_refusal(plane, pod, address)
-    elif plane.matches(subject.namespace, pod):
-        refused = refusal(plane, pod, address)
-    else:
+    elif not plane.matches(subject.namespace, pod):
         why, how = why_not_joined(plane, pod, subject.namespace)
         message = f"cannot give the pod {address}{which}: it is plane {plane.name}'s, and {why}"
         return Finding(path, message, how, _FORBIDDEN)
+    elif any(other.version == address.version and other != address for other in held):
+        message = f"cannot give the pod {address}{which}: it has another of plane {plane.name}"
+        return Finding(path, message, "give an interface one address of each family")
+    else:
+        refused = refusal(plane, pod, address)
     if refused is None:
         return None
     message = f"cannot give the pod {address}{which}: {refused.cause}"

@@ -32,6 +32,10 @@ class Spellings:
         """Give those values that are texts, without empty ones."""
         return [value for value in self.all(key) if isinstance(value, str) and value]
 
+    def names(self, key: str) -> list[str]:
+        """Give those values that are texts, "" too: it stands for a plugin's default."""
+        return [value for value in self.all(key) if isinstance(value, str)]
+
     def objects(self, key: str) -> Iterator[JsonObject]:
         """Yield those values that are objects, and the objects in those that are lists."""
         for value in self.all(key):

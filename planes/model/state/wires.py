@@ -64,12 +64,12 @@ def _masters(keys: Spellings, vlan: int | None) -> Iterator[Wire]:
     if is_inner:
         yield Wire(WireKind.INNER, "", vlan)
     # Plugins before 1.3 do not know linkInContainer: they take the host's link of that name.
-    for master in keys.texts("master") or ([] if is_inner else [""]):
+    for master in keys.names("master") or ([] if is_inner else [""]):
         yield from link_wires(master, vlan)
 
 
 def _bridge(keys: Spellings) -> Iterator[Wire]:
-    names = keys.texts("bridge") or [DEFAULT_BRIDGE]
+    names = [name or DEFAULT_BRIDGE for name in keys.names("bridge") or [""]]
     yield from _bridges(names, [None] if keys.all("vlanTrunk") else _vlans(keys, "vlan"))
 
 
