@@ -37,7 +37,7 @@ MAX_RECORD_CHARACTERS: Final = 16 << 10
 """A record of `MAX_ELEMENTS` planes is a quarter of it."""
 MAX_WIRES: Final = 32
 """Interfaces and devices of the node that one NAD leads to: each is compared with planes'."""
-MAX_SUPPLIES: Final = 8
+MAX_SUPPLIES: Final = 4
 """IPAMs of one NAD; there is one for each interface that its plugins make."""
-MAX_SUPPLIED: Final = 16
+MAX_SUPPLIED: Final = 8
 """Addresses, and ranges, of one IPAM that are compared with planes' subnets."""

@@ -120,12 +120,23 @@ def _judge(subject: _Subject) -> None:
         fault = _address_fault(subject, planes, address, draft.ip_path(index), "")
         if fault is not None:
             draft.refused_ips |= {index}
+    _check_supplies(subject, planes, closed)
+
+
+def _check_supplies(subject: _Subject, planes: Sequence[Plane], closed: Sequence[Plane]) -> None:
+    """Judge what the configuration hands out by itself, to the first few errors."""
+    draft, findings = subject.draft, subject.findings
+    path, which = f"{draft.path}.name", f", which {_what(draft)} gives to every pod"
+    enough = len(findings.errors) + _MOST_SHOWN
     for supply in subject.supplies:
-        which = f", which {_what(draft)} gives to every pod"
-        for address in supply.fixed:
-            _address_fault(subject, planes, address, f"{draft.path}.name", which)
         for plane in closed:
-            findings.enforce(plane, own_pool(_what(draft), f"{draft.path}.name", plane, supply))
+            findings.enforce(plane, own_pool(_what(draft), path, plane, supply))
+            if len(findings.errors) >= enough:
+                return
+        for address in supply.fixed:
+            _address_fault(subject, planes, address, path, which)
+            if len(findings.errors) >= enough:
+                return
 
 
 def _find_governing(subject: _Subject) -> Iterator[Finding]:
