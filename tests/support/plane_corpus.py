@@ -47,6 +47,11 @@ EVERYWHERE: Spec = {"matchLabels": {"tier": "front"}}
 ACCEPTED: dict[str, Spec] = {
     "plain": {},
     "nadRef": NAD_REF,
+    "shared wire": network("macvlan", master="eth1", shared=True),
+    "shared wire of a nadRef": {
+        "network": {"nadRef": {"namespace": "shop", "name": "eth.1"}, "shared": True},
+        "subnets": None,
+    },
     "nadRef with subnets": {**NAD_REF, "subnets": [{"cidr": "10.9.0.0/24"}]},
     "selector of labels": {"namespaceSelector": EVERYWHERE},
     "selector of an expression": {
