@@ -40,7 +40,12 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a list; `resource_version` is that of the whole list, where a watch goes on."""
+    """A part of a list; the last one has the list's version, where a watch goes on.
+
+    Attributes:
+        items: some may be outlines of what was too large, see `planes.kube.skim`.
+        resource_version: of the whole list; "" where more is to come.
+    """
 
     items: Sequence[JsonObject]
     resource_version: str

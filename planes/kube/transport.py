@@ -20,7 +20,8 @@ from planes.kube.errors import Silent
 from planes.kube.refusal import refusal
 from planes.kube.request import Limits, Request
 from planes.kube.session import open_session
-from planes.model.errors import BadInput, PlanesError, Unavailable
+from planes.kube.skim import Bound, Lines
+from planes.model.errors import BadInput, JsonObject, PlanesError, Unavailable
 from planes.run.clock import Clock
 
 _log = logging.getLogger(__name__)
@@ -75,8 +76,30 @@ class Transport:
         Raises:
             PlanesError: as `planes.kube.errors` says.
         """
+        async with contextlib.aclosing(self.chunks(request)) as chunks:
+            found = []
+            size = 0
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > self._limits.answer:
+                    raise _broken(request, f"the answer is larger than {self._limits.answer} bytes")
+                found.append(chunk)
+            return b"".join(found)
+
+    async def chunks(
+        self, request: Request, total: float | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Give the body of a successful answer as it comes, of any length.
+
+        Args:
+            request: what is asked.
+            total: seconds until it is complete; `Limits.total` unless given.
+
+        Raises:
+            PlanesError: as `planes.kube.errors` says.
+        """
         limits = self._limits
-        timeout = aiohttp.ClientTimeout(total=limits.total, connect=limits.connect)
+        timeout = aiohttp.ClientTimeout(total=total or limits.total, connect=limits.connect)
         has_renewed = False
         tries = 0
         while True:
@@ -84,7 +107,9 @@ class Transport:
             generation = self._generation
             try:
                 async with self._respond(request, timeout) as response:
-                    return b"".join([chunk async for chunk in self._body(request, response)])
+                    async for chunk in self._chunks(request, response):
+                        yield chunk
+                    return
             except _Refused as refused:
                 if refused.is_about_us and not has_renewed:
                     has_renewed = True
@@ -95,11 +120,14 @@ class Transport:
                     raise refused.error from refused.__cause__
                 await self._clock.sleep(pause or _PAUSE_SECONDS * 2**tries)
 
-    async def lines(self, request: Request) -> AsyncGenerator[bytes, None]:
+    async def lines(
+        self, request: Request, bound: Bound
+    ) -> AsyncGenerator[bytes | JsonObject, None]:
         """Give the lines of a stream as they come, to its end in good order.
 
-        A stream that is silent for `Limits.idle` ends here too: whether it is quiet or half open
-        shows when it is opened anew.
+        Of an event that is over the bound an outline is given, see `planes.kube.skim`. A stream
+        that is silent for `Limits.idle` ends here too: whether it is quiet or half open shows when
+        it is opened anew.
 
         Raises:
             Unavailable: it broke off.
@@ -112,7 +140,7 @@ class Transport:
             try:
                 async with (
                     self._respond(request, timeout) as response,
-                    contextlib.aclosing(self._split(request, response)) as lines,
+                    contextlib.aclosing(self._split(request, response, bound)) as lines,
                 ):
                     async for line in lines:
                         yield line
@@ -123,18 +151,19 @@ class Transport:
                     raise refused.error from refused.__cause__
 
     async def _split(
-        self, request: Request, response: aiohttp.ClientResponse
-    ) -> AsyncGenerator[bytes, None]:
-        rest = b""
+        self, request: Request, response: aiohttp.ClientResponse, bound: Bound
+    ) -> AsyncGenerator[bytes | JsonObject, None]:
+        lines = Lines(bound, self._limits.line)
         with contextlib.suppress(Silent):
             async for chunk in self._chunks(request, response):
-                *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    if line:
+                for line in lines.feed(chunk):
+                    if line is None:
+                        await asyncio.sleep(0)
+                    else:
                         yield line
-                if len(rest) > self._limits.line:
+                if lines.is_endless:
                     raise _broken(request, f"an event is larger than {self._limits.line} bytes")
-        if rest.strip():
+        if not lines.is_between:
             raise _broken(request, "the stream ended in the middle of an event")
 
     @contextlib.asynccontextmanager
@@ -191,16 +220,6 @@ class Transport:
             after = response.headers.get("Retry-After", "1")
             raise _Refused(error, pause=float(after) if after.isdecimal() else None)
         raise error
-
-    async def _body(
-        self, request: Request, response: aiohttp.ClientResponse
-    ) -> AsyncIterator[bytes]:
-        size = 0
-        async for chunk in self._chunks(request, response):
-            size += len(chunk)
-            if size > self._limits.answer:
-                raise _broken(request, f"the answer is larger than {self._limits.answer} bytes")
-            yield chunk
 
     async def _chunks(
         self, request: Request, response: aiohttp.ClientResponse

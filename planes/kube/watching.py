@@ -121,7 +121,7 @@ class Watching:
         async with aclosing(self._api.pages(self._listed())) as pages:
             async for page in pages:
                 self._hear()
-                version = page.resource_version
+                version = page.resource_version or version
                 for obj in page.items:
                     self._tell(self._follower.put, obj)
                     await self._give_way()
