@@ -91,6 +91,8 @@ class Networks:
             raise NotFound(
                 f"cannot find the NAD {ref}", remedy="create it, or correct the pod's annotation"
             )
+        if nad.fault:
+            raise BadInput(nad.fault, remedy=nad.remedy)
         if not nad.config.strip():
             return sound(await self._conf_dir.named(nad.name))
         known = self._read.get(ref)

@@ -1,6 +1,7 @@
-"""How much one pod's annotations may ask for: bounds what a hostile text can cost.
+"""How much one pod, one NAD and one namespace may ask for: bounds what hostile objects can cost.
 
-With these every text up to the 256 KiB that Kubernetes allows is decided in a few milliseconds.
+With these every annotation up to the 256 KiB that Kubernetes allows is decided in a few
+milliseconds.
 Counts are checked before elements are read, and ranges of addresses are never walked: their
 n-th address is computed, and of a search only a bounded part is looked at.
 """
@@ -41,3 +42,17 @@ MAX_SUPPLIES: Final = 4
 """IPAMs of one NAD; there is one for each interface that its plugins make."""
 MAX_SUPPLIED: Final = 8
 """Addresses, and ranges, of one IPAM that are compared with planes' subnets."""
+MAX_NAD_CONFIG_BYTES: Final = 32 << 10
+"""The configuration of one NAD; what is longer is refused unparsed. Usual ones have 1 KiB."""
+MAX_NAD_VALUES: Final = 2048
+"""Commas and brackets of a NAD's configuration: what is parsed of it costs 100 bytes for each."""
+MAX_NAD_RANGES: Final = 64
+"""Ranges and addresses of one NAD's IPAM."""
+MAX_NAD_ROUTES: Final = 256
+"""Routes of one NAD's IPAM."""
+MAX_NADS_OF_NAMESPACE: Final = 256
+"""NADs of one namespace that can be used; those created first. Not the administrator's."""
+MAX_NAD_BYTES_OF_NAMESPACE: Final = 1 << 20
+"""Configurations of the NADs of one namespace together, in bytes; those created first."""
+MAX_NAD_VALUES_OF_NAMESPACE: Final = 1 << 14
+"""Commas and brackets of these together."""

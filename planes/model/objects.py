@@ -208,6 +208,9 @@ class Nad:
     Attributes:
         config: the CNI configuration text; "" means a file of that name on the node.
         plane: name of the plane it was rendered from, None for a hand-written one.
+        created: `metadata.creationTimestamp`, "" where it has none.
+        fault: why it cannot be used whatever its configuration says; its `config` is not kept.
+        remedy: what to do about that.
     """
 
     namespace: str
@@ -215,6 +218,9 @@ class Nad:
     config: str = ""
     annotations: Strings = field(default_factory=dict)
     plane: str | None = None
+    created: str = ""
+    fault: str = ""
+    remedy: str = ""
 
     @classmethod
     def from_object(cls, obj: Mapping[str, Any], namespace: str = "") -> Nad:
@@ -230,6 +236,7 @@ class Nad:
             name=_name(meta),
             config=_string(spec.get("config"), "spec.config"),
             annotations=_strings(meta.get("annotations"), "metadata.annotations"),
+            created=_string(meta.get("creationTimestamp"), "metadata.creationTimestamp"),
         )
 
     @property

@@ -12,15 +12,15 @@ from typing import TypeVar
 
 from planes.model.annotations.selection import Selection
 from planes.model.errors import Finding
-from planes.model.names import RESOURCE_NAME_ANNOTATION
 from planes.model.objects import Nad, NadRef, Namespace
 from planes.model.spec.address_policy import with_static_apart
 from planes.model.spec.plane_spec import Plane
 from planes.model.spec.render import plane_nad
 from planes.model.state.claims import ClaimIndex
+from planes.model.state.layered import Layered
 from planes.model.state.membership import Membership, membership_of, shared_nad
-from planes.model.state.nad_facts import NadFacts, nad_facts
-from planes.model.state.nad_lint import lint_nad
+from planes.model.state.nad_facts import NadFacts
+from planes.model.state.nad_index import NadIndex
 from planes.model.state.suggest import close_names
 from planes.model.state.texts import Texts
 from planes.model.state.wire import Wire
@@ -40,11 +40,8 @@ class Catalog:
     """Planes in their order, NADs by name, claims of addresses. Make one with `build`.
 
     Attributes:
-        nads: hand-written NADs and those rendered from planes.
-        facts: what each NAD's configuration says.
-        lint: warnings about hand-written NADs.
+        index: hand-written NADs and those rendered from planes, and what they say.
         warnings: about planes that do not go together.
-        resources: the device plugin's resource of each NAD that needs one.
         texts: readers of annotations that remember.
         namespace_isolation: Multus' option: a NAD serves its own namespace only.
         global_namespaces: namespaces whose NADs serve everybody under isolation.
@@ -53,11 +50,8 @@ class Catalog:
     """
 
     planes: tuple[Plane, ...] = ()
-    nads: Mapping[NadRef, Nad] = field(default_factory=dict)
-    facts: Mapping[NadRef, NadFacts] = field(default_factory=dict)
-    lint: Mapping[NadRef, tuple[Finding, ...]] = field(default_factory=dict)
+    index: NadIndex = field(default_factory=NadIndex)
     warnings: tuple[Finding, ...] = ()
-    resources: Mapping[NadRef, str] = field(default_factory=dict)
     claims: ClaimIndex = field(default_factory=ClaimIndex)
     texts: Texts = field(default_factory=Texts, compare=False)
     namespace_isolation: bool = False
@@ -69,8 +63,7 @@ class Catalog:
     _by_network: Mapping[str, Plane] = field(default_factory=dict)
     _by_label: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     _anywhere: tuple[int, ...] = ()
-    _nad_names: Mapping[str, tuple[NadRef, ...]] = field(default_factory=dict)
-    _nads_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    _rendered: Mapping[NadRef, Nad] = field(default_factory=dict)
     _memberships: dict[str, tuple[Namespace, Membership]] = field(
         default_factory=dict, compare=False
     )
@@ -95,40 +88,74 @@ class Catalog:
         if static_needs_ranges:
             planes = map(with_static_apart, planes)
         ordered = tuple(sorted(planes, key=lambda plane: (plane.order, plane.name)))
-        rendered = [nad for nad in map(plane_nad, ordered) if nad is not None]
-        by_nad = {nad.ref: nad for nad in (*nads, *rendered)}
+        rendered = {nad.ref: nad for nad in map(plane_nad, ordered) if nad is not None}
         by_ref = _grouped((plane.ref, plane) for plane in ordered)
         by_label: dict[str | None, tuple[int, ...]] = {}
-        for index, plane in enumerate(ordered):
+        for place, plane in enumerate(ordered):
             for key in _label_keys(plane):
-                by_label[key] = (*by_label.get(key, ()), index)
-        facts = {ref: _facts(nad, previous) for ref, nad in by_nad.items()}
-        lint = {ref: _lint(nad, facts[ref], previous) for ref, nad in by_nad.items()}
+                by_label[key] = (*by_label.get(key, ()), place)
+        known = NadIndex() if previous is None else previous.index
+        index = known.of((*nads, *rendered.values()))
         return cls(
             planes=ordered,
-            nads=by_nad,
-            facts=facts,
-            lint={ref: found for ref, found in lint.items() if found},
+            index=index,
             warnings=tuple(_shared(by_ref)),
-            resources=_resources(by_nad),
             claims=claims or ClaimIndex(),
             namespace_isolation=namespace_isolation,
             global_namespaces=frozenset(global_namespaces),
             static_needs_ranges=static_needs_ranges,
-            wires=_wires(ordered, facts, previous),
+            wires=_wires(ordered, index, None if previous is None else previous.wires),
             texts=Texts() if previous is None else previous.texts,
             _by_name={plane.name: plane for plane in ordered},
             _by_ref={ref: backed[0] for ref, backed in by_ref.items()},
-            _by_network=_by_network(ordered, facts),
+            _by_network=_by_network(ordered, index),
             _by_label={key: found for key, found in by_label.items() if key is not None},
             _anywhere=by_label.get(None, ()),
-            _nad_names=_grouped((ref.name, ref) for ref in sorted(by_nad)),
-            _nads_in=_grouped((ref.namespace, ref.name) for ref in sorted(by_nad)),
+            _rendered=rendered,
         )
 
     def with_claims(self, claims: ClaimIndex) -> Catalog:
         """Give the same catalog with other claims; nothing is indexed again."""
         return replace(self, claims=claims)
+
+    def with_nads(self, changes: Mapping[NadRef, Nad | None]) -> Catalog:
+        """Give the same catalog with some hand-written NADs set, or (None) removed.
+
+        What it costs depends on the changes alone: whoever may write NADs writes them often.
+        """
+        index = self.index.changed(
+            {ref: nad for ref, nad in changes.items() if ref not in self._rendered}
+        )
+        if index is self.index:
+            return self
+        if self._by_ref.keys().isdisjoint(changes):
+            return replace(self, index=index)
+        return replace(
+            self,
+            index=index,
+            wires=_wires(self.planes, index, self.wires),
+            _by_network=_by_network(self.planes, index),
+        )
+
+    @property
+    def nads(self) -> Layered[NadRef, Nad]:
+        """All NADs, as they are kept."""
+        return self.index.nads
+
+    @property
+    def facts(self) -> Layered[NadRef, NadFacts]:
+        """What each NAD's configuration says."""
+        return self.index.facts
+
+    @property
+    def lint(self) -> Layered[NadRef, tuple[Finding, ...]]:
+        """Warnings about hand-written NADs."""
+        return self.index.lint
+
+    @property
+    def resources(self) -> Layered[NadRef, str]:
+        """The device plugin's resource of each NAD that needs one."""
+        return self.index.resources
 
     def plane(self, name: str) -> Plane | None:
         """Give a plane by name."""
@@ -161,9 +188,9 @@ class Catalog:
             expand: adds all other names that wires have on the node.
             elsewhere: what NADs without a configuration say on the node.
         """
-        facts = {**self.facts, **elsewhere} if elsewhere else self.facts
-        owned = ((plane, facts.get(plane.ref, _NO_FACTS).wires) for plane in self.planes)
-        return replace(self, facts=facts, wires=WireIndex(owned, expand))
+        index = replace(self.index, facts=self.index.facts.changed(elsewhere))
+        owned = ((plane, index.facts.get(plane.ref, _NO_FACTS).wires) for plane in self.planes)
+        return replace(self, index=index, wires=WireIndex(owned, expand))
 
     def membership(self, namespace: Namespace) -> Membership:
         """Give what a namespace's labels mean; worked out once for each namespace as it is."""
@@ -192,15 +219,15 @@ class Catalog:
 
     def facts_of(self, ref: NadRef) -> NadFacts:
         """Give what a NAD's configuration says."""
-        return self.facts.get(ref, _NO_FACTS)
+        return self.index.facts.get(ref) or _NO_FACTS
 
     def same_named(self, name: str) -> tuple[NadRef, ...]:
         """Give the NADs of a name in all namespaces, sorted."""
-        return self._nad_names.get(name, ())
+        return self.index.names.get(name) or ()
 
     def close_to(self, ref: NadRef) -> tuple[NadRef, ...]:
         """Give NADs whose names look like a wrong one: its namespace's, then any plane's."""
-        near = self._nads_in.get(ref.namespace, ())
+        near = self.index.places.get(ref.namespace) or ()
         planes = {plane.name: plane for plane in self._by_ref.values()}
         found = [NadRef(ref.namespace, name) for name in close_names(ref.name, near)]
         found += [planes[name].ref for name in close_names(ref.name, planes)]
@@ -214,13 +241,9 @@ def _grouped(pairs: Iterable[tuple[_K, _V]]) -> dict[_K, tuple[_V, ...]]:
     return {key: tuple(values) for key, values in found.items()}
 
 
-def _resources(nads: Mapping[NadRef, Nad]) -> Mapping[NadRef, str]:
-    found = {ref: nad.annotations.get(RESOURCE_NAME_ANNOTATION) for ref, nad in nads.items()}
-    return {ref: name for ref, name in found.items() if name}
-
-
-def _by_network(planes: tuple[Plane, ...], facts: Mapping[NadRef, NadFacts]) -> Mapping[str, Plane]:
+def _by_network(planes: tuple[Plane, ...], index: NadIndex) -> Mapping[str, Plane]:
     """Index planes by the names that their NADs' configurations have."""
+    facts = index.facts
     return {facts[plane.ref].network: plane for plane in reversed(planes) if plane.ref in facts}
 
 
@@ -239,29 +262,11 @@ def _label_keys(plane: Plane) -> tuple[str | None, ...]:
     return (key,) if key in {None, plane.label} else (key, plane.label)
 
 
-def _facts(nad: Nad, previous: Catalog | None) -> NadFacts:
-    if previous is not None:
-        old = previous.nads.get(nad.ref)
-        if old is not None and old.config == nad.config and _resource(old) == _resource(nad):
-            return previous.facts[nad.ref]
-    return nad_facts(nad)
-
-
-def _resource(nad: Nad) -> str:
-    return nad.annotations.get(RESOURCE_NAME_ANNOTATION, "")
-
-
 def _wires(
-    planes: tuple[Plane, ...], facts: Mapping[NadRef, NadFacts], previous: Catalog | None
+    planes: tuple[Plane, ...], index: NadIndex, previous: WireIndex | None
 ) -> WireIndex:
     """Index planes by wire; the same index, with all it remembers, where nothing has changed."""
-    owned = tuple([(plane, facts.get(plane.ref, _NO_FACTS).wires) for plane in planes])
-    if previous is not None and previous.wires.owned == owned:
-        return previous.wires
+    owned = tuple([(plane, index.facts.get(plane.ref, _NO_FACTS).wires) for plane in planes])
+    if previous is not None and previous.owned == owned:
+        return previous
     return WireIndex(owned)
-
-
-def _lint(nad: Nad, facts: NadFacts, previous: Catalog | None) -> tuple[Finding, ...]:
-    if previous is not None and previous.nads.get(nad.ref) is nad:
-        return previous.lint.get(nad.ref, ())
-    return lint_nad(nad, facts)

@@ -8,7 +8,7 @@ is seldom copied.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, overload
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -25,11 +25,39 @@ class Layered(Generic[_K, _V]):
         self._base: Mapping[_K, _V] = {} if base is None else base
         self._layer: Mapping[_K, _V | None] = {}
 
-    def get(self, key: _K) -> _V | None:
-        """Give a key's value, None where absent."""
+    @overload
+    def get(self, key: _K) -> _V | None: ...
+
+    @overload
+    def get(self, key: _K, default: _V) -> _V: ...
+
+    def get(self, key: _K, default: _V | None = None) -> _V | None:
+        """Give a key's value, None or something else where absent."""
         if self._layer and key in self._layer:
-            return self._layer[key]
-        return self._base.get(key)
+            found = self._layer[key]
+            return default if found is None else found
+        return self._base.get(key, default)
+
+    def __contains__(self, key: _K) -> bool:
+        return self.get(key) is not None
+
+    def __getitem__(self, key: _K) -> _V:
+        """Give a key's value.
+
+        Raises:
+            KeyError: it is absent.
+        """
+        found = self.get(key)
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    def __iter__(self) -> Iterator[_K]:
+        """Yield every key, in no particular order."""
+        return (key for key, _ in self.items())
+
+    def __bool__(self) -> bool:
+        return next(iter(self), None) is not None
 
     def changed(self, changes: Mapping[_K, _V | None]) -> Layered[_K, _V]:
         """Give a new mapping with some keys set, or removed by None."""

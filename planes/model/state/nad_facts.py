@@ -79,6 +79,8 @@ class NadFacts:
 
 def nad_facts(nad: Nad) -> NadFacts:
     """Read a NAD's configuration."""
+    if nad.fault:
+        return NadFacts(fault=nad.fault, remedy=nad.remedy)
     if not nad.config.strip():
         return NadFacts(is_known=False, network=nad.name)
     try:

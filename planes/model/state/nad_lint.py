@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from planes.model.addresses import IPNetwork, parse_network
 from planes.model.errors import BadInput, Finding
@@ -12,6 +13,10 @@ from planes.model.state.nad_facts import NadFacts
 
 _SHARED_SEGMENT = frozenset({"macvlan", "ipvlan", "vlan", "sriov", "host-device"})
 """Types that put pods of all nodes on one L2 segment."""
+_MOST_FINDINGS = 8
+"""Warnings about one NAD: then there is enough to mend, and each is kept in memory."""
+_MOST_SPANS = 8
+"""Ranges that a warning repeats."""
 _KNOWN_KEYS = {
     "sriov": frozenset(
         {
@@ -46,10 +51,11 @@ _GENERAL_KEYS = frozenset(
 
 
 def lint_nad(nad: Nad, facts: NadFacts) -> tuple[Finding, ...]:
-    """List warnings about a hand-written NAD; none for one that cannot be read at all."""
+    """List some warnings about a hand-written NAD; none for one that cannot be read at all."""
     if facts.fault or not facts.is_known or nad.plane is not None:
         return ()
-    return tuple(finding for check in _CHECKS for finding in check(nad, facts))
+    found = (finding for check in _CHECKS for finding in check(nad, facts))
+    return tuple(islice(found, _MOST_FINDINGS))
 
 
 def _path(nad: Nad, field: str) -> str:
@@ -58,7 +64,7 @@ def _path(nad: Nad, field: str) -> str:
 
 def _shared_range(nad: Nad, facts: NadFacts) -> Iterator[Finding]:
     if facts.ipam_type == "host-local" and facts.type in _SHARED_SEGMENT and facts.ranges:
-        spans = ", ".join(str(entry.span) for entry in facts.ranges)
+        spans = ", ".join(str(entry.span) for entry in facts.ranges[:_MOST_SPANS])
         yield Finding(
             _path(nad, "ipam"),
             f"every node hands out {spans} by itself, on one L2 segment: addresses will be "
