@@ -1,25 +1,30 @@
 """The catalog of a cluster, kept up with what the watches tell.
 
-Invariant: whoever reads `catalog` has one whole state. Planes and NADs are indexed anew only when
-one of them has changed; what pods claim is renewed in batches, at the next turn of the event loop.
+Invariant: whoever reads `catalog` has one whole state. All is indexed anew only when a plane has
+changed; NADs and what pods claim are renewed in batches, at the next turn of the event loop, at a
+cost that depends on what has changed.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import Final
 
 from planes.kube.known import Known
-from planes.model.errors import Finding, JsonObject
-from planes.model.objects import Nad
+from planes.kube.nad_book import NadBook
+from planes.model.errors import Finding
+from planes.model.names import NETPLANE_NAMESPACE
 from planes.model.spec.plane import Plane, parse_plane
 from planes.model.state.catalog import Catalog
 from planes.model.state.claims import PodClaims
 from planes.store.protocol import Problem
 
-_LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+_MOST_PROBLEMS: Final = 16
+"""Problems told of the NADs of one namespace."""
+_TELL_SECONDS: Final = 1.0
+"""Between two looks at what is at fault: a tenant can break and mend NADs all day."""
 
 
 class LiveCatalog:
@@ -33,7 +38,7 @@ class LiveCatalog:
     Args:
         namespace_isolation: Multus' option: a NAD serves its own namespace only.
         global_namespaces: namespaces whose NADs serve everybody under isolation.
-        on_objects: called when planes or NADs were indexed anew.
+        on_objects: called when planes or NADs were indexed anew, not more often than it takes.
     """
 
     def __init__(
@@ -46,12 +51,15 @@ class LiveCatalog:
         self.catalog = Catalog.build(
             namespace_isolation=namespace_isolation, global_namespaces=global_namespaces
         )
-        self.planes: Known[Plane] = Known(parse_plane, self._on_objects)
-        self.nads: Known[Nad] = Known(_read_nad, self._on_objects)
+        self.planes: Known[Plane] = Known(parse_plane, self._on_planes)
+        trusted = {NETPLANE_NAMESPACE, *self.catalog.global_namespaces}
+        self.nads = NadBook(self._come_due, trusted)
         self._on_indexed = on_objects
         self._claims: dict[str, PodClaims | None] = {}
         self._is_stale = False
         self._is_due = False
+        self._told_at = 0.0
+        self._is_to_tell = False
 
     @property
     def is_settled(self) -> bool:
@@ -66,38 +74,54 @@ class LiveCatalog:
     def settle(self) -> None:
         """Bring the catalog up to what was told."""
         self._is_due = False
-        claims = self.catalog.claims
+        before = self.catalog
+        claims = before.claims
         if self._claims:
             claims = claims.changed(self._claims)
             self._claims = {}
         if self._is_stale:
             self._is_stale = False
+            self.nads.expect([plane.ref for plane in self.planes.values()])
+            self.nads.take()
             self.catalog = Catalog.build(
                 self.planes.values(),
                 self.nads.values(),
                 claims,
-                namespace_isolation=self.catalog.namespace_isolation,
-                global_namespaces=self.catalog.global_namespaces,
+                namespace_isolation=before.namespace_isolation,
+                global_namespaces=before.global_namespaces,
                 static_needs_ranges=True,
-                previous=self.catalog,
+                previous=before,
             )
-            self._on_indexed()
-        elif claims is not self.catalog.claims:
-            self.catalog = self.catalog.with_claims(claims)
+            self._tell()
+            return
+        catalog = before.with_nads(self.nads.take())
+        if catalog is not before:
+            self._tell_later()
+        self.catalog = catalog if claims is before.claims else catalog.with_claims(claims)
 
     def problems(self) -> Iterator[Problem]:
         """Yield planes and NADs that cannot be read, and what is doubtful of the others."""
         for plane, fault in self.planes.faults().items():
             yield Problem(f"Plane/{plane}", fault)
-        for nad, fault in self.nads.faults().items():
-            yield Problem(f"NetworkAttachmentDefinition/{nad}", fault)
         for finding in self.catalog.warnings:
             yield _doubtful(finding)
+        yield from self._of_nads()
+
+    def _of_nads(self) -> Iterator[Problem]:
+        """Yield problems of NADs, of each namespace the first few."""
+        told: Counter[str] = Counter()
+        for ref, nad in sorted(self.catalog.nads.items()):
+            if nad.fault and told[ref.namespace] < _MOST_PROBLEMS:
+                told[ref.namespace] += 1
+                reason = f"{nad.fault}; {nad.remedy}" if nad.remedy else nad.fault
+                yield Problem(f"NetworkAttachmentDefinition/{ref}", reason)
         for ref in sorted(self.catalog.lint):
             for finding in self.catalog.lint[ref]:
-                yield _doubtful(finding)
+                if told[ref.namespace] < _MOST_PROBLEMS:
+                    told[ref.namespace] += 1
+                    yield _doubtful(finding)
 
-    def _on_objects(self) -> None:
+    def _on_planes(self) -> None:
         self._is_stale = True
         self._come_due()
 
@@ -106,13 +130,22 @@ class LiveCatalog:
             self._is_due = True
             asyncio.get_running_loop().call_soon(self.settle)
 
+    def _tell_later(self) -> None:
+        """Have somebody look at what is at fault, at once unless that was just done."""
+        if self._is_to_tell:
+            return
+        loop = asyncio.get_running_loop()
+        wait = self._told_at + _TELL_SECONDS - loop.time() if self._told_at else 0.0
+        if wait <= 0:
+            self._tell()
+        else:
+            self._is_to_tell = True
+            loop.call_later(wait, self._tell)
 
-def _read_nad(obj: JsonObject) -> Nad:
-    nad = Nad.from_object(obj)
-    if _LAST_APPLIED not in nad.annotations:
-        return nad
-    kept = {key: text for key, text in nad.annotations.items() if key != _LAST_APPLIED}
-    return replace(nad, annotations=kept)
+    def _tell(self) -> None:
+        self._is_to_tell = False
+        self._told_at = asyncio.get_running_loop().time()
+        self._on_indexed()
 
 
 def _doubtful(finding: Finding) -> Problem:

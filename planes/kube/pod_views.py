@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 from planes.kube.follower import Follower
 from planes.kube.known import ObjectKey, key_of
+from planes.kube.skim import Skimmed
 from planes.model.errors import JsonObject
 from planes.model.names import NETWORKS_ANNOTATION, STATUS_ANNOTATION
 from planes.model.objects import Pod
@@ -89,6 +90,9 @@ class NodePods:
     def put(self, obj: JsonObject) -> None:
         """A pod is there, or has changed."""
         key = key_of(obj)
+        if isinstance(obj, Skimmed):  # not to be judged by a part of it: it is read live
+            self._forget(key)
+            return
         if self._listed is not None:
             self._listed.add(key)
         self._keep(key, self._with_own(key, self._read(obj)))

@@ -19,10 +19,11 @@ from planes.kube.known import Known
 from planes.kube.live_catalog import LiveCatalog
 from planes.kube.pod_views import POD_FIELDS, ClaimingPods, ClaimSink, NodePods, PodView
 from planes.kube.resources import NADS, NAMESPACES, PLANES, PODS
+from planes.kube.skim import Skimmed
 from planes.kube.status_writer import StatusWriter
 from planes.kube.watch_metrics import WatchMetrics
 from planes.kube.watching import Watching
-from planes.model.errors import Internal, JsonObject, NotFound
+from planes.model.errors import BadInput, Internal, JsonObject, NotFound
 from planes.model.events import Event
 from planes.model.objects import CONFIG_MIRROR_ANNOTATION, Namespace, Pod
 from planes.model.state.catalog import Catalog
@@ -263,6 +264,15 @@ class KubeStore:
 
 
 def _read_namespace(obj: JsonObject) -> Namespace:
-    """Keep a namespace's labels alone: its annotations may be large, and say nothing of planes."""
+    """Keep a namespace's labels alone: its annotations may be large, and say nothing of planes.
+
+    Raises:
+        BadInput: it was too large to be read: what it said before holds.
+    """
     meta = obj["metadata"]
+    if isinstance(obj, Skimmed):
+        raise BadInput(
+            f"cannot read the namespace {meta['name']}: it has {obj.size} bytes",
+            remedy="remove labels, or owners of fields from its metadata",
+        )
     return Namespace.from_object({"metadata": {"name": meta["name"], "labels": meta.get("labels")}})

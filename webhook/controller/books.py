@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from planes.kube.skim import Skimmed
 from planes.model.errors import BadInput, Finding, JsonObject
 from planes.model.names import RENDERED_LABEL
 from planes.model.objects import Namespace
@@ -93,7 +94,8 @@ class Book(Generic[V]):
         name = _name(obj)
         if self._listed is not None:
             self._listed.add(name)
-        self._set(name, self._read(obj))
+        if not isinstance(obj, Skimmed):  # of what is too large to be read the last state holds
+            self._set(name, self._read(obj))
 
     def drop(self, obj: JsonObject) -> None:
         """An object is gone."""

@@ -83,10 +83,10 @@ def bounded(nad: Nad) -> Nad:
     return nad
 
 
-def too_large(namespace: str, name: str, size: int) -> Nad:
+def too_large(namespace: str, name: str, size: int, created: str = "") -> Nad:
     """Return the NAD of an object that was too large to be read; `size` in bytes."""
     return refused(
-        Nad(namespace, name),
+        Nad(namespace, name, created=created),
         f"the object has {size} bytes",
         f"shorten spec.config to at most {MAX_NAD_CONFIG_BYTES >> 10} KiB, and its metadata",
     )
