@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from planes.kube.known import Known
@@ -17,7 +17,8 @@ from planes.kube.nad_book import NadBook
 from planes.model.errors import Finding
 from planes.model.names import NETPLANE_NAMESPACE
 from planes.model.spec.plane import Plane, parse_plane
-from planes.model.state.catalog import Catalog
+from planes.model.state.catalog import Catalog, NamespaceOf
+from planes.model.state.claim_index import Held
 from planes.model.state.claims import PodClaims
 from planes.store.protocol import Problem
 
@@ -38,6 +39,7 @@ class LiveCatalog:
     Args:
         namespace_isolation: Multus' option: a NAD serves its own namespace only.
         global_namespaces: namespaces whose NADs serve everybody under isolation.
+        namespace_of: gives a namespace as last seen.
         on_objects: called when planes or NADs were indexed anew, not more often than it takes.
     """
 
@@ -46,16 +48,20 @@ class LiveCatalog:
         *,
         namespace_isolation: bool,
         global_namespaces: Iterable[str],
+        namespace_of: NamespaceOf,
         on_objects: Callable[[], None],
     ) -> None:
         self.catalog = Catalog.build(
-            namespace_isolation=namespace_isolation, global_namespaces=global_namespaces
+            namespace_of=namespace_of,
+            namespace_isolation=namespace_isolation,
+            global_namespaces=global_namespaces,
         )
         self.planes: Known[Plane] = Known(parse_plane, self._on_planes)
         trusted = {NETPLANE_NAMESPACE, *self.catalog.global_namespaces}
         self.nads = NadBook(self._come_due, trusted)
         self._on_indexed = on_objects
         self._claims: dict[str, PodClaims | None] = {}
+        self._held: dict[Held, str | None] = {}
         self._is_stale = False
         self._is_due = False
         self._told_at = 0.0
@@ -71,6 +77,11 @@ class LiveCatalog:
         self._claims[pod] = claims
         self._come_due()
 
+    def hold(self, changes: Mapping[Held, str | None]) -> None:
+        """Take which pods have static addresses of planes from now on; None: nobody."""
+        self._held.update(changes)
+        self._come_due()
+
     def settle(self) -> None:
         """Bring the catalog up to what was told."""
         self._is_due = False
@@ -79,6 +90,9 @@ class LiveCatalog:
         if self._claims:
             claims = claims.changed(self._claims)
             self._claims = {}
+        if self._held:
+            claims = claims.with_held(self._held)
+            self._held = {}
         if self._is_stale:
             self._is_stale = False
             self.nads.expect([plane.ref for plane in self.planes.values()])
@@ -87,6 +101,7 @@ class LiveCatalog:
                 self.planes.values(),
                 self.nads.values(),
                 claims,
+                namespace_of=before.namespace_of,
                 namespace_isolation=before.namespace_isolation,
                 global_namespaces=before.global_namespaces,
                 static_needs_ranges=True,

@@ -72,6 +72,7 @@ class NodePods:
         self._on_claims = on_claims
         self._pods: dict[ObjectKey, SeenPod] = {}
         self._own: dict[ObjectKey, SeenPod] = {}
+        self._written: dict[ObjectKey, tuple[str, str]] = {}  # UID and network-status
         self._listed: set[ObjectKey] | None = None
         self._own_before: frozenset[ObjectKey] = frozenset()
 
@@ -116,6 +117,7 @@ class NodePods:
     def note(self, obj: JsonObject) -> None:
         """Take a pod as it is after a write of ours."""
         key, written = key_of(obj), self._read(obj)
+        self._remember(key, written)
         known = self._pods.get(key)
         if known is not None and known.version >= written.version:
             return
@@ -149,11 +151,23 @@ class NodePods:
 
     def _keep(self, key: ObjectKey, seen: SeenPod) -> None:
         self._pods[key] = seen
-        self._on_claims(seen.pod.key, claims_of(seen.pod))
+        is_believed = self._written.get(key) == _status(seen)
+        self._on_claims(seen.pod.key, claims_of(seen.pod, is_believed=is_believed))
+
+    def _remember(self, key: ObjectKey, written: SeenPod) -> None:
+        """Remember a network-status that we wrote: of any other nobody knows who did."""
+        if len(self._written) >= _MOST_OWN_WRITES:
+            del self._written[next(iter(self._written))]
+        self._written[key] = _status(written)
 
     def _forget(self, key: ObjectKey) -> None:
+        self._written.pop(key, None)
         if self._pods.pop(key, None) is not None:
             self._on_claims(str(key), None)
+
+
+def _status(seen: SeenPod) -> tuple[str, str]:
+    return seen.pod.uid, seen.pod.annotations.get(STATUS_ANNOTATION, "")
 
 
 class ClaimingPods:

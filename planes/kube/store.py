@@ -15,11 +15,13 @@ from dataclasses import replace
 from planes.kube.api import KubeApi, Query
 from planes.kube.event_writer import EventWriter
 from planes.kube.follower import Follower
+from planes.kube.ipblocks import STATIC
 from planes.kube.known import Known
 from planes.kube.live_catalog import LiveCatalog
 from planes.kube.pod_views import POD_FIELDS, ClaimingPods, ClaimSink, NodePods, PodView
-from planes.kube.resources import NADS, NAMESPACES, PLANES, PODS
+from planes.kube.resources import IPBLOCKS, NADS, NAMESPACES, PLANES, PODS
 from planes.kube.skim import Skimmed
+from planes.kube.static_holders import StaticHolders
 from planes.kube.status_writer import StatusWriter
 from planes.kube.watch_metrics import WatchMetrics
 from planes.kube.watching import Watching
@@ -43,7 +45,8 @@ class KubeStore:
         pods: makes the view of pods, given who is to be told of claims.
         pod_fields: which pods are watched, a field selector.
         at_least: of which moment lists may be, see `Query`.
-        addresses: hands out plane addresses; None in a process that hands out none.
+        addresses: hands out plane addresses; None in a process that hands out none: of such it
+            is watched who has which static address.
         node: named in events, "" for none.
         namespace_isolation: Multus' option: a NAD serves its own namespace only.
         global_namespaces: namespaces whose NADs serve everybody under isolation.
@@ -64,12 +67,13 @@ class KubeStore:
     ) -> None:
         self._api = api
         self._addresses = addresses
+        self._namespaces: Known[Namespace] = Known(_read_namespace)
         self._live = LiveCatalog(
+            namespace_of=self.namespace,
             namespace_isolation=namespace_isolation,
             global_namespaces=global_namespaces,
             on_objects=self._tell_problems,
         )
-        self._namespaces: Known[Namespace] = Known(_read_namespace)
         self._pods = pods(self._live.claim)
         self._clock = clock
         self._pod_fields = pod_fields
@@ -143,7 +147,7 @@ class KubeStore:
     def is_synced(self) -> bool:
         """True once every watched kind was listed."""
         if not self._is_synced:
-            is_listed = all(watching.is_synced for watching in self._watchings)
+            is_listed = all(watching.is_synced for watching in self._needed())
             self._is_synced = is_listed and self._live.is_settled
         return self._is_synced
 
@@ -151,13 +155,13 @@ class KubeStore:
         """Name the kinds that have not been listed yet, each with what is in the way."""
         return tuple(
             f"{watching.name} ({watching.trouble})" if watching.trouble else watching.name
-            for watching in self._watchings
+            for watching in self._needed()
             if not watching.is_synced
         )
 
     def heard_seconds(self) -> float:
         """How long ago the watch that is worst off last heard of the API server."""
-        return max(watching.silent_seconds for watching in self._watchings)
+        return max(watching.silent_seconds for watching in self._needed())
 
     def namespace(self, name: str) -> Namespace | None:
         """A namespace as last seen."""
@@ -223,6 +227,10 @@ class KubeStore:
             for watching in self._watchings:
                 group.create_task(watching.run(), name=f"watch {watching.name}")
 
+    def _needed(self) -> Iterator[Watching]:
+        """Give the watches without which nothing can be judged: blocks only tell it early."""
+        return (each for each in self._watchings if each.name != IPBLOCKS.plural)
+
     def _watched(self, metrics: WatchMetrics | None) -> tuple[Watching, ...]:
         pods = Query(PODS, fields=self._pod_fields, is_metadata_only=True)
         followed: tuple[tuple[Query, Follower], ...] = (
@@ -231,6 +239,9 @@ class KubeStore:
             (Query(NAMESPACES, is_metadata_only=True), self._namespaces),
             (pods, self._pods),
         )
+        if self._addresses is None:
+            blocks = Query(IPBLOCKS, fields=f"spec.use={STATIC}")
+            followed = (*followed, (blocks, StaticHolders(self._live.hold)))
         return tuple(
             Watching(
                 self._api,

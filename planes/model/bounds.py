@@ -56,3 +56,14 @@ MAX_NAD_BYTES_OF_NAMESPACE: Final = 1 << 20
 """Configurations of the NADs of one namespace together, in bytes; those created first."""
 MAX_NAD_VALUES_OF_NAMESPACE: Final = 1 << 14
 """Commas and brackets of these together."""
+
+MAX_NETWORKS_CHARACTERS: Final = 64 << 10
+"""The networks annotation: `MAX_ELEMENTS` of 2 KiB."""
+MAX_STATUS_CHARACTERS: Final = 64 << 10
+"""A network-status that is read for what it shows; a node writes some KiB."""
+MAX_SHOWN_IPS_OF_POD: Final = 256
+"""Addresses of a network-status that are counted: `MAX_ELEMENTS` interfaces of 8."""
+MAX_CLAIMS_OF_NAMESPACE: Final = 1 << 14
+"""Addresses claimed by pods of one namespace that are found by others; some 7 MiB."""
+MAX_CLAIMS_OF_ADDRESS: Final = 8
+"""Claims of one address by pods of one namespace that are found: one is enough to refuse."""

@@ -14,7 +14,8 @@ from planes.model.names import STATUS_ANNOTATION
 from planes.model.objects import Nad, Namespace, Pod
 from planes.model.spec.plane_spec import Plane
 from planes.model.state.catalog import Catalog
-from planes.model.state.claims import ClaimIndex
+from planes.model.state.claim_index import ClaimIndex
+from planes.model.state.claims import PodClaims, claims_of
 from planes.store.manifests import Identity, Manifest
 from planes.store.protocol import Problem
 
@@ -50,13 +51,14 @@ class Snapshot:
         nads = tuple(value for value in values if isinstance(value, Nad))
         bare = {(v.namespace, v.name): v for v in values if isinstance(v, Pod)}
         pods = {key: with_status(pod, statuses.get(key)) for key, pod in bare.items()}
-        claims = self._claims(pods)
+        claims = self._claims(pods, statuses)
+        namespaces = {v.name: v for v in values if isinstance(v, Namespace)}
         is_same = planes == self._planes and nads == self._nads
         return Snapshot(
-            catalog=self.catalog.with_claims(claims)
-            if is_same
-            else self._catalog(planes, nads, claims),
-            namespaces={v.name: v for v in values if isinstance(v, Namespace)},
+            catalog=(
+                self.catalog.with_claims(claims) if is_same else self._catalog(planes, nads, claims)
+            ).with_namespaces(namespaces.get),
+            namespaces=namespaces,
             pods=pods,
             problems=problems,
             _bare=bare,
@@ -70,20 +72,22 @@ class Snapshot:
         if bare is None:
             return self
         pod = with_status(bare, status)
-        claims = self.catalog.claims.with_pod(pod)
+        claims = self.catalog.claims.with_pod(pod, is_believed=status is not None)
         return replace(self, catalog=self.catalog.with_claims(claims), pods={**self.pods, key: pod})
 
-    def _claims(self, pods: Mapping[PodKey, Pod]) -> ClaimIndex:
+    def _claims(self, pods: Mapping[PodKey, Pod], statuses: Mapping[PodKey, str]) -> ClaimIndex:
+        """Index pods; of network-status only what a node wrote to its own file is believed."""
         changed = [pod for key, pod in pods.items() if self.pods.get(key) != pod]
         gone = [pod for key, pod in self.pods.items() if key not in pods]
         if len(changed) + len(gone) > _MAX_SINGLE_CHANGES:
-            return ClaimIndex.of(pods.values())
-        claims = self.catalog.claims
-        for pod in gone:
-            claims = claims.without_pod(pod.key)
+            changed, gone, claims = list(pods.values()), [], ClaimIndex()
+        else:
+            claims = self.catalog.claims
+        renewed: dict[str, PodClaims | None] = {pod.key: None for pod in gone}
         for pod in changed:
-            claims = claims.with_pod(pod)
-        return claims
+            is_believed = (pod.namespace, pod.name) in statuses
+            renewed[pod.key] = claims_of(pod, is_believed=is_believed)
+        return claims.changed(renewed)
 
     def _catalog(
         self, planes: tuple[Plane, ...], nads: tuple[Nad, ...], claims: ClaimIndex

@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 
 from planes.kube.api import Change, Kind, Page, Query
-from planes.kube.resources import NADS, NAMESPACES, PLANES, PODS
+from planes.kube.resources import IPBLOCKS, NADS, NAMESPACES, PLANES, PODS
 from planes.model.errors import JsonObject
 from tests.bench.review_world import namespace_objects, plane_objects
 from tests.support.kube import FakeKube
@@ -173,5 +173,6 @@ class ScriptedCluster(FakeKube):
             PLANES: (lambda number: planes[number], len(planes)),
             NADS: (nad_object, NADS_COUNT),
             NAMESPACES: (lambda number: namespaces[number], len(namespaces)),
+            IPBLOCKS: (lambda number: {"metadata": {"name": str(number)}}, 0),
             PODS: (lambda n: {"metadata": pod_metadata(n, self._size)}, self._size.pods),
         }[query.resource]

@@ -67,7 +67,7 @@ def test_claims_follow_the_annotations(make: Make) -> None:
     listed(view, pod())
     assert not sink.claims
     view.put(pod(version=2, status=STATUS))
-    assert [str(ip) for _, ip in sink.claims["shop/web"].claims] == ["10.9.0.7"]
+    assert [each.addresses for each in sink.claims["shop/web"].usage.values()] == [1]
     view.put(pod(version=3))
     assert not sink.claims
 

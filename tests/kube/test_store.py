@@ -8,7 +8,6 @@ import pytest
 
 from planes.kube.resources import NADS, NAMESPACES, PLANES, PODS
 from planes.kube.store import KubeStore
-from planes.model.addresses import parse_address
 from planes.model.errors import Internal, Unavailable
 from planes.model.names import NETPLANE_NAMESPACE, NETWORKS_ANNOTATION, STATUS_ANNOTATION
 from planes.model.objects import NadRef
@@ -18,7 +17,6 @@ from tests.kube.store_scene import STATUS, Scene, nad_object, namespace_object
 from tests.support.planes import plane_object
 
 BUSINESS = NadRef(NETPLANE_NAMESPACE, "business")
-ADDRESS = parse_address("10.9.0.7")
 
 
 @pytest.fixture
@@ -32,7 +30,7 @@ def store(request: pytest.FixtureRequest, scene: Scene) -> KubeStore:
 
 
 def is_held(store: KubeStore) -> bool:
-    return bool(store.catalog.claims.holders(BUSINESS, ADDRESS))
+    return store.catalog.claims.usage(BUSINESS, "shop").addresses == 1
 
 
 async def test_it_offers_what_the_server_has(scene: Scene, store: KubeStore) -> None:

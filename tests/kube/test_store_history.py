@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from planes.kube.resources import NADS, NAMESPACES, PLANES, PODS
 from planes.kube.store import KubeStore
 from planes.model.names import NETWORKS_ANNOTATION, STATUS_ANNOTATION
-from planes.model.state.claims import Claim, ClaimIndex
+from planes.model.state.claim_index import ClaimIndex
+from planes.model.state.claims import Claim
 from tests.kube.store_scene import Scene, nad_object, namespace_object, pod_object
 from tests.support.planes import plane_object
 
@@ -62,7 +63,7 @@ def shown(store: KubeStore) -> Any:
     catalog = store.catalog
     return (
         catalog.planes,
-        catalog.nads,
+        dict(catalog.nads.items()),
         {namespace.name: namespace for namespace in store.namespaces()},
         content(catalog.claims),
         [store.pod("shop", f"pod-{name}") for name in range(3)],

@@ -11,12 +11,17 @@ from hypothesis import strategies as st
 from planes.model.addresses import parse_range
 from planes.model.names import STATUS_ANNOTATION
 from planes.model.objects import NadRef, Pod
-from planes.model.state.claims import ClaimIndex, Usage
+from planes.model.state.claim_index import ClaimIndex
+from planes.model.state.claims import Usage
 from planes.model.state.layered import Layered
 from tests.support.model import pod_object
 
 NET = NadRef("shop", "net")
 FIVE = ip_address("10.0.0.5")
+
+
+def everybody(_: str) -> bool:
+    return True
 
 
 def asking(name: str, *ips: str, attached: str = "") -> Pod:
@@ -32,11 +37,13 @@ def test_an_address_is_found_whatever_its_spelling() -> None:
 
 
 def test_who_is_attached_goes_before_who_asks() -> None:
-    index = ClaimIndex.of([asking("a", "10.0.0.5"), asking("b", attached="10.0.0.5")])
-    rival = index.rival(NET, FIVE, "shop/a")
+    index = ClaimIndex.of(
+        [asking("a", "10.0.0.5"), asking("b", attached="10.0.0.5")], is_believed=True
+    )
+    rival = index.rival(NET, FIVE, "shop/a", everybody)
     assert rival is not None
     assert rival.pod == "shop/b"
-    assert index.rival(NET, FIVE, "shop/b") is None
+    assert index.rival(NET, FIVE, "shop/b", everybody) is None
 
 
 def test_a_pod_that_leaves_frees_its_addresses() -> None:
@@ -62,7 +69,7 @@ def test_usage_counts_addresses_attachments_and_static_ones() -> None:
 def test_suggestions_are_free_and_near() -> None:
     index = ClaimIndex.of([asking("a", "10.0.0.5", "10.0.0.6"), asking("b", "10.0.0.8")])
     spans = [parse_range("10.0.0.2-10.0.0.9")]
-    assert [str(each) for each in index.free(NET, spans, FIVE)] == [
+    assert [str(each) for each in index.free(NET, spans, FIVE, everybody)] == [
         "10.0.0.7",
         "10.0.0.9",
         "10.0.0.2",
@@ -71,7 +78,7 @@ def test_suggestions_are_free_and_near() -> None:
 
 def test_suggestions_end_where_nothing_is_free() -> None:
     index = ClaimIndex.of([asking("a", "10.0.0.5")])
-    assert index.free(NET, [parse_range("10.0.0.5")], FIVE) == ()
+    assert index.free(NET, [parse_range("10.0.0.5")], FIVE, everybody) == ()
 
 
 PODS = st.sampled_from("abcd")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Any
 
 import orjson
@@ -10,7 +9,8 @@ import orjson
 from planes.model.errors import Finding, JsonObject
 from planes.model.names import STATUS_ANNOTATION
 from planes.model.objects import NadRef, Pod
-from planes.model.state.claims import ClaimIndex, Tally
+from planes.model.state.claim_index import ClaimIndex
+from planes.model.state.claims import Tally
 from planes.model.state.plane_status import NadState, Observed, capacity, status_of
 from tests.support.model import make_plane, pod_object
 
@@ -117,7 +117,6 @@ def test_addresses_in_use_are_counted_by_family_and_forgotten_with_their_pods() 
     index = ClaimIndex.of(
         [pod("a", "10.0.0.1", "fd00::1"), pod("b", "10.0.0.2", networks=asked.decode())]
     )
-    assert (index.tally(ref, 4), index.tally(ref, 6)) == (Tally(2, 1), Tally(1))
+    assert (index.tally(ref, 4, ["shop"]), index.tally(ref, 6, ["shop"])) == (Tally(2, 1), Tally(1))
     index = index.with_pod(pod("a", "10.0.0.9")).without_pod("shop/b")
-    assert (index.tally(ref, 4), index.tally(ref, 6)) == (Tally(1), Tally())
-    assert index.holders(ref, ip_address("10.0.0.9"))
+    assert (index.tally(ref, 4, ["shop"]), index.tally(ref, 6, ["shop"])) == (Tally(1), Tally())

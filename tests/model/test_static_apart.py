@@ -10,7 +10,7 @@ from planes.model.objects import Pod
 from planes.model.spec.address_policy import askable_by, refusal
 from planes.model.spec.plane import Plane
 from planes.model.state.catalog import Catalog
-from planes.model.state.claims import ClaimIndex
+from planes.model.state.claim_index import ClaimIndex
 from tests.support.planes import make_plane
 
 RANGES = make_plane(

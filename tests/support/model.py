@@ -18,8 +18,9 @@ from planes.model.names import (
 from planes.model.objects import Nad, Namespace, Pod
 from planes.model.patch import annotation_patch, apply
 from planes.model.spec.plane import Plane, parse_plane
+from planes.model.spec.plane_spec import JOINED
 from planes.model.state.catalog import Catalog
-from planes.model.state.claims import ClaimIndex
+from planes.model.state.claim_index import ClaimIndex
 
 MACVLAN = {"type": "macvlan", "master": "eth1"}
 SUBNET = {
@@ -82,8 +83,13 @@ def replica(set_name: str, ordinal: int, **more: Any) -> JsonObject:
 def make_catalog(
     *planes: Plane, nads: Iterable[Nad] = (), pods: Iterable[JsonObject] = (), **options: Any
 ) -> Catalog:
-    """Build a catalog; `pods` are those that exist already."""
-    claims = ClaimIndex.of(Pod.from_object(pod) for pod in pods)
+    """Build a catalog; `pods` are those that exist already, with statuses their nodes wrote.
+
+    Every namespace joined every plane, as far as claims of addresses are concerned.
+    """
+    claims = ClaimIndex.of((Pod.from_object(pod) for pod in pods), is_believed=True)
+    joined = {plane.label: JOINED for plane in planes}
+    options.setdefault("namespace_of", lambda name: Namespace(name, joined))
     return Catalog.build(planes, nads, claims, **options)
 
 

@@ -17,7 +17,7 @@ from planes.model.names import STATUS_ANNOTATION
 from planes.model.objects import Nad, Namespace, Pod
 from planes.model.spec.plane_spec import Plane
 from planes.model.state.catalog import Catalog
-from planes.model.state.claims import ClaimIndex
+from planes.model.state.claim_index import ClaimIndex
 from planes.model.wire.result import Address
 from planes.store.protocol import AddressOwner, Problem
 
@@ -212,7 +212,9 @@ class FakeStore:
     def put_pod(self, pod: Pod) -> None:
         """Add a pod or put another in its place."""
         self._pods[pod.namespace, pod.name] = pod
-        self._catalog = self._catalog.with_claims(self._catalog.claims.with_pod(pod))
+        self._catalog = self._catalog.with_claims(
+            self._catalog.claims.with_pod(pod, is_believed=True)
+        )
 
     def remove_pod(self, namespace: str, name: str) -> None:
         """Remove a pod."""
@@ -221,5 +223,10 @@ class FakeStore:
         self._catalog = self._catalog.with_claims(claims)
 
     def _build(self) -> Catalog:
-        claims = ClaimIndex.of(self._pods.values())
-        return Catalog.build(self._planes.values(), self._nads.values(), claims)
+        claims = ClaimIndex.of(self._pods.values(), is_believed=True)
+        return Catalog.build(
+            self._planes.values(),
+            self._nads.values(),
+            claims,
+            namespace_of=self._namespaces.get,
+        )

@@ -7,8 +7,8 @@ planes come, change and go, and where the hook was not there.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -46,11 +46,11 @@ class MarkKeeper:
         self._wrong = wrong
         self._catalog: Catalog | None = None
         self._selecting: dict[str, tuple[PlaneSeen, Plane]] = {}
-        self._joined: Counter[str] | None = None
+        self._joined: Mapping[str, Sequence[str]] | None = None
 
-    def joined(self, plane: str) -> int | None:
-        """How many namespaces joined a plane when `survey` ended last; None: it never did."""
-        return None if self._joined is None else self._joined[plane]
+    def joined(self, plane: str) -> Sequence[str] | None:
+        """Which namespaces joined a plane when `survey` ended last; None: it never did."""
+        return None if self._joined is None else self._joined.get(plane, ())
 
     def forget_planes(self) -> None:
         """Take note that planes have changed."""
@@ -60,14 +60,15 @@ class MarkKeeper:
         """Look at all namespaces: count who joined, and report wrong marks."""
         if not (self._planes.is_synced and self._namespaces.is_synced):
             return
-        catalog, joined = self._current(), Counter[str]()
+        catalog, joined = self._current(), defaultdict[str, list[str]](list)
         for number, name in enumerate(self._namespaces):
             if number % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
             namespace = self._namespaces.get(name)
             if namespace is None:
                 continue
-            joined.update(plane.name for plane in catalog.membership(namespace).planes)
+            for plane in catalog.membership(namespace).planes:
+                joined[plane.name].append(name)
             if is_concerned(namespace, catalog) != (JOINED_LABEL in namespace.labels):
                 self._wrong(name)
         self._joined = joined

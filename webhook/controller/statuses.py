@@ -7,7 +7,7 @@ says nothing before it has seen everything: nothing turns because the office cha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -37,7 +37,8 @@ class StatusKeeper:
         blocks: how many blocks nodes hold of each plane.
         is_seen: whether NADs and blocks were read; a kind that is not served never is, and the
             rest is said all the same after a while.
-        joined: tells how many namespaces joined a plane; None while that is not known.
+        joined: tells which namespaces joined a plane; None while that is not known. Addresses that
+            pods of others claim to have are not counted.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class StatusKeeper:
         nads: Book[NadSeen],
         blocks: Mapping[str, int],
         is_seen: Callable[[], bool],
-        joined: Callable[[str], int | None],
+        joined: Callable[[str], Sequence[str] | None],
     ) -> None:
         self._api = api
         self._store = store
@@ -105,15 +106,17 @@ class StatusKeeper:
         last = self._written.get(name)
         return last is not None and self._clock.monotonic() < last + COUNT_SECONDS
 
-    def _observe(self, seen: PlaneSeen, joined: int) -> Observed:
+    def _observe(self, seen: PlaneSeen, joined: Sequence[str]) -> Observed:
         plane, catalog = seen.plane, self._store.catalog
         if seen.faults:
-            return Observed(_UNKNOWN, faults=seen.faults, namespaces=joined)
+            return Observed(_UNKNOWN, faults=seen.faults, namespaces=len(joined))
         return Observed(
             nad=self._nad(seen, catalog),
             overlaps=self._compared().get(plane.name, ()),
-            namespaces=joined,
-            tallies={version: catalog.claims.tally(plane.ref, version) for version in (4, 6)},
+            namespaces=len(joined),
+            tallies={
+                version: catalog.claims.tally(plane.ref, version, joined) for version in (4, 6)
+            },
             blocks=self._blocks.get(plane.name, 0),
         )
 

@@ -16,7 +16,12 @@ from planes.model.annotations.selection_element import (
     read_element,
     to_element,
 )
-from planes.model.bounds import MAX_ELEMENTS, MAX_FINDINGS, MAX_IPS_OF_POD
+from planes.model.bounds import (
+    MAX_ELEMENTS,
+    MAX_FINDINGS,
+    MAX_IPS_OF_POD,
+    MAX_NETWORKS_CHARACTERS,
+)
 from planes.model.decode import kind_of, loads
 from planes.model.encode import dumps
 from planes.model.errors import BadInput, Finding
@@ -81,6 +86,10 @@ def read_selections(text: str, pod_namespace: str, path: str = NETWORKS_PATH) ->
     """Read the annotation, listing everything that is wrong with it."""
     if not text or text.isspace():
         return _NOTHING
+    if len(text) > MAX_NETWORKS_CHARACTERS:
+        message = f"cannot read the networks: the text has {len(text)} characters"
+        remedy = f"shorten it to at most {MAX_NETWORKS_CHARACTERS >> 10} KiB"
+        return Reading(errors=(Finding(path, message, remedy),))
     return (_read_json if is_json(text) else _read_list)(text, pod_namespace, path)
 
 

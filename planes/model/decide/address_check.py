@@ -134,11 +134,11 @@ def _rival(
     draft: Draft, index: int, pod: Pod, catalog: Catalog, findings: Findings
 ) -> Finding | None:
     ref, address = draft.ref, draft.asked[index][0]
-    rival = catalog.claims.rival(ref, address, pod.key)
+    rival = catalog.rival(ref, address, pod.key)
     if rival is None:
         return None
     spans = _suggestable(draft, address, catalog) if findings.may_hint() else ()
-    free = catalog.claims.free(ref, spans, address) if spans else ()
+    free = catalog.free(ref, spans, address, pod.key) if spans else ()
     remedy = f"free now: {', '.join(map(str, free))}" if free else "ask for another address"
     verb = "has it" if rival.is_attached else "asks for it already"
     message = f"cannot give the pod {address}: pod {rival.pod} {verb}"

@@ -70,7 +70,7 @@ def _assign(
     if plane is None:
         return
     written = [draft for draft in attached if draft.ips]
-    found = assign(pod, plane, addresses, catalog.claims)
+    found = assign(pod, plane, addresses, catalog.rival)
     if not written:
         findings.enforce(plane, found.errors)
         _give(attached[0], plane, found.ips, addresses)
@@ -134,9 +134,9 @@ def _reserved(attached: Sequence[Draft], plane: Plane, pod: Pod, catalog: Catalo
         return
     spans = tuple(AddressRange(entry.address, entry.address) for entry in own)
     source = AddressList(spans, path)
-    found = assign(pod, plane, source, catalog.claims)
+    found = assign(pod, plane, source, catalog.rival)
     if not found.errors and not any(
-        catalog.claims.rival(plane.ref, address, pod.key) for address in found.ips
+        catalog.rival(plane.ref, address, pod.key) for address in found.ips
     ):
         _give(attached[0], plane, found.ips, source)
         attached[0].candidates = found.candidates

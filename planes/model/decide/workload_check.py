@@ -12,7 +12,8 @@ from planes.model.names import NETWORKS_ANNOTATION, STATIC_IPS_ANNOTATION
 from planes.model.objects import Namespace, Pod
 from planes.model.spec.plane_spec import Plane
 from planes.model.state.catalog import Catalog
-from planes.model.state.claims import ClaimIndex, bare_address
+from planes.model.state.claim_index import ClaimIndex
+from planes.model.state.claims import bare_address
 from planes.model.state.static_ips import AddressList, read_static_ips
 from planes.model.workload import pods_of
 

@@ -6,17 +6,19 @@ same with two namespaces and with five thousand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from planes.model.addresses import AddressRange, IPAddress
 from planes.model.annotations.selection import Selection
 from planes.model.errors import Finding
 from planes.model.objects import Nad, NadRef, Namespace
 from planes.model.spec.address_policy import with_static_apart
 from planes.model.spec.plane_spec import Plane
 from planes.model.spec.render import plane_nad
-from planes.model.state.claims import ClaimIndex
+from planes.model.state.claim_index import ClaimIndex, Counts
+from planes.model.state.claims import Claim
 from planes.model.state.layered import Layered
 from planes.model.state.membership import Membership, membership_of, shared_nad
 from planes.model.state.nad_facts import NadFacts
@@ -35,6 +37,14 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
+NamespaceOf = Callable[[str], Namespace | None]
+"""Gives a namespace by name, None for one that is not known."""
+
+
+def _nobody(_: str) -> Namespace | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """Planes in their order, NADs by name, claims of addresses. Make one with `build`.
@@ -42,6 +52,7 @@ class Catalog:
     Attributes:
         index: hand-written NADs and those rendered from planes, and what they say.
         warnings: about planes that do not go together.
+        namespace_of: gives a namespace as last seen: who joined a plane decides whose claims count.
         texts: readers of annotations that remember.
         namespace_isolation: Multus' option: a NAD serves its own namespace only.
         global_namespaces: namespaces whose NADs serve everybody under isolation.
@@ -53,6 +64,7 @@ class Catalog:
     index: NadIndex = field(default_factory=NadIndex)
     warnings: tuple[Finding, ...] = ()
     claims: ClaimIndex = field(default_factory=ClaimIndex)
+    namespace_of: NamespaceOf = field(default=_nobody, compare=False)
     texts: Texts = field(default_factory=Texts, compare=False)
     namespace_isolation: bool = False
     global_namespaces: frozenset[str] = frozenset({"default"})
@@ -76,6 +88,7 @@ class Catalog:
         nads: Iterable[Nad] = (),
         claims: ClaimIndex | None = None,
         *,
+        namespace_of: NamespaceOf = _nobody,
         namespace_isolation: bool = False,
         global_namespaces: Iterable[str] = ("default",),
         static_needs_ranges: bool = False,
@@ -101,6 +114,7 @@ class Catalog:
             index=index,
             warnings=tuple(_shared(by_ref)),
             claims=claims or ClaimIndex(),
+            namespace_of=namespace_of,
             namespace_isolation=namespace_isolation,
             global_namespaces=frozenset(global_namespaces),
             static_needs_ranges=static_needs_ranges,
@@ -117,6 +131,48 @@ class Catalog:
     def with_claims(self, claims: ClaimIndex) -> Catalog:
         """Give the same catalog with other claims; nothing is indexed again."""
         return replace(self, claims=claims)
+
+    def with_namespaces(self, namespace_of: NamespaceOf) -> Catalog:
+        """Give the same catalog with other namespaces whose pods may claim addresses."""
+        return replace(self, namespace_of=namespace_of)
+
+    def rival(self, ref: NadRef, address: IPAddress, pod: str) -> Claim | None:
+        """Give the claim that keeps a pod from an address of a network, None where it may have it.
+
+        On a plane's network claims count from namespaces that joined the plane: whoever may create
+        pods elsewhere cannot keep anybody out. On any other NAD those of its own namespace and of
+        the pod's count.
+
+        Args:
+            ref: the network.
+            address: on it.
+            pod: who wants it, `namespace/name`.
+        """
+        plane = self._by_ref.get(ref)
+        name = "" if plane is None else plane.name
+        return self.claims.rival(ref, address, pod, self._counting(ref, pod), name)
+
+    def free(
+        self, ref: NadRef, spans: Iterable[AddressRange], near: IPAddress, pod: str
+    ) -> tuple[IPAddress, ...]:
+        """Suggest addresses of a network that a pod may have: after `near` first."""
+        plane = self._by_ref.get(ref)
+        name = "" if plane is None else plane.name
+        return self.claims.free(ref, spans, near, self._counting(ref, pod), name)
+
+    def _counting(self, ref: NadRef, pod: str) -> Counts:
+        own = pod.partition("/")[0]
+        if ref not in self._by_ref:
+            return lambda namespace: namespace in {own, ref.namespace}
+
+        def counts(namespace: str) -> bool:
+            known = self.namespace_of(namespace)
+            return namespace == own or (
+                known is not None
+                and any(plane.ref == ref for plane in self.membership(known).planes)
+            )
+
+        return counts
 
     def with_nads(self, changes: Mapping[NadRef, Nad | None]) -> Catalog:
         """Give the same catalog with some hand-written NADs set, or (None) removed.

@@ -38,9 +38,6 @@ class Layered(Generic[_K, _V]):
             return default if found is None else found
         return self._base.get(key, default)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Layered) and dict(self.items()) == dict(other.items())
-
     def __contains__(self, key: _K) -> bool:
         return self.get(key) is not None
 

@@ -7,7 +7,7 @@ the first that nobody holds, because only there is the choice safe between pods 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -23,17 +23,19 @@ from planes.model.bounds import (
 from planes.model.decode import kind_of, loads
 from planes.model.errors import BadInput, Finding
 from planes.model.names import STATIC_IPS_ANNOTATION
-from planes.model.objects import Pod
+from planes.model.objects import NadRef, Pod
 from planes.model.spans import SpanSet
 from planes.model.spec.address_policy import askable_by
 from planes.model.spec.plane_spec import Plane
 from planes.model.spec.spec_reader import parsed
-from planes.model.state.claims import ClaimIndex
+from planes.model.state.claims import Claim
 
 STATIC_IPS_PATH = f"metadata.annotations[{STATIC_IPS_ANNOTATION}]"
 _EXAMPLE: Final = 'write {"business": ["192.168.100.10"]}'
 _SHOWN: Final = 8
 """Entries that a message repeats."""
+Rival = Callable[[NadRef, IPAddress, str], Claim | None]
+"""`Catalog.rival`: who keeps a pod from an address of a network."""
 
 
 @dataclass(frozen=True)
@@ -166,8 +168,8 @@ def _list_of(entries: Any, path: str, errors: list[Finding]) -> AddressList:
     )
 
 
-def assign(pod: Pod, plane: Plane, addresses: AddressList, claims: ClaimIndex) -> Assignment:
-    """Say which addresses of a list a pod takes."""
+def assign(pod: Pod, plane: Plane, addresses: AddressList, rival: Rival) -> Assignment:
+    """Say which addresses of a list a pod takes; `rival` tells who has one already."""
     ordinal = pod.ordinal if plane.per_ordinal else None
     ips: list[IPAddress] = []
     candidates: list[IPAddress] = []
@@ -176,7 +178,7 @@ def assign(pod: Pod, plane: Plane, addresses: AddressList, claims: ClaimIndex) -
     is_choice = ordinal is None and addresses.is_choice
     for version in addresses.versions:
         if is_choice:
-            free = list(_free(pod, plane, addresses, version, claims))
+            free = list(_free(pod, plane, addresses, version, rival))
             if not free:
                 errors.append(_none_free(pod, addresses, version))
             candidates += free
@@ -190,7 +192,7 @@ def assign(pod: Pod, plane: Plane, addresses: AddressList, claims: ClaimIndex) -
 
 
 def _free(
-    pod: Pod, plane: Plane, addresses: AddressList, version: int, claims: ClaimIndex
+    pod: Pod, plane: Plane, addresses: AddressList, version: int, rival: Rival
 ) -> Iterator[IPAddress]:
     """Yield addresses that the pod may have and that nobody holds, in order, lazily.
 
@@ -199,7 +201,7 @@ def _free(
     given = looked_at = 0
     for address in _allowed(pod, plane, addresses, version):
         looked_at += 1
-        if looked_at <= MAX_LOOKED_AT and claims.rival(plane.ref, address, pod.key):
+        if looked_at <= MAX_LOOKED_AT and rival(plane.ref, address, pod.key):
             continue
         yield address
         given += 1

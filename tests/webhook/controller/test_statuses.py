@@ -33,6 +33,7 @@ async def test_counts_of_a_busy_plane_are_written_every_five_seconds_at_most(
     reign: Reign,
 ) -> None:
     reign.put_plane()
+    reign.put_namespace("shop", {"plane.netplane.io/business": "enabled"})
     reign.start()
     await reign.settle(10)
     before = reign.writes("planes/status")
@@ -42,6 +43,17 @@ async def test_counts_of_a_busy_plane_are_written_every_five_seconds_at_most(
     assert reign.writes("planes/status") - before <= 7
     await reign.settle(10)
     assert reign.status()["inUse"] == 60
+
+
+async def test_tenant_addresses_of_a_namespace_that_joined_nothing_are_not_counted(
+    reign: Reign,
+) -> None:
+    reign.put_plane()
+    reign.put_namespace("shop")
+    reign.start()
+    reign.put_pods([attached(number) for number in range(1, 9)])
+    await reign.settle(20)
+    assert reign.status()["inUse"] == 0
 
 
 async def test_two_planes_on_one_wire_are_both_told_and_told_when_it_is_over(
