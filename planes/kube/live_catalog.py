@@ -125,8 +125,9 @@ class LiveCatalog:
     def _of_nads(self) -> Iterator[Problem]:
         """Yield problems of NADs, of each namespace the first few."""
         told: Counter[str] = Counter()
-        for ref, nad in sorted(self.catalog.nads.items()):
-            if nad.fault and told[ref.namespace] < _MOST_PROBLEMS:
+        faulty = [(ref, nad) for ref, nad in self.catalog.nads.items() if nad.fault]
+        for ref, nad in sorted(faulty, key=lambda each: each[0]):
+            if told[ref.namespace] < _MOST_PROBLEMS:
                 told[ref.namespace] += 1
                 reason = f"{nad.fault}; {nad.remedy}" if nad.remedy else nad.fault
                 yield Problem(f"NetworkAttachmentDefinition/{ref}", reason)

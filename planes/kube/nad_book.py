@@ -79,6 +79,10 @@ class NadBook:
         before, self._expected = self._expected, frozenset(refs)
         for namespace in {ref.namespace for ref in before ^ self._expected}:
             self._share(namespace)
+        for ref in self._expected - before:
+            place = self._places.get(ref.namespace)
+            if place is not None and ref.name not in place.entries:
+                self.missing[ref] = None  # it may be one whose name was not kept
 
     def begin(self) -> None:
         """A whole listing starts."""
@@ -95,10 +99,10 @@ class NadBook:
         if old is not None and version and version < old.version:
             return
         nad = bounded(given)
-        entry = _Entry(nad, weight_of(nad), version)
-        if old is not None and old.nad == nad:
-            old.version, entry.nad = version, old.nad  # the same value stays the same object
+        if old is not None and old.nad == nad:  # the same value stays the same object
+            old.version = version
             return
+        entry = _Entry(nad, weight_of(nad), version)
         if old is not None:
             place.order.remove(old.order)
         self.missing.pop(ref, None)
@@ -156,8 +160,6 @@ class NadBook:
             ref = NadRef(namespace, order[1])
             if ref not in self._expected:
                 self._forget(ref, place, place.entries[order[1]])
-        if self.missing:
-            self._on_change()
 
     def _note(self, ref: NadRef, nad: Nad | None) -> None:
         self._changes[ref] = nad

@@ -113,11 +113,8 @@ class Scanner:
             is_inside = False
         if is_inside or not self._open:
             return False
-        path, is_object = self._open[-1]
-        self._is_key = False
-        if is_object:
-            self._key = ""
-        return path == self._elements
+        self._key, self._is_key = "", False
+        return self._open[-1][0] == self._elements
 
     def _begin_string(self) -> None:
         self._is_in_string, self._is_escaped, self._caught = True, False, None

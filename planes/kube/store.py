@@ -19,6 +19,7 @@ from planes.kube.ipblocks import STATIC
 from planes.kube.known import Known
 from planes.kube.live_catalog import LiveCatalog
 from planes.kube.pod_views import POD_FIELDS, ClaimingPods, ClaimSink, NodePods, PodView
+from planes.kube.rereading import Rereading
 from planes.kube.resources import IPBLOCKS, NADS, NAMESPACES, PLANES, PODS
 from planes.kube.skim import Skimmed
 from planes.kube.static_holders import StaticHolders
@@ -226,6 +227,8 @@ class KubeStore:
         async with asyncio.TaskGroup() as group:
             for watching in self._watchings:
                 group.create_task(watching.run(), name=f"watch {watching.name}")
+            rereading = Rereading(self._api, self._live.nads, self._clock)
+            group.create_task(rereading.run(), name="read NADs again")
 
     def _needed(self) -> Iterator[Watching]:
         """Give the watches without which nothing can be judged: blocks only tell it early."""

@@ -160,11 +160,13 @@ class ScriptedCluster(FakeKube):
             queue.put_nowait(orjson.dumps(obj))
 
     def changed_pods(self, count: int) -> Iterator[JsonObject]:
-        """Give pods of the world with another address on their first plane."""
+        """Give pods of the world that ask for an address on their first plane."""
         for number in range(0, count * 10, 10):
             meta = pod_metadata(number, self._size)
-            status = "k8s.v1.cni.cncf.io/network-status"
-            meta["annotations"][status] = meta["annotations"][status].replace("10.", "11.", 2)
+            address = f"11.{number // 65536}.{number // 256 % 256}.{number % 256}"
+            network = f"plane-{number % 50}"
+            asked = [{"name": network, "namespace": "netplane-system", "ips": [address]}]
+            meta["annotations"]["k8s.v1.cni.cncf.io/networks"] = _text(asked)
             yield {"metadata": {**meta, "resourceVersion": str(_FIRST_VERSION + number)}}
 
     def _source(self, query: Query) -> tuple[Callable[[int], JsonObject], int]:

@@ -16,7 +16,6 @@ from planes.kube.client import Client
 from planes.kube.errors import AlreadyExists
 from planes.kube.resources import EVENTS, NAMESPACES, PODS
 from planes.kube.store import KubeStore
-from planes.model.addresses import parse_address
 from planes.model.errors import JsonObject
 from planes.model.events import Event
 from planes.model.names import NETPLANE_NAMESPACE, STATUS_ANNOTATION
@@ -27,7 +26,7 @@ from tests.kube.store_scene import NODE, STATUS, namespace_object, pod_object
 from tests.support.store import FakeAddressBook
 
 PLACE = "store"
-ADDRESS = NadRef(NETPLANE_NAMESPACE, "business"), parse_address("10.9.0.7")
+NETWORK = NadRef(NETPLANE_NAMESPACE, "business")
 ROOT = Path(__file__).parents[2]
 CRDS = (
     ROOT / "manifests" / "base" / "crds" / "planes.yaml",
@@ -104,7 +103,7 @@ async def test_a_status_is_written_withdrawn_and_seen(client: Client) -> None:
         assert pod is not None
         await store.put_status(pod, STATUS)
         assert await status_of(client, "web") == STATUS
-        await until(lambda: bool(admission.catalog.claims.holders(*ADDRESS)))
+        await until(lambda: admission.catalog.claims.usage(NETWORK, PLACE).addresses == 1)
         await store.drop_status(PLACE, "web")
         assert await status_of(client, "web") is None
 
