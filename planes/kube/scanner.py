@@ -21,6 +21,8 @@ MAX_KEY_BYTES: Final = 512
 _STRING: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _UP_TO_SIGN: Final = re.compile(rb'[^"{}\[\],:]*+')
 _UP_TO_BRACKET: Final = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
+_TEXT: Final = rb'"(?:[^"\\]++|\\.)*+"'
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"{}[]"))
 _QUOTE, _ESCAPE, _OBJECT, _COMMA = b'"\\{,'
 _OPENING, _CLOSING = frozenset(b"{["), frozenset(b"}]")
 
@@ -49,6 +51,7 @@ class Scanner:
         self._elements = elements
         self._inner = {path[:length] for path in kept for length in range(len(path))}
         self._open: list[tuple[Path, bool]] = []  # containers on the way to something kept
+        self._patterns: dict[Path, re.Pattern[bytes]] = {}
         self._dull = 0  # containers below the last of them
         self._key = ""
         self._is_key = False
@@ -66,12 +69,13 @@ class Scanner:
             last byte before it.
         """
         size = len(data)
+        if at == 0 and self._dull and self._is_skipped(data):
+            return size, None
         while at < size:
             if self._is_in_string:
                 at = self._string(data, at)
                 continue
-            found = (_UP_TO_BRACKET if self._dull else _UP_TO_SIGN).match(data, at)
-            at = at if found is None else found.end()
+            at = self._up_to_sign(data, at)
             if at == size:
                 break
             sign = data[at]
@@ -86,7 +90,61 @@ class Scanner:
                     return at, Stop.END
             else:  # in no dull container
                 self._is_key = sign == _COMMA and bool(self._open) and self._open[-1][1]
-        return at, None
+        return size, None
+
+    def _up_to_sign(self, data: bytes, at: int) -> int:
+        """Give the place of the next byte that says where we are."""
+        if self._dull:
+            pattern = _UP_TO_BRACKET
+        else:
+            if self._is_key:
+                at = self._past_members(data, at)
+            pattern = _UP_TO_SIGN
+        found = pattern.match(data, at)
+        return at if found is None else found.end()
+
+    def _is_skipped(self, data: bytes) -> bool:
+        """Skip a piece if the dull container we are in does not end in it; whether it did.
+
+        The brackets are counted without looking at each.
+        """
+        bare = data
+        if self._is_in_string:
+            bare = (b'"\\' if self._is_escaped else b'"') + data
+        bare = bare.replace(rb"\\", b"").replace(rb"\"", b"")
+        parts = bare.split(b'"')
+        brackets = b"".join(parts[::2]).translate(None, _NO_BRACKETS)
+        before = -1
+        while before != len(brackets):
+            before = len(brackets)
+            brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        opening = brackets.count(b"{") + brackets.count(b"[")
+        closing = len(brackets) - opening
+        if closing >= self._dull:
+            return False
+        self._dull += opening - closing
+        self._is_in_string = len(parts) % 2 == 0
+        self._is_escaped = self._is_in_string and parts[-1].endswith(b"\\")
+        self._caught = None
+        return True
+
+    def _past_members(self, data: bytes, at: int) -> int:
+        """Give the place behind strings whose keys lead to nothing kept, all at one go."""
+        pattern = self._members(self._open[-1][0])
+        found = pattern.match(data, at)
+        return at if found is None else found.end()
+
+    def _members(self, path: Path) -> re.Pattern[bytes]:
+        pattern = self._patterns.get(path)
+        if pattern is None:
+            depth = len(path)
+            keys = {
+                each[depth] for each in self._kept if len(each) > depth and each[:depth] == path
+            }
+            kept = b"|".join(re.escape(key.encode()) for key in sorted(keys))
+            member = rb'(?!"(?:' + kept + rb')")' + _TEXT + rb"\s*+:\s*+" + _TEXT + rb"\s*+,?\s*+"
+            pattern = self._patterns[path] = re.compile(rb"(?:" + member + rb")*+", re.DOTALL)
+        return pattern
 
     def _path(self) -> Path:
         return (*self._open[-1][0], self._key) if self._open else ()
@@ -111,9 +169,11 @@ class Scanner:
             if self._open:
                 self._open.pop()
             is_inside = False
-        if is_inside or not self._open:
+        if is_inside:
             return False
         self._key, self._is_key = "", False
+        if not self._open:
+            return False
         return self._open[-1][0] == self._elements
 
     def _begin_string(self) -> None:

@@ -210,7 +210,9 @@ class KubeStore:
 
     def problems(self) -> tuple[Problem, ...]:
         """What is doubtful or cannot be read, and why; of the latter the last good state holds."""
-        return tuple(self._live.problems())
+        namespaces = self._namespaces.faults().items()
+        found = [Problem(f"Namespace/{name}", fault) for name, fault in namespaces]
+        return (*found, *self._live.problems())
 
     def measure(self, metrics: Metrics) -> None:
         """Show on a process's metrics how fresh and how large this is; once, before `run`."""

@@ -14,9 +14,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.attacks.figures import tenant_objects
 from tests.attacks.figures.figure import Figure, Measure
 
-MEASURES: Mapping[str, Measure] = {}
+MEASURES: Mapping[str, Measure] = {
+    "tenant-nads": tenant_objects.measure_nads,
+    "tenant-pods": tenant_objects.measure_pods,
+}
 
 
 def main(arguments: list[str]) -> int:
