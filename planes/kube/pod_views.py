@@ -15,15 +15,42 @@ from planes.kube.follower import Follower
 from planes.kube.known import ObjectKey, key_of
 from planes.kube.skim import Skimmed
 from planes.model.errors import JsonObject
-from planes.model.names import NETWORKS_ANNOTATION, STATUS_ANNOTATION
-from planes.model.objects import Pod
+from planes.model.names import (
+    DEFAULT_NETWORK_ANNOTATION,
+    INJECTED_ANNOTATION,
+    NETWORKS_ANNOTATION,
+    REVIEWED_ANNOTATION,
+    STATIC_IPS_ANNOTATION,
+    STATUS_ANNOTATION,
+)
+from planes.model.objects import (
+    CONFIG_MIRROR_ANNOTATION,
+    CONFIG_SOURCE_ANNOTATION,
+    JOB_INDEX_KEY,
+    Pod,
+)
 from planes.model.state.claims import PodClaims, claims_of
 
 # All of them are labels that every API server knows which knows our admission policies.
 POD_FIELDS: Final = "status.phase!=Succeeded,status.phase!=Failed,spec.hostNetwork=false"
 
 _MOST_OWN_WRITES: Final = 1024
-_LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+_KEPT: Final = frozenset(
+    {
+        NETWORKS_ANNOTATION,
+        STATUS_ANNOTATION,
+        STATIC_IPS_ANNOTATION,
+        DEFAULT_NETWORK_ANNOTATION,
+        INJECTED_ANNOTATION,
+        REVIEWED_ANNOTATION,
+        JOB_INDEX_KEY,
+        CONFIG_SOURCE_ANNOTATION,
+        CONFIG_MIRROR_ANNOTATION,
+    }
+)
+"""Annotations that anything is decided by; others' may be large."""
+MOST_CHARACTERS: Final = 64 << 10
+"""Labels and kept annotations of a pod; one with more is read when it is attached."""
 
 ClaimSink = Callable[[str, PodClaims | None], None]
 """Told what a pod, `namespace/name`, claims from now on; None: nothing."""
@@ -91,12 +118,13 @@ class NodePods:
     def put(self, obj: JsonObject) -> None:
         """A pod is there, or has changed."""
         key = key_of(obj)
-        if isinstance(obj, Skimmed):  # not to be judged by a part of it: it is read live
-            self._forget(key)
+        seen = None if isinstance(obj, Skimmed) else self._read(obj)
+        if seen is None or _characters(seen.pod) > MOST_CHARACTERS:
+            self._forget(key)  # not to be judged by a part of it: it is read live
             return
         if self._listed is not None:
             self._listed.add(key)
-        self._keep(key, self._with_own(key, self._read(obj)))
+        self._keep(key, self._with_own(key, seen))
 
     def drop(self, obj: JsonObject) -> None:
         """A pod is gone, has ended or has left the node."""
@@ -130,9 +158,8 @@ class NodePods:
     def _read(self, obj: JsonObject) -> SeenPod:
         meta: dict[str, Any] = obj["metadata"]
         pod = Pod.from_object({"metadata": meta})
-        if _LAST_APPLIED in pod.annotations:
-            kept = {key: text for key, text in pod.annotations.items() if key != _LAST_APPLIED}
-            pod = replace(pod, annotations=kept)
+        kept = {key: text for key, text in pod.annotations.items() if key in _KEPT}
+        pod = replace(pod, annotations=kept)
         version = str(meta.get("resourceVersion", ""))
         return SeenPod(
             replace(pod, node=self._node),
@@ -164,6 +191,11 @@ class NodePods:
         self._written.pop(key, None)
         if self._pods.pop(key, None) is not None:
             self._on_claims(str(key), None)
+
+
+def _characters(pod: Pod) -> int:
+    texts = (*pod.labels.items(), *pod.annotations.items())
+    return sum(len(key) + len(text) for key, text in texts)
 
 
 def _status(seen: SeenPod) -> tuple[str, str]:

@@ -183,11 +183,9 @@ def test_own_writes_do_not_outlive_a_listing_without_their_pod() -> None:
     assert status_of(view) is None
 
 
-def test_what_kubectl_applied_last_is_not_kept() -> None:
+def test_annotations_that_nothing_is_decided_by_are_not_kept() -> None:
     view = node_pods(Sink())
-    applied = pod(a="b")
-    applied["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] = "{}"
-    listed(view, applied)
+    listed(view, pod(a="b", networks="own"))
     seen = view.seen("shop", "web")
     assert seen is not None
-    assert seen.pod.annotations == {"a": "b"}
+    assert seen.pod.annotations == {NETWORKS_ANNOTATION: "own"}
