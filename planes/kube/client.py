@@ -82,14 +82,17 @@ class Client:
             request = Request(asked, "GET", path, params=params, accept=accept)
             reading = ListReading(bound_of(query.resource))
             last: Sequence[JsonObject] = ()
-            async with aclosing(self._transport.chunks(request, LIST_SECONDS)) as chunks:
-                try:
-                    async for items in reading.run(chunks):
+            try:
+                async with (
+                    aclosing(self._transport.chunks(request, LIST_SECONDS)) as chunks,
+                    aclosing(reading.run(chunks)) as parts,
+                ):
+                    async for items in parts:
                         if last:
                             yield Page(last, "")
                         last = items
-                except (orjson.JSONDecodeError, TypeError) as error:
-                    raise Unavailable(f"cannot {asked}: the answer is not JSON") from error
+            except orjson.JSONDecodeError as error:
+                raise Unavailable(f"cannot {asked}: the answer is not JSON") from error
             if not reading.resource_version:
                 raise Unavailable(f"cannot {asked}: the answer is not a list")
             yield Page(last, reading.resource_version)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from typing import Any, Final
 
 import orjson
@@ -13,7 +13,6 @@ from planes.model.errors import JsonObject
 
 WHOLE_BYTES: Final = 1 << 20
 """An answer of more is not decoded at one go: 3 ms for pods, and 20 MiB where all of it is tiny."""
-_AT_ONCE: Final = 64
 
 
 class ListReading:
@@ -34,12 +33,11 @@ class ListReading:
         self._bound = bound
         self._most = 0 if bound is OF_NADS else WHOLE_BYTES
 
-    async def run(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[Sequence[JsonObject]]:
+    async def run(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[Sequence[JsonObject], None]:
         """Yield the objects, some at a time, and give way to others in between.
 
         Raises:
             orjson.JSONDecodeError: something is not JSON.
-            TypeError: it is JSON, but no list.
         """
         parts: list[bytes] = []
         size = 0
@@ -50,9 +48,10 @@ class ListReading:
             if skim is None and size > self._most:
                 skim = ListSkim(self._bound)
             if skim is not None:
-                for part in parts:
-                    async for items in _skimmed(skim, part):
+                for piece in _pieces(parts):
+                    if items := tuple(skim.feed(piece)):
                         yield items
+                    await asyncio.sleep(0)
                 parts = []
         if skim is None:
             answer = orjson.loads(b"".join(parts))
@@ -67,14 +66,7 @@ class ListReading:
             self.more = str(metadata.get("continue") or "")
 
 
-async def _skimmed(skim: ListSkim, part: bytes) -> AsyncIterator[Sequence[JsonObject]]:
-    items: list[JsonObject] = []
-    for at in range(0, len(part), PIECE_BYTES):
-        for item in skim.feed(part[at : at + PIECE_BYTES]):
-            items.append(item)
-            if len(items) == _AT_ONCE:
-                yield items
-                items = []
-        await asyncio.sleep(0)
-    if items:
-        yield items
+def _pieces(parts: Sequence[bytes]) -> Iterator[bytes]:
+    for part in parts:
+        for at in range(0, len(part), PIECE_BYTES):
+            yield part[at : at + PIECE_BYTES]
