@@ -13,12 +13,13 @@ from planes.model import bounds
 from planes.model.decide.decision import decide
 from planes.model.errors import JsonObject
 from planes.model.names import NETPLANE_NAMESPACE
-from planes.model.objects import Nad, NadRef, Pod
+from planes.model.objects import Nad, NadRef, Namespace, Pod
 from planes.model.state.catalog import Catalog
+from planes.model.state.memo import Memo
 from tests.attacks.worlds import nad_object
 from tests.kube.store_scene import Scene
 from tests.support.model import make_namespace, pod_object
-from tests.support.planes import plane_object
+from tests.support.planes import make_plane, plane_object
 
 OWN = NadRef("shop", "own")
 
@@ -142,3 +143,22 @@ def test_tenant_write_of_a_nad_leaves_the_reading_of_all_others() -> None:
     assert all(two.facts[ref] is one.facts[ref] for ref in one.nads)
     assert two.same_named("own") == (OWN,)
     assert OWN not in two.with_nads({OWN: None}).nads
+
+
+def test_tenant_labels_by_the_thousand_are_told_of_up_to_a_bound() -> None:
+    labels = {f"plane.netplane.io/plane-{n}": "enabled" for n in range(2000)}
+    labels["plane.netplane.io/zz"] = "required"
+    planes = [make_plane(f"stage-{n}") for n in range(200)]
+    membership = Catalog.build(planes).membership(Namespace("shop", labels))
+    assert len(membership.warnings) == bounds.MAX_FINDINGS
+    assert len(membership.errors) == 1
+
+
+def test_tenant_texts_of_all_kinds_are_remembered_up_to_a_bound() -> None:
+    memo: Memo[str] = Memo(lambda text, _: text * 10)
+    for number in range(5000):
+        memo.get(f"{number:04}" * 1000)
+    assert len(memo) <= 64
+    for number in range(5000):
+        memo.get(f"{number}")
+    assert len(memo) > 256

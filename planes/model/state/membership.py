@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from planes.model.bounds import MAX_FINDINGS, MAX_HINTS
 from planes.model.errors import Finding
 from planes.model.names import PLANE_LABEL_PREFIX, shown
 from planes.model.objects import NadRef, Namespace
@@ -19,8 +20,8 @@ class Membership:
     Attributes:
         planes: in their order.
         required: names of planes without which no pod of the namespace starts.
-        errors: required planes that do not exist.
-        warnings: other labels that join nothing, and planes that share a NAD.
+        errors: required planes that do not exist; of many the first `MAX_FINDINGS`.
+        warnings: as many of other labels that join nothing, and planes that share a NAD.
     """
 
     planes: tuple[Plane, ...] = ()
@@ -66,6 +67,9 @@ def _check_label(
     errors: list[Finding],
     warnings: list[Finding],
 ) -> None:
+    found = errors if value == REQUIRED else warnings
+    if len(found) >= MAX_FINDINGS:
+        return
     path = f"namespace.metadata.labels[{key}]"
     name = key.removeprefix(PLANE_LABEL_PREFIX)
     if value not in {JOINED, REQUIRED}:
@@ -73,7 +77,7 @@ def _check_label(
         remedy = f"set it to {JOINED} or {REQUIRED}, or remove it"
         warnings.append(Finding(path, message, remedy))
     elif name not in by_name:
-        close = close_names(name, by_name)
+        close = close_names(name, by_name) if len(found) < MAX_HINTS else ()
         remedy = f"did you mean {close[0]}?" if close else "create the plane, or remove it"
         if value == REQUIRED:
             message = f"cannot attach the required plane {shown(name)}: there is none"

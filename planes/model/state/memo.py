@@ -12,16 +12,19 @@ from typing import Generic, TypeVar
 _V = TypeVar("_V")
 _MOST = 1024
 _LONGEST = 4096
+_MOST_CHARACTERS = 256 << 10
+"""Of all texts together: what is made of a text may take ten times its size."""
 
 
 class Memo(Generic[_V]):
     """Answers of one pure function of two texts."""
 
-    __slots__ = ("_found", "_read")
+    __slots__ = ("_characters", "_found", "_read")
 
     def __init__(self, read: Callable[[str, str], _V]) -> None:
         self._read = read
         self._found: dict[tuple[str, str], _V] = {}
+        self._characters = 0
 
     def __len__(self) -> int:
         return len(self._found)
@@ -35,7 +38,9 @@ class Memo(Generic[_V]):
             pass
         answer = self._read(text, about)
         if len(text) <= _LONGEST:
-            if len(self._found) >= _MOST:
+            self._characters += len(text)
+            if len(self._found) >= _MOST or self._characters > _MOST_CHARACTERS:
                 self._found.clear()
+                self._characters = len(text)
             self._found[key] = answer
         return answer
