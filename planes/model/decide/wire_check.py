@@ -218,10 +218,10 @@ def _rule_fault(
 def _rival(
     subject: _Subject, plane: Plane, address: IPAddress, path: str, which: str
 ) -> Finding | None:
-    claims, draft = subject.catalog.claims, subject.draft
+    catalog, draft = subject.catalog, subject.draft
     refs: list[NadRef] = [plane.ref, draft.ref] if which else [plane.ref]
     for ref in refs:
-        rival = claims.rival(ref, address, subject.pod.key)
+        rival = catalog.rival(ref, address, subject.pod.key)
         if rival is not None:
             verb = "has it" if rival.is_attached else "asks for it already"
             message = f"cannot give the pod {address}{which}: pod {rival.pod} {verb}"

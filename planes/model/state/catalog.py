@@ -6,9 +6,8 @@ same with two namespaces and with five thousand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 from planes.model.addresses import AddressRange, IPAddress
 from planes.model.annotations.selection import Selection
@@ -20,22 +19,26 @@ from planes.model.spec.render import plane_nad
 from planes.model.state.claim_index import ClaimIndex, Counts
 from planes.model.state.claims import Claim
 from planes.model.state.layered import Layered
-from planes.model.state.membership import Membership, membership_of, shared_nad
+from planes.model.state.membership import Membership, membership_of
 from planes.model.state.nad_facts import NadFacts
 from planes.model.state.nad_index import NadIndex
+from planes.model.state.plane_keys import (
+    NO_FACTS,
+    grouped,
+    index_networks,
+    index_wires,
+    label_keys,
+    shared_nads,
+)
 from planes.model.state.suggest import close_names
 from planes.model.state.texts import Texts
 from planes.model.state.wire import Wire
 from planes.model.state.wire_index import Expand, Stand, WireIndex, planes_in
 
-_NO_FACTS = NadFacts(is_known=False)
 _MOST_MEMBERSHIPS = 8192
 """More than the namespaces of a large cluster; bounds what is remembered of deleted ones."""
 _MOST_ELEMENTS = 4096
 """Planes by interface names: a few for each plane."""
-_K = TypeVar("_K")
-_V = TypeVar("_V")
-
 
 NamespaceOf = Callable[[str], Namespace | None]
 """Gives a namespace by name, None for one that is not known."""
@@ -102,27 +105,27 @@ class Catalog:
             planes = map(with_static_apart, planes)
         ordered = tuple(sorted(planes, key=lambda plane: (plane.order, plane.name)))
         rendered = {nad.ref: nad for nad in map(plane_nad, ordered) if nad is not None}
-        by_ref = _grouped((plane.ref, plane) for plane in ordered)
+        by_ref = grouped((plane.ref, plane) for plane in ordered)
         by_label: dict[str | None, tuple[int, ...]] = {}
         for place, plane in enumerate(ordered):
-            for key in _label_keys(plane):
+            for key in label_keys(plane):
                 by_label[key] = (*by_label.get(key, ()), place)
         known = NadIndex() if previous is None else previous.index
         index = known.of((*nads, *rendered.values()))
         return cls(
             planes=ordered,
             index=index,
-            warnings=tuple(_shared(by_ref)),
+            warnings=tuple(shared_nads(by_ref)),
             claims=claims or ClaimIndex(),
             namespace_of=namespace_of,
             namespace_isolation=namespace_isolation,
             global_namespaces=frozenset(global_namespaces),
             static_needs_ranges=static_needs_ranges,
-            wires=_wires(ordered, index, None if previous is None else previous.wires),
+            wires=index_wires(ordered, index, None if previous is None else previous.wires),
             texts=Texts() if previous is None else previous.texts,
             _by_name={plane.name: plane for plane in ordered},
             _by_ref={ref: backed[0] for ref, backed in by_ref.items()},
-            _by_network=_by_network(ordered, index),
+            _by_network=index_networks(ordered, index),
             _by_label={key: found for key, found in by_label.items() if key is not None},
             _anywhere=by_label.get(None, ()),
             _rendered=rendered,
@@ -189,8 +192,8 @@ class Catalog:
         return replace(
             self,
             index=index,
-            wires=_wires(self.planes, index, self.wires),
-            _by_network=_by_network(self.planes, index),
+            wires=index_wires(self.planes, index, self.wires),
+            _by_network=index_networks(self.planes, index),
         )
 
     @property
@@ -245,7 +248,7 @@ class Catalog:
             elsewhere: what NADs without a configuration say on the node.
         """
         index = replace(self.index, facts=self.index.facts.changed(elsewhere))
-        owned = ((plane, index.facts.get(plane.ref, _NO_FACTS).wires) for plane in self.planes)
+        owned = ((plane, index.facts.get(plane.ref, NO_FACTS).wires) for plane in self.planes)
         return replace(self, index=index, wires=WireIndex(owned, expand))
 
     def membership(self, namespace: Namespace) -> Membership:
@@ -275,7 +278,7 @@ class Catalog:
 
     def facts_of(self, ref: NadRef) -> NadFacts:
         """Give what a NAD's configuration says."""
-        return self.index.facts.get(ref) or _NO_FACTS
+        return self.index.facts.get(ref) or NO_FACTS
 
     def same_named(self, name: str) -> tuple[NadRef, ...]:
         """Give the NADs of a name in all namespaces, sorted."""
@@ -288,41 +291,3 @@ class Catalog:
         found = [NadRef(ref.namespace, name) for name in close_names(ref.name, near)]
         found += [planes[name].ref for name in close_names(ref.name, planes)]
         return tuple(dict.fromkeys(found))
-
-
-def _grouped(pairs: Iterable[tuple[_K, _V]]) -> dict[_K, tuple[_V, ...]]:
-    found: dict[_K, list[_V]] = {}
-    for key, value in pairs:
-        found.setdefault(key, []).append(value)
-    return {key: tuple(values) for key, values in found.items()}
-
-
-def _by_network(planes: tuple[Plane, ...], index: NadIndex) -> Mapping[str, Plane]:
-    """Index planes by the names that their NADs' configurations have."""
-    facts = index.facts
-    return {facts[plane.ref].network: plane for plane in reversed(planes) if plane.ref in facts}
-
-
-def _shared(by_ref: Mapping[NadRef, tuple[Plane, ...]]) -> Iterator[Finding]:
-    for ref, backed in by_ref.items():
-        if len(backed) > 1:
-            yield shared_nad(ref, [plane.name for plane in backed])
-
-
-def _label_keys(plane: Plane) -> tuple[str | None, ...]:
-    """Give labels of which a namespace must have one to join, None where it needs none."""
-    if plane.all_namespaces:
-        return (None,)
-    key = plane.selector.key
-    # exempt namespaces join by the plane's own label whatever the selector says
-    return (key,) if key in {None, plane.label} else (key, plane.label)
-
-
-def _wires(
-    planes: tuple[Plane, ...], index: NadIndex, previous: WireIndex | None
-) -> WireIndex:
-    """Index planes by wire; the same index, with all it remembers, where nothing has changed."""
-    owned = tuple([(plane, index.facts.get(plane.ref, _NO_FACTS).wires) for plane in planes])
-    if previous is not None and previous.owned == owned:
-        return previous
-    return WireIndex(owned)
