@@ -210,7 +210,7 @@ def test_tenant_that_joined_cannot_take_what_a_pod_of_the_plane_has() -> None:
         {"type": "dhcp"},
         {"type": "nobody-knows"},
         {"TYPE": "dhcp"},
-        {"type": "static", "addresses": [{"address": f"10.0.{n}.1/24"} for n in range(99)]},
+        {"type": "static", "addresses": [{"address": f"10.0.{n}.1/24"} for n in range(60)]},
     ],
 )
 def test_tenant_that_joined_cannot_hand_out_the_planes_addresses_a_second_time(
