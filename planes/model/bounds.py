@@ -67,3 +67,18 @@ MAX_CLAIMS_OF_NAMESPACE: Final = 1 << 14
 """Addresses claimed by pods of one namespace that are found by others; some 7 MiB."""
 MAX_CLAIMS_OF_ADDRESS: Final = 8
 """Claims of one address by pods of one namespace that are found: one is enough to refuse."""
+
+MAX_NAD_PLUGINS: Final = 16
+"""Plugins of one network: each is a process, or a job, of every ADD and DEL."""
+MAX_NAD_ADDRESSES: Final = 64
+"""Addresses that one IPAM gives an interface."""
+MAX_NAD_TRUNKS: Final = 64
+"""Entries of a bridge port's list of VLANs."""
+MAX_NAD_SYSCTLS: Final = 64
+"""Sysctls of one plugin: each is a file written in the sandbox."""
+MAX_NAD_USERS: Final = 4096
+"""Pods of one namespace, times NADs of it that they name, that a deletion looks at."""
+MAX_NAD_FINDINGS: Final = 32
+"""Findings told about one NAD; more would only be cut by the API server."""
+MAX_NAD_HINTS: Final = 4
+"""Findings of one NAD that come with a search for what may have been meant."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from planes.model.decide.drafts import Draft
 from planes.model.decide.findings import Findings
+from planes.model.decide.nad_wishes import check_guarded_wishes
 from planes.model.errors import Finding
 from planes.model.objects import NadRef, Namespace, Pod
 from planes.model.spec.plane_spec import JOINED, Plane
@@ -14,10 +15,15 @@ def check_access(
     draft: Draft, pod: Pod, namespace: Namespace, catalog: Catalog, findings: Findings
 ) -> None:
     """Check one attachment; planes that the pod belongs to have been matched already."""
+    if draft.plane is None and catalog.gate.policy.is_guarded:
+        check_guarded_wishes(draft, pod, catalog, findings)
     ref = draft.ref
-    if draft.is_new:
-        return
-    if draft.is_joined and ref in catalog.nads and not catalog.facts_of(ref).fault:
+    is_joined = draft.is_joined and ref in catalog.nads and not catalog.facts_of(ref).fault
+    if draft.is_new or is_joined:
+        if draft.plane is None or draft.plane.network is None:  # no rendered NAD is barred
+            barred = _barred(ref, f"{draft.path}.name", catalog)
+            if barred is not None:
+                findings.errors.append(barred)
         return
     reach(ref, f"{draft.path}.name", pod, namespace, catalog, findings=findings)
     if draft.plane is None:
@@ -75,7 +81,18 @@ def _fault(
     if facts.fault:
         remedy = facts.remedy or "mend the NAD's spec.config"
         return Finding(path, f"cannot use NAD {ref}: {facts.fault}", remedy)
-    return None
+    return _barred(ref, path, catalog)
+
+
+def _barred(ref: NadRef, path: str, catalog: Catalog) -> Finding | None:
+    """Say what keeps every pod from a NAD: it may have been written while nobody judged it."""
+    found = catalog.barred(ref)
+    if not found:
+        return None
+    first = found[0]
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    message = f"cannot use NAD {ref}: {first.path}: {first.message}{more}"
+    return Finding(path, message, first.remedy, first.status)
 
 
 def _unknown(ref: NadRef, path: str, catalog: Catalog, findings: Findings) -> Finding:

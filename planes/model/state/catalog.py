@@ -14,6 +14,7 @@ from planes.model.annotations.selection import Selection
 from planes.model.errors import Finding
 from planes.model.objects import Nad, NadRef, Namespace
 from planes.model.spec.address_policy import with_static_apart
+from planes.model.spec.nad_policy import NadPolicy
 from planes.model.spec.plane_spec import Plane
 from planes.model.spec.render import plane_nad
 from planes.model.state.claim_index import ClaimIndex, Counts
@@ -21,6 +22,7 @@ from planes.model.state.claims import Claim
 from planes.model.state.layered import Layered
 from planes.model.state.membership import Membership, membership_of
 from planes.model.state.nad_facts import NadFacts
+from planes.model.state.nad_gate import NadGate
 from planes.model.state.nad_index import NadIndex
 from planes.model.state.plane_keys import (
     NO_FACTS,
@@ -61,6 +63,7 @@ class Catalog:
         global_namespaces: namespaces whose NADs serve everybody under isolation.
         static_needs_ranges: what a plane hands out by itself cannot be asked for by address.
         wires: planes by the wires that their NADs are on.
+        gate: says what NADs of tenants may be.
     """
 
     planes: tuple[Plane, ...] = ()
@@ -73,6 +76,7 @@ class Catalog:
     global_namespaces: frozenset[str] = frozenset({"default"})
     static_needs_ranges: bool = False
     wires: WireIndex = field(default_factory=WireIndex, compare=False)
+    gate: NadGate = field(default_factory=NadGate, compare=False)
     _by_name: Mapping[str, Plane] = field(default_factory=dict)
     _by_ref: Mapping[NadRef, Plane] = field(default_factory=dict)
     _by_network: Mapping[str, Plane] = field(default_factory=dict)
@@ -95,6 +99,7 @@ class Catalog:
         namespace_isolation: bool = False,
         global_namespaces: Iterable[str] = ("default",),
         static_needs_ranges: bool = False,
+        nad_policy: NadPolicy | None = None,
         previous: Catalog | None = None,
     ) -> Catalog:
         """Index planes and NADs; with `previous` NADs that have not changed are not read again.
@@ -106,10 +111,9 @@ class Catalog:
         ordered = tuple(sorted(planes, key=lambda plane: (plane.order, plane.name)))
         rendered = {nad.ref: nad for nad in map(plane_nad, ordered) if nad is not None}
         by_ref = grouped((plane.ref, plane) for plane in ordered)
-        by_label: dict[str | None, tuple[int, ...]] = {}
-        for place, plane in enumerate(ordered):
-            for key in label_keys(plane):
-                by_label[key] = (*by_label.get(key, ()), place)
+        by_label = grouped(
+            (key, place) for place, plane in enumerate(ordered) for key in label_keys(plane)
+        )
         known = NadIndex() if previous is None else previous.index
         index = known.of((*nads, *rendered.values()))
         return cls(
@@ -122,6 +126,7 @@ class Catalog:
             global_namespaces=frozenset(global_namespaces),
             static_needs_ranges=static_needs_ranges,
             wires=index_wires(ordered, index, None if previous is None else previous.wires),
+            gate=NadGate(nad_policy) if previous is None else previous.gate,
             texts=Texts() if previous is None else previous.texts,
             _by_name={plane.name: plane for plane in ordered},
             _by_ref={ref: backed[0] for ref, backed in by_ref.items()},
@@ -279,6 +284,11 @@ class Catalog:
     def facts_of(self, ref: NadRef) -> NadFacts:
         """Give what a NAD's configuration says."""
         return self.index.facts.get(ref) or NO_FACTS
+
+    def barred(self, ref: NadRef) -> tuple[Finding, ...]:
+        """Give what keeps every pod from a NAD: beyond all bounds, or more than its author may."""
+        nad = self.nads.get(ref)
+        return () if nad is None else self.gate.findings(nad)
 
     def same_named(self, name: str) -> tuple[NadRef, ...]:
         """Give the NADs of a name in all namespaces, sorted."""

@@ -98,6 +98,11 @@ class PodClaims:
     def __bool__(self) -> bool:
         return bool(self.claims or self.usage)
 
+    @property
+    def networks(self) -> tuple[NadRef, ...]:
+        """NADs that it asks for, each once."""
+        return tuple(sorted(ref for ref, used in self.usage.items() if used.attachments))
+
 
 def claims_of(pod: Pod, *, is_believed: bool = False) -> PodClaims:
     """Read what a pod claims.

@@ -10,6 +10,7 @@ from planes.model.errors import BadInput, Finding
 from planes.model.names import RESOURCE_NAME_ANNOTATION
 from planes.model.objects import Nad
 from planes.model.state.nad_facts import NadFacts
+from planes.model.state.nad_keys import plain
 
 _SHARED_SEGMENT = frozenset({"macvlan", "ipvlan", "vlan", "sriov", "host-device"})
 """Types that put pods of all nodes on one L2 segment."""
@@ -132,7 +133,7 @@ def _unknown_keys(nad: Nad, facts: NadFacts) -> Iterator[Finding]:
     for key in facts.main if known is not None else ():
         if key.lower() not in _GENERAL_KEYS and known is not None and key.lower() not in known:
             yield Finding(
-                _path(nad, key[:32]),
+                _path(nad, plain(key)),
                 f"the {facts.type} plugin does not know this key and ignores it",
                 "remove it",
             )

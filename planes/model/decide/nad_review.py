@@ -1,0 +1,90 @@
+"""Whether a NAD may be written as it is: what the API server is told, before any pod uses it.
+
+The same judgement keeps pods from a NAD that stands already (`planes.model.decide.access`): a NAD
+may have been written while no webhook was there, or before there was one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from planes.model.errors import Finding
+from planes.model.names import RESOURCE_NAME_ANNOTATION, is_dns_subdomain
+from planes.model.objects import Nad
+from planes.model.state.catalog import Catalog
+from planes.model.state.nad_facts import nad_facts
+from planes.model.state.nad_guard import judge_nad
+from planes.model.state.nad_keys import NadFindings, spelled
+from planes.model.state.nad_lint import lint_nad
+
+_PLANE_IPAM: Final = "plane"
+_RESOURCE: Final = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class NadReview:
+    """The outcome: a NAD with errors must not be written; warnings are for its author."""
+
+    errors: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+
+
+def review_nad(nad: Nad, catalog: Catalog, old: Nad | None = None) -> NadReview:
+    """Review a NAD that is about to be written.
+
+    Args:
+        nad: the NAD as it would be.
+        catalog: the planes, and the policy of NADs.
+        old: the NAD as it is; what an update leaves as it was is not judged anew, so that a NAD
+            from before can still be labelled, owned and deleted.
+    """
+    if old is not None and _says_the_same(nad, old):
+        return NadReview()
+    policy = catalog.gate.policy
+    found = judge_nad(nad, policy)
+    foreign = list(_foreign_planes(nad, catalog, found))
+    errors = [*_resource_faults(nad), *found.faults]
+    hints = list(found.hints)
+    if policy.is_tenant(nad.namespace):
+        errors += foreign
+    else:
+        hints += foreign  # an administrator may write the NAD first, and then its plane
+        hints += found.unknown
+    if policy.restricts(nad.namespace):
+        errors += [*found.breaches, *found.unknown]
+    elif policy.is_tenant(nad.namespace):
+        hints += [*found.breaches, *found.unknown]
+    if not found.faults:
+        hints += lint_nad(nad, nad_facts(nad))
+    return NadReview(tuple(errors), tuple(hints))
+
+
+def _says_the_same(nad: Nad, old: Nad) -> bool:
+    key = RESOURCE_NAME_ANNOTATION
+    return nad.config == old.config and nad.annotations.get(key) == old.annotations.get(key)
+
+
+def _resource_faults(nad: Nad) -> Iterator[Finding]:
+    """Refuse a resource that no container could ask for: every pod of the NAD would be refused."""
+    name = nad.annotations.get(RESOURCE_NAME_ANNOTATION)
+    if name is None:
+        return
+    domain, slash, bare = name.partition("/")
+    if not slash or not is_dns_subdomain(domain) or not _RESOURCE.fullmatch(bare):
+        path = f"metadata.annotations[{RESOURCE_NAME_ANNOTATION}]"
+        message = "cannot ask for devices: it is no name of an extended resource"
+        yield Finding(path, message, "write DOMAIN/NAME, as the device plugin does")
+
+
+def _foreign_planes(nad: Nad, catalog: Catalog, found: NadFindings) -> Iterator[Finding]:
+    """Find IPAMs of type `plane` that would take addresses of another plane than the NAD's own."""
+    own = catalog.plane_of(nad.ref)
+    for path, ipam in found.ipams:
+        kinds = [value for _, value in spelled(ipam, "type")]
+        names = [value for _, value in spelled(ipam, "plane")]
+        if _PLANE_IPAM in kinds and (own is None or names != [own.name]):
+            message = "cannot take addresses of a plane that is not this NAD's own"
+            yield Finding(f"{path}.plane", message, "join the plane, or use another IPAM", 403)
