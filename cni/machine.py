@@ -49,6 +49,7 @@ def _alone(settings: Settings, manifests: Path, env: Mapping[str, str]) -> World
         executor=files,
         namespace_isolation=settings.namespace_isolation,
         global_namespaces=settings.global_namespaces,
+        nad_policy=settings.nad_policy,
     )
     system = SystemExec(env, clock, settings.host_root)
     return World(store, Kernel(threads=KERNEL_THREADS), system, clock, Silent(), files)
@@ -72,6 +73,7 @@ def _on_cluster(settings: Settings, env: Mapping[str, str]) -> World:
         addresses=book,
         namespace_isolation=settings.namespace_isolation,
         global_namespaces=settings.global_namespaces,
+        nad_policy=settings.nad_policy,
     )
     system = SystemExec(env, clock, settings.host_root)
     return World(

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from planes.model.errors import BadInput
+from planes.model.spec.nad_policy import NadPolicy
 from planes.run.logs import LEVELS
+from planes.run.nad_settings import NAD_OPTIONS, nad_policy
 from planes.run.settings import CONFIG, Option, boolean, directories, endpoint, load
 
 PROG: Final = "netplane-cni"
@@ -92,6 +94,7 @@ OPTIONS: Final = (
         is_switch=True,
     ),
     Option("--global-namespaces", "default", "whose NADs serve everybody under isolation", _names),
+    *NAD_OPTIONS,
     Option("--multus-cache", "/var/lib/cni/multus", "Multus' cniDir: its sandboxes are torn down"),
     Option("--log-level", "info", f"one of {', '.join(LEVELS)}", _level),
     CONFIG,
@@ -105,6 +108,7 @@ class Settings:
     Attributes:
         standalone: the directory of manifests; None on a cluster.
         kubeconfig: how to reach the API server; None as a pod of the cluster does.
+        nad_policy: what NADs of tenants may be; as the webhook has it.
         host_root: the node's root directory as this process sees it, "" where it is its own.
     """
 
@@ -125,6 +129,7 @@ class Settings:
     not_native: frozenset[str]
     namespace_isolation: bool
     global_namespaces: tuple[str, ...]
+    nad_policy: NadPolicy
     multus_cache: Path
     log_level: str
 
@@ -171,6 +176,7 @@ def settings_from(given: Mapping[str, Any]) -> Settings:
         not_native=given["native"],
         namespace_isolation=given["namespace_isolation"],
         global_namespaces=given["global_namespaces"],
+        nad_policy=nad_policy(given, is_standalone=given["standalone"] is not None),
         multus_cache=Path(given["multus_cache"]),
         log_level=given["log_level"],
     )

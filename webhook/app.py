@@ -20,6 +20,7 @@ from webhook.answers import Prepared, line
 from webhook.limits import Limits
 from webhook.metrics import ReviewMetrics
 from webhook.mutate import mutate
+from webhook.nads import validate_nad
 from webhook.namespaces import mutate_namespace
 from webhook.patience import Patience
 from webhook.reporting import Reporter
@@ -34,6 +35,7 @@ JUDGES: Mapping[str, Judge] = {
     "/mutate/pods": mutate,
     "/validate/pods": validate,
     "/mutate/namespaces": mutate_namespace,
+    "/validate/networkattachmentdefinitions": validate_nad,
 }
 
 

@@ -55,6 +55,7 @@ async def _serve(settings: Settings, cluster: OnCluster, api: KubeApi, clock: Cl
         clock=clock,
         namespace_isolation=settings.namespace_isolation,
         global_namespaces=settings.global_namespaces,
+        nad_policy=settings.nad_policy,
     )
     store.measure(metrics)
     if settings.cert_dir is not None:

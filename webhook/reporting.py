@@ -68,5 +68,6 @@ def _facts(path: str, review: Review) -> dict[str, Any]:
     if review.resource == "pods":
         facts["pod"] = f"{review.namespace}/{review.display_name}"
     else:
-        facts["object"] = review.display_name
+        space = f"{review.namespace}/" if review.resource != "namespaces" else ""
+        facts["object"] = f"{space}{review.display_name}"
     return {**facts, "user": review.user.name, "dry_run": review.is_dry_run}

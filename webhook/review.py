@@ -1,7 +1,7 @@
 """AdmissionReview (admission.k8s.io/v1): bytes in, bytes out; no HTTP, no decision.
 
 A body that holds no review to answer is a `BadInput`, which the edge turns into HTTP 400. Every
-review gets one of exactly four answers: `Allowed`, `Patched`, `Denied` (the pod is at fault; all
+review gets one of exactly four answers: `Allowed`, `Patched`, `Denied` (the object is at fault; all
 findings at once) or `Errored` (we are, for now).
 """
 
@@ -19,6 +19,7 @@ from planes.model.errors import BadInput, Finding, JsonObject, PlanesError
 
 API_VERSION = "admission.k8s.io/v1"
 KIND = "AdmissionReview"
+NADS = "k8s.cni.cncf.io/network-attachment-definitions"
 
 # What the API server keeps (warnings; a longer one is cut, past the total they are dropped) and
 # what fits into an Event (message: 1 kB is shown, a client sees all of it).
@@ -34,6 +35,7 @@ _REASONS = {
     422: "Invalid",
     503: "ServiceUnavailable",
 }
+_KINDS = {"pods": "Pod", NADS: "NetworkAttachmentDefinition"}
 _CAUSE_REASONS = {403: "FieldValueForbidden", 409: "FieldValueDuplicate"}
 _STATUS_ORDER = (403, 422, 409)  # as `Decision.status` has it
 
@@ -212,7 +214,7 @@ def _refusal(review: Review, findings: Sequence[Finding]) -> JsonObject:
     status = _status(message, code)
     status["details"] = {
         "name": review.display_name,
-        "kind": "Pod" if review.resource == "pods" else review.resource,
+        "kind": _KINDS.get(review.resource, review.resource),
         "causes": [
             {
                 "reason": _CAUSE_REASONS.get(finding.status, "FieldValueInvalid"),

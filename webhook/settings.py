@@ -12,7 +12,9 @@ from typing import Any
 
 from planes.model.errors import BadInput
 from planes.model.names import NETPLANE_NAMESPACE, is_dns_label, is_dns_subdomain
+from planes.model.spec.nad_policy import NadPolicy
 from planes.run import logs
+from planes.run.nad_settings import NAD_OPTIONS, nad_policy
 from planes.run.settings import CONFIG, Option, boolean, endpoint, load
 
 PROGRAM = "netplane-webhook"
@@ -86,6 +88,7 @@ OPTIONS = (
     Option(
         "--global-namespaces", "default", "whose NADs serve everybody under isolation", _namespaces
     ),
+    *NAD_OPTIONS,
     Option("--drain-grace", "0", "seconds to go on taking requests after SIGTERM", _seconds),
     Option("--log-level", "info", "debug, info, warning or error", _level),
     CONFIG,
@@ -118,6 +121,7 @@ class Settings:
         names: what the certificate is for: where we listen, this host, and what was added; on a
             cluster only what was added, the Service's names are a matter of course.
         namespace_isolation, global_namespaces: as the daemon has them; both must decide alike.
+        nad_policy: what NADs of tenants may be; as the daemon has it.
         drain_grace: seconds between unreadiness and the end of listening.
     """
 
@@ -130,6 +134,7 @@ class Settings:
     metrics: tuple[str, int] | None
     namespace_isolation: bool
     global_namespaces: tuple[str, ...]
+    nad_policy: NadPolicy
     drain_grace: float
     log_level: str
 
@@ -158,6 +163,7 @@ def read(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
         metrics=values["metrics"],
         namespace_isolation=values["namespace_isolation"],
         global_namespaces=values["global_namespaces"],
+        nad_policy=nad_policy(values, is_standalone=is_alone),
         drain_grace=values["drain_grace"],
         log_level=values["log_level"],
     )

@@ -42,6 +42,7 @@ async def serve(settings: Settings, manifests: Path, cert_dir: Path, clock: Cloc
         clock=clock,
         namespace_isolation=settings.namespace_isolation,
         global_namespaces=settings.global_namespaces,
+        nad_policy=settings.nad_policy,
     )
     is_valid = shows_valid(context, clock)
     assembly = Assembly(

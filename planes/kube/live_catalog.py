@@ -16,6 +16,7 @@ from planes.kube.known import Known
 from planes.kube.nad_book import NadBook
 from planes.model.errors import Finding
 from planes.model.names import NETPLANE_NAMESPACE
+from planes.model.spec.nad_policy import NadPolicy
 from planes.model.spec.plane import Plane, parse_plane
 from planes.model.state.catalog import Catalog, NamespaceOf
 from planes.model.state.claim_index import Held
@@ -39,6 +40,7 @@ class LiveCatalog:
     Args:
         namespace_isolation: Multus' option: a NAD serves its own namespace only.
         global_namespaces: namespaces whose NADs serve everybody under isolation.
+        nad_policy: what NADs of tenants may be.
         namespace_of: gives a namespace as last seen.
         on_objects: called when planes or NADs were indexed anew, not more often than it takes.
     """
@@ -49,15 +51,18 @@ class LiveCatalog:
         namespace_isolation: bool,
         global_namespaces: Iterable[str],
         namespace_of: NamespaceOf,
+        nad_policy: NadPolicy | None = None,
         on_objects: Callable[[], None],
     ) -> None:
         self.catalog = Catalog.build(
             namespace_of=namespace_of,
             namespace_isolation=namespace_isolation,
             global_namespaces=global_namespaces,
+            nad_policy=nad_policy,
         )
         self.planes: Known[Plane] = Known(parse_plane, self._on_planes)
-        trusted = {NETPLANE_NAMESPACE, *self.catalog.global_namespaces}
+        administrators = self.catalog.gate.policy.administrators
+        trusted = {NETPLANE_NAMESPACE, *self.catalog.global_namespaces, *administrators}
         self.nads = NadBook(self._come_due, trusted)
         self._on_indexed = on_objects
         self._claims: dict[str, PodClaims | None] = {}

@@ -27,9 +27,11 @@ from planes.model.objects import (
     CONFIG_MIRROR_ANNOTATION,
     CONFIG_SOURCE_ANNOTATION,
     JOB_INDEX_KEY,
+    NadRef,
     Pod,
 )
 from planes.model.state.claims import PodClaims, claims_of
+from planes.model.state.nad_users import NadUsers
 
 # All of them are labels that every API server knows which knows our admission policies.
 POD_FIELDS: Final = "status.phase!=Succeeded,status.phase!=Failed,spec.hostNetwork=false"
@@ -81,6 +83,10 @@ class PodView(Follower, Protocol):
         """Give a pod as last seen; None also where pods are not kept."""
         ...
 
+    def naming(self, ref: NadRef) -> tuple[str, ...]:
+        """Name the pods of a NAD's namespace that ask for it; none where nobody has to know."""
+        ...
+
     def note(self, obj: JsonObject) -> None:
         """Take a pod as it is after a write of ours; the watch tells of it later."""
         ...
@@ -109,6 +115,10 @@ class NodePods:
     def seen(self, namespace: str, name: str) -> SeenPod | None:
         """Give a pod as last seen."""
         return self._pods.get(ObjectKey(namespace, name))
+
+    def naming(self, ref: NadRef) -> tuple[str, ...]:
+        """Give nothing: a node is not asked whether a NAD may go."""
+        return ()
 
     def begin(self) -> None:
         """A whole listing starts."""
@@ -203,10 +213,11 @@ def _status(seen: SeenPod) -> tuple[str, str]:
 
 
 class ClaimingPods:
-    """All pods of the cluster, of which only the claims are kept; implements `PodView`."""
+    """All pods of the cluster, of which only claims and NADs are kept; implements `PodView`."""
 
     def __init__(self, on_claims: ClaimSink) -> None:
         self._on_claims = on_claims
+        self._users = NadUsers()
         self._claiming: set[str] = set()
         self._listed: set[str] | None = None
 
@@ -217,6 +228,10 @@ class ClaimingPods:
         """Give nothing: pods are not kept."""
         return None
 
+    def naming(self, ref: NadRef) -> tuple[str, ...]:
+        """Name the pods of a NAD's namespace that ask for it; those that go do not."""
+        return self._users.of(ref)
+
     def begin(self) -> None:
         """A whole listing starts."""
         self._listed = set()
@@ -225,6 +240,8 @@ class ClaimingPods:
         """A pod is there, or has changed."""
         key = str(key_of(obj))
         claims = _claims(obj["metadata"])
+        is_going = claims is None or obj["metadata"].get("deletionTimestamp")
+        self._users.put(*key_of(obj), () if is_going or claims is None else claims.networks)
         if claims is None:
             self._forget(key)
             return
@@ -251,6 +268,8 @@ class ClaimingPods:
         if key in self._claiming:
             self._claiming.remove(key)
             self._on_claims(key, None)
+            namespace, _, name = key.partition("/")
+            self._users.put(namespace, name, ())
 
 
 def _claims(meta: dict[str, Any]) -> PodClaims | None:

@@ -18,17 +18,18 @@ from planes.kube.follower import Follower
 from planes.kube.ipblocks import STATIC
 from planes.kube.known import Known
 from planes.kube.live_catalog import LiveCatalog
+from planes.kube.namespaces import read_namespace
 from planes.kube.pod_views import POD_FIELDS, ClaimingPods, ClaimSink, NodePods, PodView
 from planes.kube.rereading import Rereading
 from planes.kube.resources import IPBLOCKS, NADS, NAMESPACES, PLANES, PODS
-from planes.kube.skim import Skimmed
 from planes.kube.static_holders import StaticHolders
 from planes.kube.status_writer import StatusWriter
 from planes.kube.watch_metrics import WatchMetrics
 from planes.kube.watching import Watching
-from planes.model.errors import BadInput, Internal, JsonObject, NotFound
+from planes.model.errors import Internal, NotFound
 from planes.model.events import Event
-from planes.model.objects import CONFIG_MIRROR_ANNOTATION, Namespace, Pod
+from planes.model.objects import CONFIG_MIRROR_ANNOTATION, NadRef, Namespace, Pod
+from planes.model.spec.nad_policy import NadPolicy
 from planes.model.state.catalog import Catalog
 from planes.run.clock import Clock
 from planes.run.metrics import Metrics
@@ -51,6 +52,7 @@ class KubeStore:
         node: named in events, "" for none.
         namespace_isolation: Multus' option: a NAD serves its own namespace only.
         global_namespaces: namespaces whose NADs serve everybody under isolation.
+        nad_policy: what NADs of tenants may be.
     """
 
     def __init__(
@@ -65,14 +67,16 @@ class KubeStore:
         node: str = "",
         namespace_isolation: bool = False,
         global_namespaces: Iterable[str] = ("default",),
+        nad_policy: NadPolicy | None = None,
     ) -> None:
         self._api = api
         self._addresses = addresses
-        self._namespaces: Known[Namespace] = Known(_read_namespace)
+        self._namespaces: Known[Namespace] = Known(read_namespace)
         self._live = LiveCatalog(
             namespace_of=self.namespace,
             namespace_isolation=namespace_isolation,
             global_namespaces=global_namespaces,
+            nad_policy=nad_policy,
             on_objects=self._tell_problems,
         )
         self._pods = pods(self._live.claim)
@@ -96,6 +100,7 @@ class KubeStore:
         addresses: AddressBook,
         namespace_isolation: bool = False,
         global_namespaces: Iterable[str] = ("default",),
+        nad_policy: NadPolicy | None = None,
     ) -> KubeStore:
         """Make a node's store: it knows the node's own pods."""
         return cls(
@@ -108,6 +113,7 @@ class KubeStore:
             node=node,
             namespace_isolation=namespace_isolation,
             global_namespaces=global_namespaces,
+            nad_policy=nad_policy,
         )
 
     @classmethod
@@ -118,6 +124,7 @@ class KubeStore:
         clock: Clock,
         namespace_isolation: bool = False,
         global_namespaces: Iterable[str] = ("default",),
+        nad_policy: NadPolicy | None = None,
     ) -> KubeStore:
         """Make the store that admission decides by: of all pods it knows what they claim."""
         return cls(
@@ -126,6 +133,7 @@ class KubeStore:
             pods=ClaimingPods,
             namespace_isolation=namespace_isolation,
             global_namespaces=global_namespaces,
+            nad_policy=nad_policy,
         )
 
     @property
@@ -176,6 +184,10 @@ class KubeStore:
         """A pod as last seen; None for admission, which keeps none."""
         seen = self._pods.seen(namespace, name)
         return None if seen is None else seen.pod
+
+    def pods_naming(self, ref: NadRef) -> tuple[str, ...]:
+        """Pods of a NAD's namespace that ask for it; known to admission alone."""
+        return self._pods.naming(ref)
 
     async def fetch_pod(self, namespace: str, name: str) -> Pod | None:
         """A pod as it is now: one GET.
@@ -277,18 +289,3 @@ class KubeStore:
         for problem in self._told - frozenset(problems):
             _log.info("object mended", extra={"where": problem.where})
         self._told = frozenset(problems)
-
-
-def _read_namespace(obj: JsonObject) -> Namespace:
-    """Keep a namespace's labels alone: its annotations may be large, and say nothing of planes.
-
-    Raises:
-        BadInput: it was too large to be read: what it said before holds.
-    """
-    meta = obj["metadata"]
-    if isinstance(obj, Skimmed):
-        raise BadInput(
-            f"cannot read the namespace {meta['name']}: it has {obj.size} bytes",
-            remedy="remove labels, or owners of fields from its metadata",
-        )
-    return Namespace.from_object({"metadata": {"name": meta["name"], "labels": meta.get("labels")}})

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
 from planes.model.events import Event, event_name, to_object
-from planes.model.objects import Namespace, Pod
+from planes.model.objects import NadRef, Namespace, Pod
+from planes.model.spec.nad_policy import NadPolicy
 from planes.model.state.catalog import Catalog
 from planes.run.clock import Clock
 from planes.run.jobs import ended, start
@@ -49,6 +50,7 @@ class DirStore:
         executor: where files are read and written; None = the event loop's own threads.
         namespace_isolation: Multus' option: a NAD serves its own namespace only.
         global_namespaces: namespaces whose NADs serve everybody under isolation.
+        nad_policy: what NADs of tenants may be.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class DirStore:
         executor: Executor | None = None,
         namespace_isolation: bool = False,
         global_namespaces: Iterable[str] = ("default",),
+        nad_policy: NadPolicy | None = None,
     ) -> None:
         self._directory = directory
         self._clock = clock
@@ -75,7 +78,9 @@ class DirStore:
         )
         self._snapshot = Snapshot(
             Catalog.build(
-                namespace_isolation=namespace_isolation, global_namespaces=global_namespaces
+                namespace_isolation=namespace_isolation,
+                global_namespaces=global_namespaces,
+                nad_policy=nad_policy,
             )
         )
         self._refreshing = asyncio.Lock()
@@ -106,6 +111,10 @@ class DirStore:
     def pod(self, namespace: str, name: str) -> Pod | None:
         """A pod as last seen, with its network-status."""
         return self._snapshot.pods.get((namespace, name))
+
+    def pods_naming(self, ref: NadRef) -> tuple[str, ...]:
+        """Pods of a NAD's namespace that ask for it."""
+        return self._snapshot.pods_naming(ref)
 
     async def fetch_pod(self, namespace: str, name: str) -> Pod | None:
         """A pod as it is now: its own file where it has one, else the directory looked at anew."""

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
 from planes.model.events import Event
-from planes.model.objects import Namespace, Pod
+from planes.model.objects import NadRef, Namespace, Pod
 from planes.model.spec.plane import Plane
 from planes.model.state.catalog import Catalog
 from planes.model.wire.result import Address
@@ -100,6 +100,10 @@ class Store(Protocol):
 
     def pod(self, namespace: str, name: str) -> Pod | None:
         """A pod as last seen."""
+        ...
+
+    def pods_naming(self, ref: NadRef) -> tuple[str, ...]:
+        """Name the pods of a NAD's own namespace that ask for it; those on their way out do not."""
         ...
 
     async def fetch_pod(self, namespace: str, name: str) -> Pod | None:

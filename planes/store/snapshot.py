@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from planes.model.names import STATUS_ANNOTATION
-from planes.model.objects import Nad, Namespace, Pod
+from planes.model.objects import Nad, NadRef, Namespace, Pod
 from planes.model.spec.plane_spec import Plane
 from planes.model.state.catalog import Catalog
 from planes.model.state.claim_index import ClaimIndex
@@ -74,6 +74,14 @@ class Snapshot:
         pod = with_status(bare, status)
         claims = self.catalog.claims.with_pod(pod, is_believed=status is not None)
         return replace(self, catalog=self.catalog.with_claims(claims), pods={**self.pods, key: pod})
+
+    def pods_naming(self, ref: NadRef) -> tuple[str, ...]:
+        """Name the pods of a NAD's namespace that ask for it."""
+        return tuple(
+            name
+            for (namespace, name), pod in self.pods.items()
+            if namespace == ref.namespace and ref in claims_of(pod).networks
+        )
 
     def _claims(self, pods: Mapping[PodKey, Pod], statuses: Mapping[PodKey, str]) -> ClaimIndex:
         """Index pods; of network-status only what a node wrote to its own file is believed."""

@@ -10,6 +10,7 @@ import pytest
 from planes.kube.pod_views import ClaimingPods, NodePods, PodView
 from planes.model.errors import JsonObject
 from planes.model.names import NETWORKS_ANNOTATION, STATUS_ANNOTATION
+from planes.model.objects import NadRef
 from planes.model.state.claims import PodClaims
 
 STATUS = '[{"name":"netplane-system/business","interface":"net1","ips":["10.9.0.7"]}]'
@@ -94,6 +95,20 @@ def test_pods_without_claims_cost_admission_nothing() -> None:
     view = ClaimingPods(Sink())
     listed(view, pod("a"), pod("b", networks="business"))
     assert len(view) == 1
+
+
+def test_admission_knows_which_pods_ask_for_a_nad_until_they_go() -> None:
+    own = NadRef("shop", "own")
+    view = ClaimingPods(Sink())
+    listed(view, pod("a", networks="own,ops/shared"), pod("b"), pod("c", networks="own"))
+    assert sorted(view.naming(own)) == ["a", "c"]
+    assert view.naming(NadRef("ops", "shared")) == (), "nobody's but its own namespace's count"
+    leaving = pod("a", networks="own")
+    leaving["metadata"]["deletionTimestamp"] = "2026-11-21T08:00:00Z"
+    view.put(leaving)
+    view.drop(pod("c"))
+    assert view.naming(own) == ()
+    assert node_pods(Sink()).naming(own) == ()
 
 
 def test_the_pods_of_a_node_know_their_node_and_whether_they_leave() -> None:

@@ -14,10 +14,12 @@ from planes.model.addresses import IPAddress
 from planes.model.errors import BadInput, Conflict, Exhausted, PlanesError
 from planes.model.events import Event
 from planes.model.names import STATUS_ANNOTATION
-from planes.model.objects import Nad, Namespace, Pod
+from planes.model.objects import Nad, NadRef, Namespace, Pod
+from planes.model.spec.nad_policy import NadPolicy
 from planes.model.spec.plane_spec import Plane
 from planes.model.state.catalog import Catalog
 from planes.model.state.claim_index import ClaimIndex
+from planes.model.state.claims import claims_of
 from planes.model.wire.result import Address
 from planes.store.protocol import AddressOwner, Problem
 
@@ -111,12 +113,14 @@ class FakeStore:
         namespaces: Iterable[Namespace] = (),
         pods: Iterable[Pod] = (),
         is_synced: bool = True,
+        nad_policy: NadPolicy | None = None,
     ) -> None:
         self._planes = {plane.name: plane for plane in planes}
         self._nads = {nad.ref: nad for nad in nads}
         self._namespaces = {namespace.name: namespace for namespace in namespaces}
         self._pods = {(pod.namespace, pod.name): pod for pod in pods}
         self._is_synced = is_synced
+        self._nad_policy = nad_policy
         self._addresses = FakeAddressBook()
         self.statuses: dict[tuple[str, str], str] = {}
         self.dropped: list[tuple[str, str]] = []
@@ -153,6 +157,14 @@ class FakeStore:
     def pod(self, namespace: str, name: str) -> Pod | None:
         """A pod as put in."""
         return self._pods.get((namespace, name))
+
+    def pods_naming(self, ref: NadRef) -> tuple[str, ...]:
+        """Pods of the NAD's namespace that ask for it."""
+        return tuple(
+            name
+            for (namespace, name), pod in self._pods.items()
+            if namespace == ref.namespace and ref in claims_of(pod).networks
+        )
 
     async def fetch_pod(self, namespace: str, name: str) -> Pod | None:
         """A pod as put in, those in `late_pods` too."""
@@ -229,4 +241,5 @@ class FakeStore:
             self._nads.values(),
             claims,
             namespace_of=self._namespaces.get,
+            nad_policy=self._nad_policy,
         )
