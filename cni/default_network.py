@@ -101,6 +101,10 @@ class ConfDir:
             )
         return seen.by_name[name]
 
+    async def has(self, name: str) -> bool:
+        """Tell whether a config of the directory has that name, the default network's included."""
+        return name in (await self._look()).by_name
+
     async def _look(self) -> _Seen:
         if self._seen.default is not None and self._clock.monotonic() < self._look_after:
             return self._seen

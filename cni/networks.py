@@ -11,7 +11,7 @@ from typing import Final
 from cni.conf_files import is_ours
 from cni.default_network import ConfDir
 from planes.model.decode import Fields
-from planes.model.errors import BadInput, JsonObject, NotFound
+from planes.model.errors import BadInput, Denied, JsonObject, NotFound
 from planes.model.objects import Nad, NadRef
 from planes.model.state.catalog import Catalog
 from planes.model.wire.netconf import ConfList, parse_conflist
@@ -85,6 +85,7 @@ class Networks:
         Raises:
             NotFound: there is no such NAD, or no file of its name where it has no configuration.
             BadInput: its configuration cannot be used.
+            Denied: a tenant wrote it, and gave it the name of a network of the node.
         """
         nad = (catalog or self._store.catalog).nads.get(ref)
         if nad is None:
@@ -95,6 +96,13 @@ class Networks:
             raise BadInput(nad.fault, remedy=nad.remedy)
         if not nad.config.strip():
             return sound(await self._conf_dir.named(nad.name))
+        found = self._read_nad(nad)
+        if self._store.catalog.gate.policy.restricts(ref.namespace):
+            await self._refuse_names_of_the_node(ref, found)
+        return found
+
+    def _read_nad(self, nad: Nad) -> ConfList:
+        ref = nad.ref
         known = self._read.get(ref)
         if known is not None and known[0] is nad:
             return known[1]
@@ -103,6 +111,19 @@ class Networks:
             self._read.clear()
         self._read[ref] = nad, found
         return found
+
+    async def _refuse_names_of_the_node(self, ref: NadRef, conflist: ConfList) -> None:
+        """Keep a tenant's network off the name of one of the node's own.
+
+        By a network's name plugins find its files and rules: host-local would take addresses out of
+        the cluster network's directory, until no pod of the node finds one.
+        """
+        if await self._conf_dir.has(conflist.name):
+            raise Denied(
+                f'cannot use the NAD {ref}: its network "{conflist.name}" has the name of a '
+                "network of this node",
+                remedy='give "name" in its spec.config another value',
+            )
 
 
 def sound(conflist: ConfList) -> ConfList:

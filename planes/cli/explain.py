@@ -10,15 +10,16 @@ from planes.cli.inputs import Inputs, add_file_arguments, read_inputs
 from planes.cli.state import read_state
 from planes.model.decide.decision import Decision, decide
 from planes.model.decide.explain import explain
+from planes.model.decide.nad_review import review_nad
 from planes.model.decide.workload_check import shared_faults
 from planes.model.errors import Finding
-from planes.model.objects import Namespace, Pod
+from planes.model.objects import Nad, Namespace, Pod
 from planes.store.snapshot import Snapshot
 
 
 def run_explain(context: Context) -> int:
-    """Explain the decision on every pod of the given manifests; 1 where one is refused."""
-    inputs = read_inputs(context.given.files, context.given.namespace)
+    """Explain the decision on every pod and NAD of the manifests; 1 where one is refused."""
+    inputs = read_inputs(context.given.files, context.given.namespace, may_be_nads_alone=True)
     # Planes and namespaces in the file count too: "what if I applied this?"
     state, problems = read_state(context.manifests_dir(), extra=inputs.others)
     for problem in problems:
@@ -26,7 +27,7 @@ def run_explain(context: Context) -> int:
     catalog = state.catalog
     _warn_of_workloads(context, inputs, state)
     shown = []
-    is_refused = False
+    is_refused = _warn_of_nads(context, inputs, state)
     for number, obj in enumerate(inputs.pods):
         pod = Pod.from_object(obj)
         known = state.namespaces.get(pod.namespace)
@@ -55,6 +56,18 @@ def _warn_of_workloads(context: Context, inputs: Inputs, state: Snapshot) -> Non
         namespace = state.namespaces.get(name) or Namespace(name)
         for finding in shared_faults(obj, namespace, state.catalog):
             context.screen.warn(f"{obj['kind']} {name}/{meta.get('name')}: {finding}")
+
+
+def _warn_of_nads(context: Context, inputs: Inputs, state: Snapshot) -> bool:
+    """Say what a webhook would say of the NADs in the files; whether it would refuse one."""
+    is_refused = False
+    for obj in inputs.nads:
+        nad = Nad.from_object(obj, context.given.namespace)
+        found = review_nad(nad, state.catalog)
+        for finding in (*found.errors, *found.warnings):
+            context.screen.warn(f"NAD {nad.ref}: {finding}")
+        is_refused = is_refused or bool(found.errors)
+    return is_refused
 
 
 def _as_json(pod: Pod, decision: Decision) -> dict[str, Any]:

@@ -29,6 +29,11 @@ class Inputs:
     workloads: list[JsonObject] = field(default_factory=list)
     others: list[JsonObject] = field(default_factory=list)
 
+    @property
+    def nads(self) -> list[JsonObject]:
+        """The NADs among the others."""
+        return [obj for obj in self.others if obj.get("kind") == "NetworkAttachmentDefinition"]
+
 
 def add_file_arguments(parser: argparse.ArgumentParser) -> None:
     """Add `-f FILE` (repeatable) and `-n NAMESPACE`."""
@@ -48,8 +53,13 @@ def add_file_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_inputs(files: Sequence[str], namespace: str) -> Inputs:
+def read_inputs(files: Sequence[str], namespace: str, *, may_be_nads_alone: bool = False) -> Inputs:
     """Read manifests; workloads become the pods that they would create.
+
+    Args:
+        files: their names; `-` is standard input.
+        namespace: of objects that name none.
+        may_be_nads_alone: pods are not missed where there is a NAD.
 
     Raises:
         BadInput: a file cannot be read, or an object in it is malformed.
@@ -68,7 +78,7 @@ def read_inputs(files: Sequence[str], namespace: str) -> Inputs:
                 inputs.pods += [_completed(pod, namespace, where) for pod in pods]
             else:
                 inputs.others.append(obj)
-    if not inputs.pods:
+    if not inputs.pods and not (may_be_nads_alone and inputs.nads):
         raise BadInput(
             f"cannot find a pod in {', '.join(files)}",
             remedy="give Pods, Deployments, StatefulSets, ReplicaSets, DaemonSets or Jobs",

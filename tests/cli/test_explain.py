@@ -106,3 +106,29 @@ def test_a_single_pod_is_no_workload(manifests: Path) -> None:
     outcome = explained(manifests, pod)
     assert outcome.status == 0
     assert "warning: Pod" not in outcome.err
+
+
+def nad(config: str) -> dict[str, object]:
+    metadata = {"name": "backup", "namespace": "shop"}
+    kind = "NetworkAttachmentDefinition"
+    spec = {"config": config}
+    return {
+        "apiVersion": "k8s.cni.cncf.io/v1",
+        "kind": kind,
+        "metadata": metadata,
+        "spec": spec,
+    }
+
+
+def test_a_nad_in_the_file_is_reviewed_as_a_webhook_would(manifests: Path) -> None:
+    config = '{"cniVersion": "1.0.0", "name": "b", "type": "macvlan", "mastr": "eth1"}'
+    outcome = explained(manifests, nad(config))
+    assert outcome.status == 0
+    assert "NAD shop/backup: spec.config.mastr: " in outcome.err
+    assert "did you mean master?" in outcome.err
+
+
+def test_a_nad_that_would_be_refused_is_status_1(manifests: Path) -> None:
+    outcome = explained(manifests, nad("{"), workload())
+    assert outcome.status == 1
+    assert "NAD shop/backup: spec.config: cannot read" in outcome.err
