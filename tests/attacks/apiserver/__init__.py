@@ -1,0 +1,1 @@
+"""Attacks that take a real API server; `make apiserver` runs them."""
