@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
+import yaml
 
 from cni import settings as daemon
 from planes.model.errors import BadInput
@@ -78,3 +80,24 @@ def test_every_setting_is_read() -> None:
 def test_what_makes_no_sense_is_told(name: str, text: str) -> None:
     with pytest.raises(BadInput, match=name):
         policy({f"NETPLANE_{name}": text})
+
+
+MANIFESTS = Path(__file__).parents[2] / "manifests"
+
+
+@pytest.mark.parametrize(
+    ("place", "mode"), [("base/webhook", "guarded"), ("overlays/multus-takeover", "open")]
+)
+def test_what_is_shipped_guards_nads_but_for_the_takeover(place: str, mode: str) -> None:
+    daemon_place = place.replace("webhook", "cni")
+    files = (f"{place}/deployment.yaml", f"{daemon_place}/daemonset.yaml")
+    for file in files:
+        (shipped,) = yaml.safe_load_all((MANIFESTS / file).read_text())
+        (container,) = shipped["spec"]["template"]["spec"]["containers"]
+        given = {each["name"]: each.get("value", "") for each in container["env"]}
+        assert given["NETPLANE_NADS"] == mode, file
+        assert policy(given_of_nads(given)).is_guarded == (mode == "guarded")
+
+
+def given_of_nads(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in env.items() if name.startswith("NETPLANE_NAD")}
