@@ -77,7 +77,8 @@ def _nad(obj: JsonObject, review: Review) -> Nad:
 
 
 def _written(nad: Nad, old: Nad | None, store: Store) -> Answer:
-    found = review_nad(nad, store.catalog, old)
+    namespace = store.namespace(nad.namespace)
+    found = review_nad(nad, store.catalog, old, namespace=namespace)
     warnings = [_short(finding) for finding in found.warnings]
     if found.errors:
         return Denied(found.errors, warnings, {"decision": "denied"})

@@ -63,7 +63,8 @@ def _warn_of_nads(context: Context, inputs: Inputs, state: Snapshot) -> bool:
     is_refused = False
     for obj in inputs.nads:
         nad = Nad.from_object(obj, context.given.namespace)
-        found = review_nad(nad, state.catalog)
+        namespace = state.namespaces.get(nad.namespace)
+        found = review_nad(nad, state.catalog, namespace=namespace)
         for finding in (*found.errors, *found.warnings):
             context.screen.warn(f"NAD {nad.ref}: {finding}")
         is_refused = is_refused or bool(found.errors)

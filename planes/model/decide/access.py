@@ -86,7 +86,8 @@ def _fault(
 
 def _barred(ref: NadRef, path: str, catalog: Catalog) -> Finding | None:
     """Say what keeps every pod from a NAD: it may have been written while nobody judged it."""
-    found = catalog.barred(ref)
+    nad = catalog.nads.get(ref)
+    found = () if nad is None else catalog.gate.findings(nad)
     if not found:
         return None
     first = found[0]

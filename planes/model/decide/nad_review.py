@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from planes.model.decide.wire_review import review_supplies, review_wires_joined
 from planes.model.errors import Finding
 from planes.model.names import RESOURCE_NAME_ANNOTATION, is_dns_subdomain
-from planes.model.objects import Nad
+from planes.model.objects import Nad, Namespace
 from planes.model.state.catalog import Catalog
-from planes.model.state.nad_facts import nad_facts
+from planes.model.state.nad_facts import NadFacts, nad_facts
 from planes.model.state.nad_guard import judge_nad
-from planes.model.state.nad_keys import NadFindings, spelled
 from planes.model.state.nad_lint import lint_nad
 
-_PLANE_IPAM: Final = "plane"
 _RESOURCE: Final = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
@@ -32,12 +31,15 @@ class NadReview:
     warnings: tuple[Finding, ...] = ()
 
 
-def review_nad(nad: Nad, catalog: Catalog, old: Nad | None = None) -> NadReview:
+def review_nad(
+    nad: Nad, catalog: Catalog, old: Nad | None = None, *, namespace: Namespace | None = None
+) -> NadReview:
     """Review a NAD that is about to be written.
 
     Args:
         nad: the NAD as it would be.
         catalog: the planes, and the policy of NADs.
+        namespace: of the NAD, as last seen; None: nothing is known of it, nor what it joined.
         old: the NAD as it is; what an update leaves as it was is not judged anew, so that a NAD
             from before can still be labelled, owned and deleted.
     """
@@ -45,21 +47,27 @@ def review_nad(nad: Nad, catalog: Catalog, old: Nad | None = None) -> NadReview:
         return NadReview()
     policy = catalog.gate.policy
     found = judge_nad(nad, policy)
-    foreign = list(_foreign_planes(nad, catalog, found))
+    facts = NadFacts() if found.faults else nad_facts(nad)
+    space = namespace or Namespace(nad.namespace)
+    about = nad.ref, facts, space, catalog
+    taken, reached = list(review_supplies(*about)), list(review_wires_joined(*about))
     errors = [*_resource_faults(nad), *found.faults]
     hints = list(found.hints)
-    if policy.is_tenant(nad.namespace):
-        errors += foreign
+    if not policy.is_tenant(nad.namespace):
+        # An administrator may write the NAD first, and then its plane.
+        hints += [*taken, *reached, *found.unknown]
+    elif policy.is_guarded:
+        errors += [*taken, *map(_refused_here, reached), *found.breaches, *found.unknown]
     else:
-        hints += foreign  # an administrator may write the NAD first, and then its plane
-        hints += found.unknown
-    if policy.restricts(nad.namespace):
-        errors += [*found.breaches, *found.unknown]
-    elif policy.is_tenant(nad.namespace):
-        hints += [*found.breaches, *found.unknown]
+        errors += taken
+        hints += [*reached, *found.breaches, *found.unknown]
     if not found.faults:
-        hints += lint_nad(nad, nad_facts(nad))
+        hints += lint_nad(nad, facts)
     return NadReview(tuple(errors), tuple(hints))
+
+
+def _refused_here(warning: Finding) -> Finding:
+    return replace(warning, message=f"cannot write it here: {warning.message}")
 
 
 def _says_the_same(nad: Nad, old: Nad) -> bool:
@@ -77,14 +85,3 @@ def _resource_faults(nad: Nad) -> Iterator[Finding]:
         path = f"metadata.annotations[{RESOURCE_NAME_ANNOTATION}]"
         message = "cannot ask for devices: it is no name of an extended resource"
         yield Finding(path, message, "write DOMAIN/NAME, as the device plugin does")
-
-
-def _foreign_planes(nad: Nad, catalog: Catalog, found: NadFindings) -> Iterator[Finding]:
-    """Find IPAMs of type `plane` that would take addresses of another plane than the NAD's own."""
-    own = catalog.plane_of(nad.ref)
-    for path, ipam in found.ipams:
-        kinds = [value for _, value in spelled(ipam, "type")]
-        names = [value for _, value in spelled(ipam, "plane")]
-        if _PLANE_IPAM in kinds and (own is None or names != [own.name]):
-            message = "cannot take addresses of a plane that is not this NAD's own"
-            yield Finding(f"{path}.plane", message, "join the plane, or use another IPAM", 403)

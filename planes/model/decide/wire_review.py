@@ -31,14 +31,28 @@ def review_wires(
         namespace: its namespace.
         catalog: the planes.
     """
+    yield from review_wires_joined(ref, facts, namespace, catalog)
+    yield from review_supplies(ref, facts, namespace, catalog)
+
+
+def review_wires_joined(
+    ref: NadRef, facts: NadFacts, namespace: Namespace, catalog: Catalog
+) -> Iterator[Finding]:
+    """Yield the planes' wires that it stands on and its namespace has not joined, so far."""
+    if catalog.plane_of(ref) is None:
+        yield from _not_joined(catalog.wires.stand_on(facts.wires, own=ref), namespace)
+
+
+def review_supplies(
+    ref: NadRef, facts: NadFacts, namespace: Namespace, catalog: Catalog
+) -> Iterator[Finding]:
+    """Yield the addresses of planes that it hands out and may not, whoever joins what."""
     for supply in facts.supplies:
         fault = plane_ipam_fault(supply, ref, f"NAD {ref}", _CONFIG, catalog)
         if fault is not None:
             yield fault
     if catalog.plane_of(ref) is None:
-        stand = catalog.wires.stand_on(facts.wires, own=ref)
-        yield from _not_joined(stand, namespace)
-        for plane in planes_in(stand):
+        for plane in planes_in(catalog.wires.stand_on(facts.wires, own=ref)):
             yield from _addresses(plane, ref, facts, namespace)
 
 

@@ -285,11 +285,6 @@ class Catalog:
         """Give what a NAD's configuration says."""
         return self.index.facts.get(ref) or NO_FACTS
 
-    def barred(self, ref: NadRef) -> tuple[Finding, ...]:
-        """Give what keeps every pod from a NAD: beyond all bounds, or more than its author may."""
-        nad = self.nads.get(ref)
-        return () if nad is None else self.gate.findings(nad)
-
     def same_named(self, name: str) -> tuple[NadRef, ...]:
         """Give the NADs of a name in all namespaces, sorted."""
         return self.index.names.get(name) or ()

@@ -118,7 +118,6 @@ def _judge_type(
 
 
 def _judge_ipam(ipam: JsonObject, path: str, policy: NadPolicy, found: NadFindings) -> None:
-    found.ipams.append((path, ipam))
     kinds = [value for _, value in spelled(ipam, "type") if value is not None] or [""]
     for kind in kinds:
         if not isinstance(kind, str):

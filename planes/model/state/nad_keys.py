@@ -30,14 +30,12 @@ class NadFindings:
         breaches: more than a tenant may write.
         unknown: keys and types that nobody knows; a tenant may write known ones only.
         hints: it works, but perhaps not as its author thinks.
-        ipams: every IPAM configuration, with where it stands.
     """
 
     faults: list[Finding] = field(default_factory=list)
     breaches: list[Finding] = field(default_factory=list)
     unknown: list[Finding] = field(default_factory=list)
     hints: list[Finding] = field(default_factory=list)
-    ipams: list[tuple[str, JsonObject]] = field(default_factory=list)
     _searches: int = MAX_NAD_HINTS
 
     @property
