@@ -57,7 +57,7 @@ class KubeAddressBook:
         self._blocks = NodeBlocks(api, node)
         self._local = LocalAddressBook(state_dir / "addresses", clock, executor)
         records = StaticRecords(state_dir / "static-addresses", executor)
-        ledger = StaticLedger(api, clock, rng)
+        ledger = StaticLedger(api, node, clock, rng)
         self._static = StaticAddresses(ledger, records, clock, rng)
 
     async def claim(

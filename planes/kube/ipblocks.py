@@ -1,47 +1,55 @@
-"""IPBlock objects: what they say, and how they are written.
+"""IPBlock objects: what they say, and which of them count.
 
-Three uses share the kind. `Node`: addresses that one node hands out. `Static`: holders of static
-addresses, in `data`. `Grid`: the size of all node blocks in its cidr. But for `data` none changes.
+Three uses share the kind. `Node`: addresses that one node hands out. `Static`: who holds static
+addresses (see `planes.kube.holders`). `Grid`: the size of all node blocks in its cidr.
+
+Invariant: every reader goes by `read_shape`, so what one program ignores all of them ignore. An
+object that is wider than a block can be, or that is not called as its plane and addresses are,
+would share addresses with others: the one name of each block is what makes it the only one.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
 from planes.kube.resources import IPBLOCKS
-from planes.model.addresses import (
-    AddressRange,
-    IPAddress,
-    IPNetwork,
-    parse_address,
-    parse_network,
-    parse_range,
-)
+from planes.model.addresses import AddressRange, IPAddress, IPNetwork, parse_network, parse_range
 from planes.model.errors import BadInput, Internal, JsonObject
+from planes.model.spec.block_sizes import REGION, STATIC_BLOCK, is_block_length
 from planes.model.spec.blocks import block_name
-from planes.store.protocol import AddressOwner
-
-_log = logging.getLogger(__name__)
 
 NODE: Final = "Node"
 STATIC: Final = "Static"
 GRID: Final = "Grid"
 
-_FIELDS: Final = (
-    ("containerID", "container_id"),
-    ("interface", "interface"),
-    ("namespace", "namespace"),
-    ("pod", "pod"),
-    ("uid", "uid"),
-    ("node", "node"),
-)
+_KINDS: Final = {NODE: "", STATIC: "static", GRID: "grid"}
+_LONGEST_NAME: Final = 253
+_LONGEST_CIDR: Final = 43
+_MOST_STATIC: Final = 1100
+"""As the definition has it: every address of the widest block, and some ranges."""
 
-Holders = dict[IPAddress, "Holder"]
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What an IPBlock is about, checked.
+
+    Attributes:
+        node: whose block it is; "" but for a node's.
+        block_size: prefix length of the blocks in a grid; 0 but for a grid.
+    """
+
+    plane: str
+    use: str
+    network: IPNetwork
+    node: str = ""
+    block_size: int = 0
+
+    @property
+    def name(self) -> str:
+        """The one name that it can have."""
+        return block_name(self.plane, self.network, _KINDS[self.use])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,43 +74,76 @@ class NodeBlock:
     def to_json(self) -> JsonObject:
         """Give the object to create."""
         spec: JsonObject = {"static": [str(span) for span in self.static]} if self.static else {}
-        return _object(self.name, self.plane, NODE, self.network, node=self.node, **spec)
+        return new_block(Shape(self.plane, NODE, self.network, self.node), **spec)
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds a static address, and since when (seconds since 1970)."""
+def read_shape(obj: Mapping[str, Any]) -> Shape:
+    """Read what an IPBlock is about. Nothing of it is enumerated, however wide it says to be.
 
-    owner: AddressOwner
-    since: int = 0
+    Raises:
+        BadInput: it is none that we make: odd name or size, host bits, no owner.
+    """
+    spec = obj.get("spec")
+    name = (obj.get("metadata") or {}).get("name")
+    if not isinstance(spec, dict) or not isinstance(name, str) or len(name) > _LONGEST_NAME:
+        raise BadInput("cannot read the IPBlock: it has no name or no spec")
+    plane, use, cidr = (_text(spec, key) for key in ("plane", "use", "cidr"))
+    if use not in _KINDS or not plane or len(cidr) > _LONGEST_CIDR:
+        raise BadInput(f"cannot use a block of use {use[:16]!r} for plane {plane[:63]!r}")
+    node, size = spec.get("node") or "", spec.get("blockSize") or 0
+    if not isinstance(node, str) or bool(node) != (use == NODE):
+        raise BadInput("cannot tell whose block it is: a Node block names its node, no other does")
+    network = parse_network(cidr)
+    _check_size(use, network, size)
+    shape = Shape(plane, use, network, node, size)
+    if name != shape.name or cidr != str(network):
+        raise BadInput(f"cannot use a block of that name: {cidr} makes it {shape.name}")
+    return shape
 
-    @property
-    def identity(self) -> tuple[str, str]:
-        """What tells attachments apart."""
-        return self.owner.container_id, self.owner.interface
+
+def _text(spec: Mapping[str, Any], key: str) -> str:
+    value = spec.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _check_size(use: str, network: IPNetwork, size: Any) -> None:
+    version, length = network.version, network.prefixlen
+    if use == GRID:
+        is_right = (
+            length == REGION[version]
+            and isinstance(size, int)
+            and not isinstance(size, bool)
+            and is_block_length(version, size)
+        )
+        if not is_right:
+            raise BadInput(f"cannot use a grid of {network} with blocks of /{size!r:.8}")
+        return
+    is_right = (
+        length == STATIC_BLOCK[version] if use == STATIC else is_block_length(version, length)
+    )
+    if not is_right or size:
+        raise BadInput(f"cannot use {network} as a {use} block: none has that size")
 
 
 def read_node_block(obj: Mapping[str, Any]) -> NodeBlock | None:
-    """Read a node's block; None for other uses, and (logged) for what cannot be read."""
-    spec = obj.get("spec")
-    if not isinstance(spec, dict) or spec.get("use") != NODE:
+    """Read a node's block; None for other uses.
+
+    Raises:
+        BadInput: it is none that we make.
+    """
+    shape = read_shape(obj)
+    if shape.use != NODE:
         return None
-    try:
-        return NodeBlock(
-            plane=str(spec["plane"]),
-            node=str(spec["node"]),
-            network=parse_network(str(spec["cidr"])),
-            static=tuple(parse_range(str(text)) for text in spec.get("static") or ()),
-        )
-    except (BadInput, KeyError, TypeError) as error:
-        name = (obj.get("metadata") or {}).get("name")
-        _log.error("ignoring an IPBlock that cannot be read", extra={"block": name, "error": error})
-        return None
+    static = obj["spec"].get("static") or ()
+    if not isinstance(static, list | tuple) or len(static) > _MOST_STATIC:
+        raise BadInput("cannot read which static addresses the block leaves out")
+    spans = tuple(parse_range(str(text)) for text in static)
+    return NodeBlock(shape.plane, shape.node, shape.network, spans)
 
 
 def grid_object(plane: str, region: IPNetwork, length: int) -> JsonObject:
     """Give the object that fixes the size of blocks in a region."""
-    return _object(block_name(plane, region, "grid"), plane, GRID, region, blockSize=length)
+    return new_block(Shape(plane, GRID, region), blockSize=length)
 
 
 def read_grid(obj: Mapping[str, Any], region: IPNetwork) -> int:
@@ -111,66 +152,31 @@ def read_grid(obj: Mapping[str, Any], region: IPNetwork) -> int:
     Raises:
         Internal: the object makes no sense.
     """
-    length = (obj.get("spec") or {}).get("blockSize")
-    if isinstance(length, int) and region.prefixlen <= length <= region.max_prefixlen:
-        return length
-    raise Internal(
-        f"cannot read the block size of {region} from an IPBlock: it is {length!r}",
-        remedy="look at the IPBlocks of the plane: `kubectl get ipblocks`",
-    )
-
-
-def static_object(
-    plane: str, network: IPNetwork, holders: Mapping[IPAddress, Holder]
-) -> JsonObject:
-    """Give a new object for the holders of static addresses."""
-    obj = _object(block_name(plane, network, "static"), plane, STATIC, network)
-    return {**obj, "data": write_holders(holders)}
-
-
-def write_holders(holders: Mapping[IPAddress, Holder]) -> str:
-    """Write the holders of static addresses; the same holders give the same text."""
-    entries = {}
-    for address in sorted(holders, key=int):
-        holder = holders[address]
-        entry: JsonObject = {key: getattr(holder.owner, name) for key, name in _FIELDS}
-        entries[str(address)] = {**entry, "since": holder.since}
-    return orjson.dumps(entries).decode()
-
-
-def read_holders(obj: Mapping[str, Any]) -> Holders:
-    """Read who holds static addresses in a block.
-
-    Raises:
-        Internal: it cannot be read, so nothing in it may be handed out.
-    """
     try:
-        entries = orjson.loads(obj.get("data") or "{}")
-        return {parse_address(text): _holder(entry) for text, entry in entries.items()}
-    except (orjson.JSONDecodeError, AttributeError, TypeError, ValueError, BadInput) as error:
-        name = (obj.get("metadata") or {}).get("name")
-        raise Internal(
-            f"cannot read who holds the static addresses of IPBlock {name}",
-            remedy="mend or empty its data; nothing in it is handed out until then",
-        ) from error
+        shape = read_shape(obj)
+        if shape.use == GRID and shape.network == region:
+            return shape.block_size
+        error = BadInput(f"cannot use it: it is a {shape.use} block of {shape.network}")
+    except BadInput as caught:
+        error = caught
+    raise Internal(
+        f"cannot read the block size of {region} from its IPBlock: {error.message}",
+        remedy="look at the IPBlocks of the plane: `kubectl get ipblocks`",
+    ) from error
 
 
-def _holder(entry: Mapping[str, Any]) -> Holder:
-    values = {name: str(entry.get(key) or "") for key, name in _FIELDS}
-    return Holder(AddressOwner(**values), int(entry.get("since") or 0))
-
-
-def _object(
-    name: str, plane: str, use: str, network: IPNetwork, *, node: str = "", **more: object
-) -> JsonObject:
+def new_block(shape: Shape, **more: object) -> JsonObject:
+    """Give a new object; `more` goes into its spec."""
+    spec: JsonObject = {
+        "plane": shape.plane,
+        "use": shape.use,
+        "cidr": str(shape.network),
+        "node": shape.node,
+        **more,
+    }
     return {
         "apiVersion": IPBLOCKS.api_version,
         "kind": IPBLOCKS.kind,
-        "metadata": {"name": name},
-        "spec": {"plane": plane, "use": use, "cidr": str(network), "node": node, **more},
+        "metadata": {"name": shape.name},
+        "spec": spec,
     }
-
-
-def owners_of(holders: Mapping[IPAddress, Holder]) -> Iterable[tuple[IPAddress, AddressOwner]]:
-    """Yield who holds what."""
-    return ((address, holder.owner) for address, holder in holders.items())

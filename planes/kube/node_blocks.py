@@ -16,18 +16,12 @@ from typing import Final
 
 from planes.kube.api import KubeApi, Query
 from planes.kube.errors import AlreadyExists
-from planes.kube.ipblocks import (
-    NODE,
-    NodeBlock,
-    grid_object,
-    read_grid,
-    read_holders,
-    read_node_block,
-)
+from planes.kube.holders import read_static
+from planes.kube.ipblocks import NODE, NodeBlock, grid_object, read_grid, read_node_block
 from planes.kube.resources import IPBLOCKS
 from planes.model.addresses import AddressRange, IPNetwork, subtract
-from planes.model.errors import Exhausted, NotFound
-from planes.model.spec.block_sizes import grid_length
+from planes.model.errors import BadInput, Exhausted, JsonObject, NotFound
+from planes.model.spec.block_sizes import grid_length, region_of
 from planes.model.spec.blocks import (
     block_name,
     cells,
@@ -45,6 +39,8 @@ _log = logging.getLogger(__name__)
 
 _TRIES_BEFORE_LISTING: Final = 3
 _NAMED: Final = 3
+_MOST_IGNORED: Final = 256
+"""Of so many objects a log line is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +80,7 @@ class NodeBlocks:
         self._is_listed = False
         self._own: dict[str, dict[str, _Owned]] = {}
         self._turns: Counter[str] = Counter()
+        self._ignored: set[str] = set()
         self._holdings: dict[str, Holding] = {}
 
     async def load(self) -> None:
@@ -101,7 +98,7 @@ class NodeBlocks:
             # One that is missing in it is found when this node comes to take it.
             for name in [obj["metadata"]["name"] for obj in seen]:
                 block = await self._block(name)
-                if block is not None and block.node == self._node:
+                if block is not None and await self._is_ours(block):
                     self._add(block)
             self._is_listed = True
 
@@ -217,29 +214,58 @@ class NodeBlocks:
                     obj = await self._api.get(IPBLOCKS, block_name(block.plane, network, "static"))
                 except NotFound:
                     continue
-                kept += [AddressRange(address, address) for address in read_holders(obj)]
+                kept += [AddressRange(address, address) for address in read_static(obj).holders]
             owned.kept = tuple(kept)
         return owned.kept
 
     async def _block(self, name: str) -> NodeBlock | None:
         try:
-            return read_node_block(await self._api.get(IPBLOCKS, name))
+            return self._read(await self._api.get(IPBLOCKS, name))
         except NotFound:
+            return None
+
+    def _read(self, obj: JsonObject) -> NodeBlock | None:
+        try:
+            return read_node_block(obj)
+        except BadInput as error:
+            self._ignore(str(obj["metadata"]["name"]), error.message)
             return None
 
     async def _others(self, plane: str) -> dict[str, NodeBlock]:
         """List all blocks by name; our own that we did not know are ours again."""
         blocks = {block.name: block for block in await self._blocks_of(plane)}
         for block in blocks.values():
-            if block.node == self._node:
+            if block.name not in self._own.get(plane, {}) and await self._is_ours(block):
                 self._add(block)
         return blocks
 
+    async def _is_ours(self, block: NodeBlock) -> bool:
+        """Tell whether a block may be handed out from: it has this node's name and its grid's size.
+
+        One of another size shares addresses with blocks of others. Where the grid was deleted by
+        hand nothing is known until it is written anew; then its block is found when it is taken.
+        """
+        if block.node != self._node:
+            return False
+        region = region_of(block.network.network_address)
+        try:
+            grid = await self._api.get(IPBLOCKS, block_name(block.plane, region, "grid"))
+        except NotFound:
+            return False
+        length = read_grid(grid, region)
+        if length == block.network.prefixlen:
+            return True
+        self._ignore(block.name, f"blocks of {region} are /{length} each")
+        return False
+
+    def _ignore(self, name: str, cause: str) -> None:
+        if name not in self._ignored and len(self._ignored) < _MOST_IGNORED:
+            self._ignored.add(name)
+            _log.error("ignoring an IPBlock", extra={"block": name, "error": cause})
+
     async def _blocks_of(self, plane: str) -> list[NodeBlock]:
         query = Query(IPBLOCKS, fields=f"spec.plane={plane},spec.use={NODE}")
-        found = [
-            read_node_block(obj) async for page in self._api.pages(query) for obj in page.items
-        ]
+        found = [self._read(obj) async for page in self._api.pages(query) for obj in page.items]
         return [block for block in found if block is not None]
 
 

@@ -1,5 +1,8 @@
 """One search for a static address: the first that nobody holds, else that of a dead pod or sandbox.
 
+A node takes over from its own sandboxes alone. An entry of another node is that node's, or the
+leader's to take out (see `webhook.controller.holders`): it is told, and the pod tries again.
+
 Invariant: what is taken is taken by compare and swap over what was seen, and looked at again for a
 node's block that hands it out; an attempt that fails holds nothing that it did not hold before.
 """
@@ -10,18 +13,17 @@ import logging
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from planes.kube.ipblocks import Holder, Holders, NodeBlock
-from planes.kube.static_ledger import StaticLedger, drop, put
+from planes.kube.holders import Holder, Holders, Identity, drop, identity_of, put
+from planes.kube.ipblocks import NodeBlock
+from planes.kube.static_ledger import StaticLedger
 from planes.model.addresses import IPAddress, IPNetwork
-from planes.model.errors import Conflict, Exhausted
+from planes.model.errors import Conflict, Exhausted, Unavailable
 from planes.model.spec.block_sizes import static_network_of
 from planes.model.spec.plane import Plane
 from planes.store.plane_addresses import describe
 from planes.store.protocol import AddressOwner
 
 _log = logging.getLogger(__name__)
-
-Identity = tuple[str, str]
 
 
 class Attempt:
@@ -44,7 +46,7 @@ class Attempt:
         self._owner = owner
         self._addresses = addresses
         self._now = now
-        self._identity = owner.container_id, owner.interface
+        self._identity = identity_of(owner)
         self._barred: dict[IPAddress, NodeBlock] = {}
         self.held: dict[IPAddress, Holder] = {}
 
@@ -84,8 +86,15 @@ class Attempt:
         """Tell whether a holder is an earlier sandbox of the very pod: it has one at a time."""
         mine = self._owner
         return (
-            bool(mine.uid) and mine.uid == holder.uid and mine.container_id != holder.container_id
+            bool(mine.uid)
+            and mine.uid == holder.uid
+            and mine.node == holder.node
+            and mine.container_id != holder.container_id
         )
+
+    def is_of_this_node(self, holder: AddressOwner) -> bool:
+        """Tell whether an entry is this node's own to change."""
+        return holder.node == self._owner.node
 
     async def take_over(self, address: IPAddress, dead: Holder) -> bool:
         """Take an address from a holder whose pod is gone, unless it changed hands meanwhile."""
@@ -112,6 +121,21 @@ class Attempt:
             },
         )
         return await self._is_ours(address, network)
+
+    async def wait_for(self, address: IPAddress) -> Unavailable:
+        """Have the leader take a dead holder of another node out; what to raise meanwhile.
+
+        Raises:
+            PlanesError: it could not be told.
+        """
+        await self._ledger.want(self.plane.name, static_network_of(address), address)
+        dead = self.held[address].owner
+        return Unavailable(
+            f"cannot take {address} in plane {self.plane.name} yet: it was held by pod "
+            f"{dead.namespace}/{dead.pod} on node {dead.node}, which no longer exists, and the "
+            "webhook's leader has still to take it out",
+            remedy="it is tried again; it takes a second while a webhook runs",
+        )
 
     async def _is_ours(self, address: IPAddress, network: IPNetwork) -> bool:
         """Look whether a node's block hands the address out; then withdraw from it."""

@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from planes.kube.ipblocks import Holders
-from planes.kube.static_attempt import Attempt, Identity
-from planes.kube.static_ledger import StaticLedger, drop
+from planes.kube.holders import Holders, Identity, drop, identity_of
+from planes.kube.static_attempt import Attempt
+from planes.kube.static_ledger import StaticLedger
 from planes.kube.static_records import Key, StaticRecord, StaticRecords
 from planes.model.addresses import IPAddress
 from planes.model.errors import PlanesError, Unavailable
@@ -109,7 +109,7 @@ class StaticAddresses:
             self._seen[plane] = await self._ledger.holders(plane)
         except Unavailable as error:
             _log.warning("static holders as last seen", extra={"plane": plane, "error": str(error)})
-        gone = {r.key[1:] for r in records.values() if r.plane == plane and r.is_leaving}
+        gone = {identity_of(r.owner) for r in records.values() if r.plane == plane and r.is_leaving}
         found = {
             address: holder.owner
             for address, holder in self._seen.get(plane, {}).items()
@@ -169,7 +169,7 @@ class StaticAddresses:
         """Take an attachment out of all its blocks, except from the kept addresses."""
         if record is None:
             return
-        identity = record.owner.container_id, record.owner.interface
+        identity = identity_of(record.owner)
         for network in record.networks:
             await self._ledger.change(
                 record.plane, network, lambda holders: drop(holders, identity, but=kept)
@@ -200,20 +200,29 @@ class StaticAddresses:
         records = await self._records.load()
 
         def is_leaving(identity: Identity) -> bool:
-            record = records.get((attempt.plane.name, *identity))
-            return record is not None and record.is_leaving
+            record = records.get((attempt.plane.name, *identity[1:]))
+            return (
+                record is not None and record.is_leaving and identity_of(record.owner) == identity
+            )
 
         found = await attempt.first_free(is_leaving)
         if found is not None:
             return found
+        dead = []
         for address, holder in tuple(attempt.held.items())[:_MOST_DEAD]:
             owner = holder.owner
             key = (attempt.plane.name, owner.container_id, owner.interface)
-            if key in records:  # our own: its DEL is still to come
+            is_ours = attempt.is_of_this_node(owner)
+            if is_ours and key in records:  # its DEL is still to come
                 continue
-            is_dead = attempt.is_former_sandbox(owner) or await self._ledger.is_gone(owner)
-            if is_dead and await attempt.take_over(address, holder):
+            if not (attempt.is_former_sandbox(owner) or await self._ledger.is_gone(owner)):
+                continue
+            if not is_ours:
+                dead.append(address)
+            elif await attempt.take_over(address, holder):
                 return address
+        if dead:
+            raise await attempt.wait_for(dead[0])
         raise attempt.failure()
 
 

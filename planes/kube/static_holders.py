@@ -10,7 +10,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from planes.kube.ipblocks import STATIC, owners_of, read_holders
+from planes.kube.holders import read_static
+from planes.kube.ipblocks import STATIC
 from planes.model.errors import Internal, JsonObject
 from planes.model.state.claim_index import Held
 
@@ -67,11 +68,12 @@ def _read(obj: JsonObject) -> Mapping[Held, str]:
     spec = obj.get("spec")
     if not isinstance(spec, dict) or spec.get("use") != STATIC:
         return _NOTHING
-    plane = str(spec.get("plane"))
     try:
+        block = read_static(obj)
         return {
-            (plane, address): f"{owner.namespace}/{owner.pod}"
-            for address, owner in owners_of(read_holders(obj))
+            (block.shape.plane, address): f"{holder.owner.namespace}/{holder.owner.pod}"
+            for address, holder in block.holders.items()
+            if holder.owner.pod
         }
     except Internal as error:
         _log.warning("block without holders", extra={"reason": str(error)})

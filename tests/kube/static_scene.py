@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from planes.kube.address_book import KubeAddressBook
-from planes.kube.ipblocks import read_holders
+from planes.kube.holders import read_static
 from planes.kube.resources import IPBLOCKS, PODS
 from planes.run.clock import SystemClock
 from planes.store.protocol import AddressOwner
 from tests.support.kube import FakeKube
 from tests.support.planes import make_plane
+from webhook.controller.holders import HolderKeeper
 
 PLANE = make_plane(
     subnets=[
@@ -55,8 +56,9 @@ def written(kube: FakeKube) -> dict[str, str]:
     """Container IDs by static address, as the API server has it."""
     found = {}
     for obj in kube.objects(IPBLOCKS):
-        for address, holder in read_holders(obj).items():
-            found[str(address)] = holder.owner.container_id
+        if obj["spec"]["use"] == "Static":
+            for address, holder in read_static(obj).holders.items():
+                found[str(address)] = holder.owner.container_id
     return found
 
 
@@ -66,3 +68,12 @@ async def until_given_back(book: KubeAddressBook) -> None:
     await asyncio.sleep(0.05)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def until_freed(kube: FakeKube) -> None:
+    """Let the leader look at all static blocks: twice, as it must."""
+    keeper = HolderKeeper(kube, SystemClock(), chance=lambda: 0.5, failed=lambda: None)
+    for _ in range(2):
+        for obj in kube.objects(IPBLOCKS):
+            if obj["spec"]["use"] == "Static":
+                await keeper.look(obj["metadata"]["name"])

@@ -110,11 +110,26 @@ async def test_many_on_two_nodes_write_one_block_without_losing_anybody(
     assert set(written(kube)) == set(texts)
 
 
-async def test_a_block_whose_data_is_broken_hands_out_nothing(
+async def test_an_entry_that_cannot_be_read_keeps_its_address_and_no_other(
+    one: KubeAddressBook, two: KubeAddressBook, kube: FakeKube
+) -> None:
+    """A node may write what it likes behind its name: that costs nobody else an address."""
+    await take(one, owner(1), A)
+    (block,) = kube.objects(IPBLOCKS)
+    spoilt = {**block["holders"], "10.9.0.202": "n3|{", "10.9.0.203": "", "x": "n3|y"}
+    kube.put_object(IPBLOCKS, {**block, "holders": spoilt})
+    assert await take(two, owner(2, "n2"), B) == [B]
+    with pytest.raises(Conflict):
+        await take(two, owner(3, "n2"), "10.9.0.202")
+    (block,) = kube.objects(IPBLOCKS)
+    assert {key: block["holders"][key] for key in spoilt} == spoilt
+
+
+async def test_a_static_block_that_is_none_of_ours_hands_out_nothing(
     one: KubeAddressBook, kube: FakeKube
 ) -> None:
     await take(one, owner(1), A)
     (block,) = kube.objects(IPBLOCKS)
-    kube.put_object(IPBLOCKS, {**block, "data": "{"})
+    kube.put_object(IPBLOCKS, {**block, "spec": {**block["spec"], "cidr": "10.9.0.0/26"}})
     with pytest.raises(Internal, match=r"cannot read who holds"):
         await take(one, owner(2), B)

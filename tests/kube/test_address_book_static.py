@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from planes.kube.address_book import KubeAddressBook
-from planes.kube.ipblocks import read_holders
+from planes.kube.holders import read_static
 from planes.kube.resources import IPBLOCKS, PODS
 from planes.model.errors import BadInput, Conflict, Exhausted, Unavailable
 from tests.kube.static_scene import (
@@ -21,6 +21,7 @@ from tests.kube.static_scene import (
     owner,
     pod,
     take,
+    until_freed,
     until_given_back,
     written,
 )
@@ -49,7 +50,7 @@ async def test_a_static_address_is_written_down_with_its_holder(
     (block,) = kube.objects(IPBLOCKS)
     assert block["metadata"]["name"] == "business.static.10-9-0-192-26"
     assert block["spec"]["node"] == ""
-    assert read_holders(block)[IPv4Address(A)].owner == owner(1)
+    assert read_static(block).holders[IPv4Address(A)].owner == owner(1)
 
 
 async def test_a_claim_costs_four_requests_and_handing_it_back_two(
@@ -129,21 +130,71 @@ async def test_a_late_release_takes_nothing_from_the_next_holder(
     """The API server was away at DEL; the pod, gone since, was replaced on another node."""
     await take(one, owner(1), A)
     await one.release("business", "c1", "net1")
+    with pytest.raises(Unavailable):
+        await take(two, owner(2, "n2"), A)
+    await until_freed(kube)
     assert await take(two, owner(2, "n2"), A) == [A]
     await until_given_back(one)
     assert written(kube) == {A: "c2"}
 
 
-async def test_the_address_of_a_pod_that_no_longer_exists_is_taken_over(
-    one: KubeAddressBook, two: KubeAddressBook, caplog: pytest.LogCaptureFixture
+async def test_the_address_of_a_dead_pod_of_another_node_is_to_be_tried_again(
+    one: KubeAddressBook, two: KubeAddressBook, kube: FakeKube
 ) -> None:
     """The node died and the pod was deleted by force: no DEL will ever come."""
     await take(one, owner(1), A)
+    with pytest.raises(Unavailable, match=r"held by pod ns/p1 on node n1, which no longer exists"):
+        await take(two, owner(2, "n2"), A)
+    (block,) = kube.objects(IPBLOCKS)
+    assert block["wanted"] == {A: "n2"}
+    assert written(kube) == {A: "c1"}
+    await until_freed(kube)
     assert await take(two, owner(2, "n2"), A) == [A]
+
+
+async def test_the_address_of_a_dead_pod_of_this_node_is_taken_over(
+    one: KubeAddressBook, kube: FakeKube, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The node lost its disk, and nobody remembers the pod."""
+    await take(one, owner(1), A)
+    anew = book_of(kube, tmp_path / "new disk", "n1")
+    assert await take(anew, owner(2), A) == [A]
     (record,) = [r for r in caplog.records if "took over" in r.message]
     assert record.__dict__["from_pod"] == "ns/p1"
-    assert record.__dict__["from_node"] == "n1"
     assert record.__dict__["uid"] == "uid-2"
+
+
+async def test_a_wish_goes_when_the_node_has_the_address(
+    one: KubeAddressBook, two: KubeAddressBook, kube: FakeKube
+) -> None:
+    await take(one, owner(1), A)
+    with pytest.raises(Unavailable):
+        await take(two, owner(2, "n2"), A)
+    await one.release("business", "c1", "net1")
+    await until_given_back(one)
+    assert await take(two, owner(2, "n2"), A) == [A]
+    (block,) = kube.objects(IPBLOCKS)
+    assert not block.get("wanted")
+
+
+async def test_what_another_node_says_of_our_attachment_is_not_ours(
+    one: KubeAddressBook, kube: FakeKube
+) -> None:
+    """A forged entry with the container of a pod of this node is neither taken nor given back."""
+    pod(kube, owner(1))
+    found = kube.object(PODS, "p1", "ns")
+    assert found is not None
+    mine = owner(1, uid=found["metadata"]["uid"])
+    await take(one, mine, A)
+    (block,) = kube.objects(IPBLOCKS)
+    forged = block["holders"][A].replace("n1|", "n2|", 1)
+    kube.put_object(IPBLOCKS, {**block, "holders": {**block["holders"], B: forged}})
+    with pytest.raises(Conflict):
+        await take(one, mine, B)
+    await one.release("business", "c1", "net1")
+    await until_given_back(one)
+    (block,) = kube.objects(IPBLOCKS)
+    assert block["holders"] == {B: forged}
 
 
 async def test_a_node_that_lost_its_disk_gives_a_pod_its_address_again(
@@ -165,7 +216,8 @@ async def test_a_pod_of_that_name_with_another_uid_is_another_pod(
 ) -> None:
     await take(one, owner(1), A)
     pod(kube, owner(1))
-    assert await take(two, owner(2, "n2", pod="p1"), A) == [A]
+    with pytest.raises(Unavailable, match="no longer exists"):
+        await take(two, owner(2, "n2", pod="p1"), A)
 
 
 async def test_a_pod_that_is_still_terminating_keeps_its_address(
@@ -256,9 +308,10 @@ async def test_one_broken_block_does_not_keep_others_from_being_given_back(
     await take(one, owner(1), A)
     await take(one, owner(2), FAR)
     name = "business.static.10-9-0-192-26"
-    kube.put_object(IPBLOCKS, {**(kube.object(IPBLOCKS, name) or {}), "data": "{"})
+    block = kube.object(IPBLOCKS, name) or {}
+    kube.put_object(IPBLOCKS, {**block, "spec": {}})
     await one.release("business", "c1", "net1")
     await one.release("business", "c2", "net1")
     await until_given_back(one)
-    kube.put_object(IPBLOCKS, {**(kube.object(IPBLOCKS, name) or {}), "data": "{}"})
+    kube.put_object(IPBLOCKS, {**block, "holders": {}})
     assert written(kube) == {}

@@ -8,7 +8,7 @@ import pytest
 
 from planes.kube.resources import PODS
 from planes.kube.store import KubeStore
-from planes.model.errors import Conflict
+from planes.model.errors import Conflict, Unavailable
 from planes.model.events import Event
 from planes.model.objects import Pod
 from tests.kube.static_scene import PLANE, A, book_of, owner, take, until_given_back
@@ -45,7 +45,8 @@ async def of_addresses(state: Path) -> list[Request]:
     await book.claim(PLANE, owner(1))
     await take(book, owner(2), A)
     other = book_of(kube, state, "n2")
-    await take(other, owner(3, "n2"), A)
+    with pytest.raises(Unavailable):
+        await take(other, owner(3, "n2"), A)
     await book.release(PLANE.name, "c2", "net1")
     await until_given_back(book)
     return kube.requests

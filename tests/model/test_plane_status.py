@@ -36,6 +36,7 @@ def test_a_plane_in_force_says_so() -> None:
         "Overlapping": "False",
         "NADReady": "True",
         "Exhausted": "False",
+        "BlocksIgnored": "False",
     }
 
 

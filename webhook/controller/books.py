@@ -152,12 +152,6 @@ def read_namespace(obj: JsonObject) -> Namespace | None:
         return None
 
 
-def read_block(obj: JsonObject) -> str | None:
-    """Give the plane of an IPBlock that a node holds: its name begins with it."""
-    plane, _, rest = _name(obj).partition(".")
-    return None if rest.startswith("static.") else plane
-
-
 def _metadata(obj: JsonObject) -> JsonObject:
     found: JsonObject = obj["metadata"]
     return found

@@ -6,7 +6,6 @@ Made anew each time this replica comes to lead: nothing is carried over from an 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,17 +19,18 @@ from planes.model.objects import Namespace
 from planes.run.clock import Clock
 from planes.run.metrics import Metrics
 from planes.store.protocol import Store
+from webhook.controller.blocks import Blocks, read_block
 from webhook.controller.books import (
     Book,
     NadSeen,
     PlaneSeen,
-    read_block,
     read_nad,
     read_namespace,
     read_plane,
 )
 from webhook.controller.definition import define
 from webhook.controller.events import PlaneEvents
+from webhook.controller.holders import HolderKeeper
 from webhook.controller.nads import NadKeeper
 from webhook.controller.namespaces import MarkKeeper
 from webhook.controller.queue import WorkQueue
@@ -91,8 +91,10 @@ class Controller:
         self._planes = Book(read_plane, self._plane_changed, self._listed)
         self._nads = Book(read_nad, self._nad_changed, self._listed)
         self._namespaces = Book(read_namespace, self._namespace_changed, self._listed)
-        self._blocks = Book(read_block, self._block_changed, self._listed)
-        self._held: Counter[str] = Counter()
+        self._holders = HolderKeeper(api, clock, chance=hands.chance, failed=metrics.failures.inc)
+        held = Blocks(self._holders.wanted)
+        self._blocks = Book(read_block, held.changed, self._listed)
+        events = PlaneEvents(api, clock)
         self._marks = MarkKeeper(
             api,
             self._planes,
@@ -105,12 +107,13 @@ class Controller:
             clock,
             planes=self._planes,
             nads=self._nads,
-            blocks=self._held,
+            blocks=held,
+            events=events,
             is_seen=lambda: self._nads.is_synced and self._blocks.is_synced,
             joined=self._marks.joined,
         )
         self._wires = WireKeeper(api, hands.store, clock)
-        keeper = NadKeeper(api, self._planes, self._nads, PlaneEvents(api, clock))
+        keeper = NadKeeper(api, self._planes, self._nads, events)
         self._looks: Mapping[Concern, Callable[[str], Awaitable[bool]]] = {
             Concern.DEFINITION: lambda _: define(api),
             Concern.NAD: keeper.look,
@@ -123,7 +126,7 @@ class Controller:
                 (Query(PLANES), self._planes),
                 (Query(NADS, namespace=NETPLANE_NAMESPACE), self._nads),
                 (Query(NAMESPACES, is_metadata_only=True), self._namespaces),
-                (Query(IPBLOCKS, is_metadata_only=True), self._blocks),
+                (Query(IPBLOCKS), self._blocks),
             )
         ]
 
@@ -134,6 +137,7 @@ class Controller:
             for watching in self._watchings:
                 group.create_task(watching.run())
             group.create_task(self._queue.run())
+            group.create_task(self._holders.run())
             group.create_task(self._tick())
             await self._survey()
 
@@ -185,10 +189,3 @@ class Controller:
 
     def _namespace_changed(self, name: str, _old: Namespace | None, _new: Namespace | None) -> None:
         self._queue.add((Concern.MARK, name))
-
-    def _block_changed(self, _name: str, old: str | None, new: str | None) -> None:
-        """Count; statuses are looked at every few seconds anyway."""
-        if old is not None:
-            self._held[old] -= 1
-        if new is not None:
-            self._held[new] += 1

@@ -16,10 +16,12 @@ from planes.kube.resources import PLANES
 from planes.model.errors import JsonObject, NotFound
 from planes.model.state.catalog import Catalog
 from planes.model.state.overlaps import find_overlaps
-from planes.model.state.plane_status import NadState, Observed, status_of
+from planes.model.state.plane_status import NadState, Observed, newly_ignored, status_of
 from planes.run.clock import Clock
 from planes.store.protocol import Store
+from webhook.controller.blocks import Blocks
 from webhook.controller.books import Book, NadSeen, PlaneSeen
+from webhook.controller.events import PlaneEvents
 from webhook.controller.nads import nad_state
 
 COUNT_SECONDS: Final = 5.0
@@ -34,7 +36,8 @@ class StatusKeeper:
 
     Args:
         store: of its catalog, what pods have and which NADs there are.
-        blocks: how many blocks nodes hold of each plane.
+        blocks: the blocks of each plane.
+        events: told when nodes ignore a block.
         is_seen: whether NADs and blocks were read; a kind that is not served never is, and the
             rest is said all the same after a while.
         joined: tells which namespaces joined a plane; None while that is not known. Addresses that
@@ -49,7 +52,8 @@ class StatusKeeper:
         *,
         planes: Book[PlaneSeen],
         nads: Book[NadSeen],
-        blocks: Mapping[str, int],
+        blocks: Blocks,
+        events: PlaneEvents,
         is_seen: Callable[[], bool],
         joined: Callable[[str], Sequence[str] | None],
     ) -> None:
@@ -59,6 +63,7 @@ class StatusKeeper:
         self._planes = planes
         self._nads = nads
         self._blocks = blocks
+        self._events = events
         self._is_seen = is_seen
         self._began = clock.monotonic()
         self._joined = joined
@@ -97,6 +102,8 @@ class StatusKeeper:
             await self._api.patch(PLANES, name, patch, subresource="status")
         except NotFound:  # removed since
             return False
+        if message := newly_ignored(old, wanted):
+            await self._events.tell(seen, "Warning", "BlocksIgnored", message)
         return is_news
 
     def _may_speak(self) -> bool:
@@ -117,7 +124,8 @@ class StatusKeeper:
             tallies={
                 version: catalog.claims.tally(plane.ref, version, joined) for version in (4, 6)
             },
-            blocks=self._blocks.get(plane.name, 0),
+            blocks=self._blocks.counts[plane.name],
+            ignored=self._blocks.ignored(plane.name),
         )
 
     def _compared(self) -> Mapping[str, tuple[str, ...]]:

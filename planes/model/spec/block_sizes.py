@@ -24,6 +24,11 @@ _SHARE_BITS: Final = 3
 """A subnet serves at least eight nodes unless the plane says otherwise."""
 
 
+def is_block_length(version: int, length: int) -> bool:
+    """Report whether the blocks of nodes can have a prefix length."""
+    return WIDEST_BLOCK[version] <= length <= (32 if version == 4 else 128)
+
+
 def block_length(plane: Plane, subnet: Subnet) -> int:
     """Give the prefix length of the blocks a plane wants in a subnet."""
     version, longest = subnet.version, subnet.cidr.max_prefixlen

@@ -17,6 +17,8 @@ from planes.model.spec.plane_spec import Allow, IpamMode, Plane
 from planes.model.state.claims import Tally
 
 _MESSAGE_CHARACTERS = 8192
+_IGNORED = "BlocksIgnored"
+_NAMED = 4
 _MOST = 2**63 - 1
 """The largest number of the API; it stands for that many or more."""
 
@@ -40,6 +42,7 @@ class Observed:
         namespaces: how many joined.
         tallies: addresses of pods, by IP version.
         blocks: blocks of addresses that nodes hold.
+        ignored: IPBlocks that no node goes by, with what is wrong with each.
     """
 
     nad: NadState
@@ -48,6 +51,7 @@ class Observed:
     namespaces: int = 0
     tallies: Mapping[int, Tally] = field(default_factory=dict)
     blocks: int = 0
+    ignored: Mapping[str, str] = field(default_factory=dict)
 
 
 def status_of(plane: Plane, seen: Observed, before: Any, now: str) -> JsonObject:
@@ -87,7 +91,7 @@ def _accepted(seen: Observed) -> _Verdict:
 
 def _judged(plane: Plane, seen: Observed) -> Iterator[_Verdict]:
     if seen.faults:
-        for name in ("Overlapping", "NADReady", "Exhausted"):
+        for name in ("Overlapping", "NADReady", "Exhausted", _IGNORED):
             yield name, None, "NotAccepted", "the plane is not accepted"
         return
     if seen.overlaps:
@@ -96,6 +100,7 @@ def _judged(plane: Plane, seen: Observed) -> Iterator[_Verdict]:
         yield "Overlapping", False, "NoOverlap", "no other plane has these addresses"
     yield "NADReady", seen.nad.is_ready, seen.nad.reason, seen.nad.message
     yield _exhausted(plane, seen)
+    yield _ignored(seen.ignored)
 
 
 def _exhausted(plane: Plane, seen: Observed) -> _Verdict:
@@ -109,6 +114,29 @@ def _exhausted(plane: Plane, seen: Observed) -> _Verdict:
             message = f"all {size} IPv{version} addresses that are handed out unasked are in use"
             return "Exhausted", True, "NoAddressLeft", message
     return "Exhausted", False, "AddressesLeft", "there are addresses left"
+
+
+def _ignored(blocks: Mapping[str, str]) -> _Verdict:
+    if not blocks:
+        return _IGNORED, False, "NoneIgnored", "every IPBlock of the plane is one that we make"
+    few = list(blocks.items())[:_NAMED]
+    more = f" and {len(blocks) - len(few)} more" if len(blocks) > len(few) else ""
+    texts = "; ".join(f"{name}: {fault}" for name, fault in few)
+    names = " ".join(name for name, _ in few)
+    return (
+        _IGNORED,
+        True,
+        "NotOurs",
+        f"no node hands out addresses by these IPBlocks{more}: {texts}; find out who made them "
+        f"(their managedFields say), and delete them: kubectl delete ipb {names}",
+    )
+
+
+def newly_ignored(before: Any, after: Any) -> str:
+    """Give what a status says of ignored IPBlocks, where the one before did not; else ""."""
+    old, new = (_old_conditions(status).get(_IGNORED, {}) for status in (before, after))
+    is_new = new.get("status") == "True" and new.get("message") != old.get("message")
+    return str(new["message"]) if is_new else ""
 
 
 def _counts(plane: Plane, seen: Observed) -> JsonObject:

@@ -7,7 +7,9 @@ import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
+from planes.kube.ipblocks import NodeBlock
 from planes.kube.resources import IPBLOCKS, NADS, NAMESPACES, PLANES
+from planes.model.addresses import parse_network
 from planes.model.errors import JsonObject
 from planes.model.names import JOINED_LABEL, NETPLANE_NAMESPACE
 from planes.model.objects import Pod
@@ -72,8 +74,11 @@ class Reign:
         }
         self.kube.put_object(NADS, {**nad, **more})
 
-    def put_block(self, name: str) -> None:
-        self.kube.put_object(IPBLOCKS, {"metadata": {"name": name}, "spec": {}})
+    def put_block(self, cidr: str, plane: str = "business", node: str = "n1") -> str:
+        """Put a block that a node has taken; its name."""
+        block = NodeBlock(plane, node, parse_network(cidr))
+        self.kube.put_object(IPBLOCKS, block.to_json())
+        return block.name
 
     def put_pods(self, pods: Iterable[Pod]) -> None:
         for pod in pods:

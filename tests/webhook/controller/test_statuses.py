@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
+
 import orjson
 import pytest
 
+from planes.kube.holders import static_object
 from planes.kube.resources import IPBLOCKS, NADS, PLANES, Resource
 from planes.model.errors import Conflict, Unavailable
 from planes.model.names import STATUS_ANNOTATION
@@ -86,8 +89,9 @@ async def test_a_referenced_nad_is_looked_for_where_it_is(reign: Reign) -> None:
 
 async def test_blocks_that_nodes_hold_are_counted(reign: Reign) -> None:
     reign.put_plane()
-    for name in ("business.10-0-0-0-26", "business.static.10-0-9-0-26", "storage.10-8-0-0-26"):
-        reign.put_block(name)
+    reign.put_block("10.0.0.0/26")
+    reign.put_block("10.8.0.0/26", "storage")
+    reign.kube.put_object(IPBLOCKS, static_object("business", IPv4Network("10.0.9.0/26"), {}))
     reign.start()
     await reign.settle(6)
     assert reign.status()["blocks"] == 1
@@ -95,8 +99,8 @@ async def test_blocks_that_nodes_hold_are_counted(reign: Reign) -> None:
 
 async def test_a_block_that_is_taken_back_is_no_longer_counted(reign: Reign) -> None:
     reign.put_plane()
-    for name in ("business.10-0-0-0-26", "business.10-0-0-64-26"):
-        reign.put_block(name)
+    for cidr in ("10.0.0.0/26", "10.0.0.64/26"):
+        reign.put_block(cidr)
     reign.start()
     await reign.settle(6)
     assert reign.status()["blocks"] == 2
@@ -151,7 +155,7 @@ async def test_nothing_is_said_before_the_pods_are_known(reign: Reign) -> None:
 async def test_nothing_turns_because_another_replica_leads(reign: Reign, late: Resource) -> None:
     """Also where the new leader reads NADs or blocks last."""
     reign.put_plane()
-    reign.put_block("business.10-0-0-0-26")
+    reign.put_block("10.0.0.0/26")
     reign.start()
     await reign.settle(6)
     before, writes = reign.status(), reign.writes("planes/status")
