@@ -45,10 +45,10 @@ class Reply:
 class Rest:
     """Requests as one user, who may pose as others."""
 
-    def __init__(self, server: ApiServer, user: str = "admin") -> None:
+    def __init__(self, server: ApiServer, user: str = "admin", *, token: str = "") -> None:
         trust = ssl.create_default_context(cafile=str(server.ca_file))
         self._connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=trust)
-        self._token = server.token(user)
+        self._token = token or server.token(user)
 
     def ask(
         self,
