@@ -47,7 +47,7 @@ e2e: setup ## Everything on real two-node clusters on this machine (root; builds
 
 apiserver: setup ## What takes a real kube-apiserver, but no node
 	@if [ -n "$$E2E_BIN" ]; then scripts/system-packages cluster; else scripts/cluster-binaries; fi
-	@$(BIN)/python -m pytest tests/cluster --ignore=tests/cluster/e2e $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/cluster tests/attacks/apiserver --ignore=tests/cluster/e2e $(PYTEST_ARGS)
 
 attacks: test-setup ## Attacks, measured: what each costs everybody else; writes build/attacks.json
 	@$(BIN)/python -m tests.attacks --output build/attacks.json $(ATTACKS)

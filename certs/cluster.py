@@ -23,7 +23,6 @@ from certs.replicas import Replicas
 from certs.showing import Showing
 from certs.verifiers import Seen, Verifiers
 from planes.kube.api import KubeApi
-from planes.kube.errors import AlreadyExists
 from planes.kube.resources import SECRETS
 from planes.model.errors import BadInput, Conflict, JsonObject, NotFound, Unavailable
 
@@ -146,7 +145,7 @@ class KubeAuthority:
 
     async def _create_root(self, now: datetime) -> None:
         bundle = self._last.bundle
-        if self._last.obj is None and self._good.roots:
+        if not bundle.roots and self._good.roots:
             await self._restore()
             return
         root = issue_root(now, self._issuing.serials(), self._issuing.lifetimes)
@@ -220,13 +219,14 @@ class KubeAuthority:
 
     async def _write(self, bundle: Bundle) -> bool:
         """Write over what was observed; false where somebody else was faster."""
-        obj = secret.write(self._last.obj, bundle, self._namespace, SECRET)
+        if self._last.obj is None:
+            raise Unavailable(
+                f"cannot keep certificates: Secret {self._namespace}/{SECRET} is not there",
+                remedy="apply the manifests, which have it without data",
+            )
         try:
-            if self._last.obj is None:
-                await self._api.create(SECRETS, obj, namespace=self._namespace)
-            else:
-                await self._api.replace(SECRETS, obj)
-        except (AlreadyExists, Conflict, NotFound):
+            await self._api.replace(SECRETS, secret.write(self._last.obj, bundle))
+        except (Conflict, NotFound):
             return False
         return True
 

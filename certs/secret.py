@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from certs.bundle import Bundle, Certificate, Pair, public_bytes, split_keys
-from planes.kube.resources import SECRETS
 from planes.model.errors import BadInput, JsonObject
 
 CHAIN: Final = "tls.crt"
@@ -25,8 +24,6 @@ ROOT_KEYS: Final = "ca.key"
 ANNOTATION_ROOTS: Final = "netplane.io/roots"
 ANNOTATION_SERVING: Final = "netplane.io/serving"
 ANNOTATION_EXPIRY: Final = "netplane.io/expires"
-
-_TYPE: Final = "kubernetes.io/tls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +64,18 @@ def read(obj: JsonObject, what: str) -> Found:
     return Found(Bundle(roots, keys, serving), tuple(problems))
 
 
-def write(old: JsonObject | None, bundle: Bundle, namespace: str, name: str) -> JsonObject:
-    """Give the Secret that holds a bundle: a new one, or the old one with it."""
+def write(old: JsonObject, bundle: Bundle) -> JsonObject:
+    """Give a Secret with a bundle in it; all else of it stays."""
     serving = bundle.serving
     data = {
         ROOTS: b"".join(root.pem for root in bundle.roots),
         ROOT_KEYS: b"".join(bundle.keys),
-        # The type asks for both of these; before the first certificate they are empty.
+        # A Secret of type kubernetes.io/tls must have both; empty before the first certificate.
         CHAIN: serving.chain if serving else b"",
         KEY: serving.key if serving else b"",
     }
     encoded = {name: b64encode(content).decode() for name, content in data.items()}
-    base = old or {
-        "apiVersion": SECRETS.api_version,
-        "kind": SECRETS.kind,
-        "type": _TYPE,
-        "metadata": {"name": name, "namespace": namespace},
-    }
-    metadata = base["metadata"]
+    metadata = old["metadata"]
     annotations = {
         **(metadata.get("annotations") or {}),
         ANNOTATION_ROOTS: ",".join(root.id for root in bundle.roots),
@@ -92,9 +83,9 @@ def write(old: JsonObject | None, bundle: Bundle, namespace: str, name: str) -> 
         ANNOTATION_EXPIRY: f"{serving.certificate.not_after:%Y-%m-%dT%H:%M:%SZ}" if serving else "",
     }
     return {
-        **base,
+        **old,
         "metadata": {**metadata, "annotations": annotations},
-        "data": {**_dict(base.get("data")), **encoded},
+        "data": {**_dict(old.get("data")), **encoded},
     }
 
 

@@ -171,7 +171,8 @@ async def is_gone(api: KubeApi, owner: AddressOwner) -> bool:
     """Report by a live read whether a holder's pod is no more; False where nobody can know.
 
     A pod of that name with another UID is another pod, but for a static pod: its kubelet knows it
-    by a UID that the API server has in an annotation of the mirror pod.
+    by a UID that the API server has in an annotation of the mirror pod. One on another node than
+    the holder's is no holder either: a pod never moves.
 
     Raises:
         PlanesError: the API server cannot tell.
@@ -184,4 +185,5 @@ async def is_gone(api: KubeApi, owner: AddressOwner) -> bool:
         return True
     metadata = pod["metadata"]
     mirrored = (metadata.get("annotations") or {}).get(CONFIG_MIRROR_ANNOTATION)
-    return owner.uid not in {metadata.get("uid"), mirrored}
+    runs_on = (pod.get("spec") or {}).get("nodeName") or owner.node
+    return owner.uid not in {metadata.get("uid"), mirrored} or runs_on != owner.node

@@ -35,7 +35,7 @@ async def test_the_secret_is_one_that_other_tools_read() -> None:
     one = cluster.replica("one")
     await one.turn()
     obj = cluster.secret
-    assert obj["type"] == "kubernetes.io/tls"
+    assert obj["type"] == "Opaque"
     assert set(obj["data"]) == {"tls.crt", "tls.key", "ca.crt", "ca.key"}
     assert b64decode(obj["data"]["tls.crt"]) == one.shown.chain
     assert obj["metadata"]["annotations"]["netplane.io/serving"] == one.shown.certificate.id
@@ -246,7 +246,7 @@ async def test_what_is_asked_of_the_api_is_what_the_role_allows() -> None:
         assert plural.endswith("configurations") or namespace == NAMESPACE
         assert plural != "secrets" or name == SECRET
     assert asked == {
-        "secrets": {"get", "create", "update"},
+        "secrets": {"get", "update"},
         "mutatingwebhookconfigurations": {"get", "update"},
         "validatingwebhookconfigurations": {"get", "update"},
         LEASES.plural: {"create", "patch", "list", "delete"},

@@ -157,11 +157,26 @@ async def test_an_old_backup_put_back_is_gone_over_to_with_an_overlap() -> None:
     assert cluster.trusted() == [[cluster.kept.roots[0].id]] * 5
 
 
-async def test_a_removed_secret_is_written_again_as_it_was() -> None:
+async def test_a_removed_secret_is_waited_for_and_filled_again_as_it_was() -> None:
+    """Nobody but who applies the manifests may create it; what is shown is shown on meanwhile."""
     cluster = Cluster()
     one, two = await settled(cluster)
     before = cluster.secret["data"]
     cluster.remove_secret()
+    await look_on(cluster, two, one, seconds=20)
+    assert "is not there; apply the manifests" in one.failures[-1]
+    check(cluster, one, two)
+    cluster.ship_secret()
+    await look_on(cluster, two, one, seconds=20)
+    assert cluster.secret["data"] == before
+    check(cluster, one, two)
+
+
+async def test_an_emptied_secret_is_filled_again_as_it_was() -> None:
+    cluster = Cluster()
+    one, two = await settled(cluster)
+    before = cluster.secret["data"]
+    cluster.api.put_object(SECRETS, {**cluster.secret, "data": None})
     await look_on(cluster, two, one, seconds=20)
     assert cluster.secret["data"] == before
     check(cluster, one, two)
@@ -172,6 +187,7 @@ async def test_a_removed_secret_that_nobody_remembers_is_made_anew_with_an_overl
     cluster = Cluster()
     _, two = await settled(cluster)
     cluster.remove_secret()
+    cluster.ship_secret()
     three = cluster.replica("three")
     cluster.leader = "three"
     await three.try_turn()
@@ -187,6 +203,7 @@ async def test_a_new_follower_leaves_a_removed_secret_to_the_leader() -> None:
     one, two = await settled(cluster)
     before = cluster.secret["data"]
     cluster.remove_secret()
+    cluster.ship_secret()
     await cluster.replica("three").turn()
     await one.turn()
     assert cluster.secret["data"] == before

@@ -20,6 +20,7 @@ from tests.support.certificates import make_root, make_serving
 NOW = datetime(2027, 1, 15, 8, 0, tzinfo=UTC)
 OLD, NEW = make_root(NOW, 1), make_root(NOW, 2)
 PAIR = make_serving(NEW, NOW, 3)
+EMPTY = {"metadata": {"name": "name", "namespace": "ns"}, "type": "Opaque"}
 BUNDLE = Bundle((OLD.certificate, NEW.certificate), (OLD.key, NEW.key), PAIR)
 
 TEXTS = st.one_of(
@@ -34,19 +35,19 @@ TEXTS = st.one_of(
 
 
 def test_what_was_written_is_read() -> None:
-    found = read(write(None, BUNDLE, "ns", "name"), "Secret")
+    found = read(write(EMPTY, BUNDLE), "Secret")
     assert found.bundle == BUNDLE
     assert found.problems == ()
 
 
 def test_without_a_certificate_both_its_keys_are_there_and_empty() -> None:
-    obj = write(None, Bundle((OLD.certificate,), (OLD.key,)), "ns", "name")
+    obj = write(EMPTY, Bundle((OLD.certificate,), (OLD.key,)))
     assert obj["data"]["tls.crt"] == obj["data"]["tls.key"] == ""
     assert read(obj, "Secret").problems == ()
 
 
 def test_a_written_secret_is_small() -> None:
-    obj = write(None, BUNDLE, "ns", "name")
+    obj = write(EMPTY, BUNDLE)
     assert sum(len(text) for text in obj["data"].values()) < 6000
 
 
@@ -61,7 +62,7 @@ def test_hostile_contents_are_read_as_missing_and_can_be_written_over(data: obje
     obj: JsonObject = {"metadata": {"name": "name", "namespace": "ns"}, "data": data}
     found = read(obj, "Secret")
     assert all("PRIVATE" not in each.message for each in found.problems)
-    assert read(write(obj, BUNDLE, "ns", "name"), "Secret").bundle == BUNDLE
+    assert read(write(obj, BUNDLE), "Secret").bundle == BUNDLE
 
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")
@@ -72,7 +73,7 @@ def test_hostile_contents_are_read_as_missing_and_can_be_written_over(data: obje
 def test_a_certificate_with_altered_bytes_is_used_or_refused_with_an_error_of_ours(
     name: str, changes: list[tuple[float, int]]
 ) -> None:
-    obj = write(None, Bundle((NEW.certificate,), (NEW.key,), PAIR), "ns", "name")
+    obj = write(EMPTY, Bundle((NEW.certificate,), (NEW.key,), PAIR))
     good = (PAIR if name == "tls.crt" else NEW).certificate
     obj["data"][name] = b64encode(_altered(good, changes)).decode()
     bundle = read(obj, "Secret").bundle

@@ -89,10 +89,14 @@ class Installed:
         self.server.apply(namespace("netplane-system"))
         if crds:
             self.define()
-        self.server.apply(*read(*(BASE / "webhook").glob("rbac*.yaml")), *configurations(self.port))
+        self.server.apply(
+            *read(*(BASE / "webhook").glob("rbac*.yaml"), BASE / "webhook" / "secret.yaml"),
+            *configurations(self.port),
+        )
 
     def define(self) -> None:
-        self.server.apply(*read(*sorted((BASE / "crds").glob("[!k]*.yaml"))))
+        kinds = sorted((BASE / "crds").glob("[!k]*.yaml"))
+        self.server.apply(*read(*kinds, BASE.parent / "nad-kind.yaml"))
         until(10, lambda: self._is_served("planes"))
 
     def _is_served(self, kind: str) -> bool:

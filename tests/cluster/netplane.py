@@ -17,6 +17,7 @@ from tests.cluster.lab.binaries import ROOT, program
 from tests.cluster.lab.cluster import Cluster
 
 SYSTEM = "netplane-system"
+NAD_KIND = "network-attachment-definitions.k8s.cni.cncf.io"
 IMAGE = ROOT / "build" / "image" / "netplane-amd64.tar"
 OVERLAYS = ROOT / "manifests" / "overlays"
 EXAMPLES = ROOT / "manifests" / "examples"
@@ -33,7 +34,9 @@ class Netplane:
         self.cluster = cluster
 
     def install(self, overlay: str = "lab") -> None:
-        """Apply an overlay and wait for both programs."""
+        """Apply an overlay, and the kind of NADs where it is missing; wait for both programs."""
+        if not self.cluster.kubectl("get", "crd", NAD_KIND, "--ignore-not-found"):
+            self.cluster.kubectl("create", "-f", str(OVERLAYS.parent / "nad-kind.yaml"))
         self.cluster.kubectl("apply", "-k", str(OVERLAYS / overlay))
         self.wait_for_rollouts()
 

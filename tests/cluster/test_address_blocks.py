@@ -44,7 +44,9 @@ def owner(number: int, node: str) -> AddressOwner:
     return AddressOwner(f"c{number}", "net1", "default", f"p{number}", f"uid-{number}", node)
 
 
-def block(name: str = "hand.10-1-0-0-26", data: str = "", **spec: Any) -> dict[str, Any]:
+def block(
+    name: str = "hand.10-1-0-0-26", holders: dict[str, str] | None = None, **spec: Any
+) -> dict[str, Any]:
     base = {"plane": "hand", "use": "Node", "cidr": "10.1.0.0/26", "node": "n1"}
     obj = {
         "apiVersion": "netplane.io/v1alpha1",
@@ -52,7 +54,12 @@ def block(name: str = "hand.10-1-0-0-26", data: str = "", **spec: Any) -> dict[s
         "metadata": {"name": name},
         "spec": {key: value for key, value in {**base, **spec}.items() if value is not None},
     }
-    return {**obj, "data": data} if data else obj
+    return obj if holders is None else {**obj, "holders": holders}
+
+
+def static(**more: str) -> dict[str, Any]:
+    """Give a static block with holders by address."""
+    return block("hand.static.10-1-0-0-26", more, use="Static", node="")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +75,24 @@ def block(name: str = "hand.10-1-0-0-26", data: str = "", **spec: Any) -> dict[s
         (block(use="Static", node="", static=["10.1.0.3"]), "only a Node block"),
         (block(use="Spare"), "Unsupported value"),
         (block(node=None), "required field"),
-        (block(data="x" * 131073), "Too long"),
+        (block("hand.10-1-0-64-26"), "named after its plane"),
+        (block("hand.10-1-0-0-16", cidr="10.1.0.0/16"), "a Node block is /22 to /32"),
+        (block("hand.0-0-0-0-0", cidr="0.0.0.0/0"), "a Node block is /22 to /32"),
+        (block("hand.static.10-1-0-0-16", use="Static", node="", cidr="10.1.0.0/16"), "is a /26"),
+        (
+            block("hand.grid.10-1-0-0-24", use="Grid", node="", blockSize=26, cidr="10.1.0.0/24"),
+            "a Grid is a /16",
+        ),
+        (
+            block("hand.grid.10-1-0-0-16", use="Grid", node="", blockSize=33, cidr="10.1.0.0/16"),
+            "blocks are /22 to /32",
+        ),
+        (block(holders={}), "only a Static block has holders"),
+        (static(**{"10.1.0.1": "n1|" + "x" * 1025}), "Too long"),
+        (static(**{"10.1.0.1": "{}"}), "should match"),
+        (static(**{"10.1.1.1": "n1|{}"}), "addresses of the block"),
+        (static(**{"10.1.0.01": "n1|{}"}), "addresses of the block"),
+        (static(**{f"10.1.0.{n}": "n1|{}" for n in range(65)}), "must have at most 64"),
     ],
 )
 def test_a_block_that_makes_no_sense_is_refused(
@@ -78,10 +102,11 @@ def test_a_block_that_makes_no_sense_is_refused(
         server.apply(wrong)
 
 
-def test_what_a_block_says_never_changes_but_its_data(server: ApiServer) -> None:
+def test_what_a_block_says_never_changes_but_its_holders(server: ApiServer) -> None:
     name = "hand.10-1-0-64-26"
-    server.apply(block(name, cidr="10.1.0.64/26", data="{}"))
-    server.apply(block(name, cidr="10.1.0.64/26", data='{"a":1}'))
+    server.apply(block(name, cidr="10.1.0.64/26"))
+    server.apply(static())
+    server.apply(static(**{"10.1.0.1": "n1|{}"}))
     same: dict[str, Any] = {"cidr": "10.1.0.64/26"}
     for changed in ({"node": "n2"}, {"cidr": "10.1.0.128/26"}, {"static": ["10.1.0.65"]}):
         with pytest.raises(KubectlError, match="a block cannot be changed"):

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import resources
 
 import pytest
 import yaml
 
 from planes.kube.resources import CRDS, NADS
 from tests.cluster.apiserver import ApiServer
-from tests.cluster.rest import Reply, Rest, wait_for
+from tests.cluster.rest import MANIFESTS, Reply, Rest, wait_for
 
-TEXT = (resources.files("planes.kube") / "network_attachment_definition.yaml").read_text()
-CRD = yaml.safe_load(TEXT)
+CRD = yaml.safe_load((MANIFESTS / "nad-kind.yaml").read_text())
 
 
 @pytest.fixture(scope="module")

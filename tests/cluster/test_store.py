@@ -30,7 +30,7 @@ NETWORK = NadRef(NETPLANE_NAMESPACE, "business")
 ROOT = Path(__file__).parents[2]
 CRDS = (
     ROOT / "manifests" / "base" / "crds" / "planes.yaml",
-    ROOT / "planes" / "kube" / "network_attachment_definition.yaml",
+    ROOT / "manifests" / "nad-kind.yaml",
 )
 
 

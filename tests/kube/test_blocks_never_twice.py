@@ -192,7 +192,9 @@ async def play(data: st.DataObject, folder: Path) -> None:
         await cluster.stop()
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), print_blob=False)
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), print_blob=False
+)
 @given(data=st.data())
 def test_no_address_is_held_twice(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None) as folder:

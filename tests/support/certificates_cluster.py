@@ -54,6 +54,7 @@ class Cluster:
         self.clock = clock or FakeClock()
         self.api = FakeKube(clock=self.clock)
         self.leader = ""  # a pod's name, or EVERYBODY
+        self.ship_secret()
         if is_installed:
             self.install()
 
@@ -65,6 +66,19 @@ class Cluster:
         """Apply both configurations anew, without our caBundle."""
         for kind in KINDS:
             self.api.put_object(kind, configuration(kind, bundle))
+
+    def ship_secret(self) -> None:
+        """Apply the Secret as the manifests have it, without data, where there is none."""
+        metadata = {"name": SECRET, "namespace": NAMESPACE}
+        self.api.put_object(
+            SECRETS,
+            {
+                "apiVersion": SECRETS.api_version,
+                "kind": SECRETS.kind,
+                "type": "Opaque",
+                "metadata": metadata,
+            },
+        )
 
     def replica(self, pod: str, **options: Any) -> Member:
         """Make a replica; the first one made leads."""

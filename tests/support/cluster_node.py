@@ -55,7 +55,7 @@ class ClusterNode(LiveNode):
         for path in ("namespace.yaml", "cni/rbac.yaml"):
             self.api.kubectl("apply", "--server-side", "-f", str(base / path))
         self.api.kubectl("apply", "--server-side", "-k", str(base / "crds"))
-        nads = ROOT / "planes" / "kube" / "network_attachment_definition.yaml"
+        nads = ROOT / "manifests" / "nad-kind.yaml"
         self.api.kubectl("apply", "--server-side", "-f", str(nads))
         self.api.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
         self.api.apply(*[one for one in objects if one["kind"] == "Namespace"])

@@ -42,10 +42,11 @@ async def a_replica_and_its_lease(reign: Reign) -> AsyncIterator[None]:
 
 @pytest.fixture
 async def of_the_webhook() -> list[Request]:
-    """A plane that comes, is edited behind our back and goes, in a namespace that joins."""
+    """A plane that comes, is edited behind our back and goes; a holder whose pod is gone."""
     async with reigning() as reign, a_replica_and_its_lease(reign):
         reign.put_plane()
         reign.put_namespace("shop", {"plane.netplane.io/business": "enabled"})
+        reign.put_static({"10.9.0.200": "n1"}, wanted={"10.9.0.200": "n2"})
         reign.start()
         await reign.settle(30)
         nad = reign.nad()

@@ -28,7 +28,6 @@ from webhook.controller.books import (
     read_namespace,
     read_plane,
 )
-from webhook.controller.definition import define
 from webhook.controller.events import PlaneEvents
 from webhook.controller.holders import HolderKeeper
 from webhook.controller.nads import NadKeeper
@@ -44,7 +43,6 @@ _RESYNC_ROUNDS: Final = 24
 class Concern(StrEnum):
     """What of an object is to be looked at."""
 
-    DEFINITION = "definition"
     NAD = "nad"
     STATUS = "status"
     MARK = "mark"
@@ -115,7 +113,6 @@ class Controller:
         self._wires = WireKeeper(api, hands.store, clock)
         keeper = NadKeeper(api, self._planes, self._nads, events)
         self._looks: Mapping[Concern, Callable[[str], Awaitable[bool]]] = {
-            Concern.DEFINITION: lambda _: define(api),
             Concern.NAD: keeper.look,
             Concern.STATUS: self._statuses.look,
             Concern.MARK: self._marks.look,
@@ -132,7 +129,6 @@ class Controller:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        self._queue.add((Concern.DEFINITION, ""))
         async with asyncio.TaskGroup() as group:
             for watching in self._watchings:
                 group.create_task(watching.run())
@@ -154,7 +150,6 @@ class Controller:
                 self._queue.remind((Concern.STATUS, name))
             rounds = (rounds + 1) % _RESYNC_ROUNDS
             if not rounds:
-                self._queue.remind((Concern.DEFINITION, ""))
                 self._look_at_nads()
 
     async def _tick(self) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
+from ipaddress import IPv4Network, ip_address
 from typing import Any
 
+from planes.kube.holders import Holder, static_object
 from planes.kube.ipblocks import NodeBlock
 from planes.kube.resources import IPBLOCKS, NADS, NAMESPACES, PLANES
 from planes.model.addresses import parse_network
@@ -14,6 +16,7 @@ from planes.model.errors import JsonObject
 from planes.model.names import JOINED_LABEL, NETPLANE_NAMESPACE
 from planes.model.objects import Pod
 from planes.run.metrics import Metrics
+from planes.store.protocol import AddressOwner
 from tests.support.clock import FakeClock
 from tests.support.kube import FakeKube
 from tests.support.planes import plane_object
@@ -79,6 +82,18 @@ class Reign:
         block = NodeBlock(plane, node, parse_network(cidr))
         self.kube.put_object(IPBLOCKS, block.to_json())
         return block.name
+
+    def put_static(
+        self, holders: Mapping[str, str], *, wanted: Mapping[str, str] | None = None
+    ) -> str:
+        """Put a static block: each address held on a node by pod shop/db-0; its name."""
+        held = {
+            ip_address(text): Holder(AddressOwner("c1", "net1", "shop", "db-0", "uid-1", node))
+            for text, node in holders.items()
+        }
+        obj = static_object("business", IPv4Network("10.9.0.192/26"), held)
+        self.kube.put_object(IPBLOCKS, {**obj, "wanted": dict(wanted or {})})
+        return str(obj["metadata"]["name"])
 
     def put_pods(self, pods: Iterable[Pod]) -> None:
         for pod in pods:

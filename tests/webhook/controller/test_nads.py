@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from planes.kube.resources import CRDS, EVENTS, NADS, PLANES
+from planes.kube.resources import EVENTS, NADS, PLANES
 from planes.model.errors import Unavailable
 from planes.model.names import NETPLANE_NAMESPACE, RENDERED_LABEL
 from planes.model.spec.plane import parse_plane
@@ -207,21 +207,6 @@ async def test_what_fails_is_done_later(reign: Reign) -> None:
     assert reign.nad() is None
     await reign.settle(5)
     assert reign.nad() is not None
-
-
-async def test_the_definition_is_made_where_there_is_none_and_left_where_there_is(
-    reign: Reign,
-) -> None:
-    theirs = {"metadata": {"name": "network-attachment-definitions.k8s.cni.cncf.io"}, "spec": {}}
-    reign.start()
-    await reign.settle()
-    (made,) = reign.kube.objects(CRDS)
-    assert made["spec"]["names"]["kind"] == NADS.kind
-    reign.kube.put_object(CRDS, theirs)
-    await reign.stop()
-    reign.start()
-    await reign.settle()
-    assert reign.kube.objects(CRDS)[0]["spec"] == {}
 
 
 async def test_a_quarrel_about_a_nad_becomes_no_flood(reign: Reign) -> None:

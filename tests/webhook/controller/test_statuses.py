@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, ip_network
 
 import orjson
 import pytest
 
 from planes.kube.holders import static_object
-from planes.kube.resources import IPBLOCKS, NADS, PLANES, Resource
+from planes.kube.ipblocks import NodeBlock, grid_object
+from planes.kube.resources import EVENTS, IPBLOCKS, NADS, PLANES, Resource
 from planes.model.errors import Conflict, Unavailable
 from planes.model.names import STATUS_ANNOTATION
 from planes.model.objects import Nad, Pod
@@ -190,3 +191,62 @@ async def test_two_thousand_planes_on_one_wire_are_described(reign: Reign) -> No
         if reign.writes("planes/status") >= 2000:
             break
     assert reign.condition("Overlapping", "p1999") == ("False", "NoOverlap")
+
+
+def put_odd(reign: Reign, name: str = "business.odd", cidr: str = "0.0.0.0/0") -> None:
+    """Put a block that is none of ours."""
+    obj = NodeBlock("business", "n9", ip_network(cidr)).to_json()
+    reign.kube.put_object(IPBLOCKS, {**obj, "metadata": {"name": name}})
+
+
+async def test_a_block_that_nodes_ignore_is_told_by_condition_and_event(reign: Reign) -> None:
+    reign.put_plane()
+    reign.put_block("10.0.0.0/26")
+    reign.start()
+    await reign.settle(6)
+    assert reign.condition("BlocksIgnored") == ("False", "NoneIgnored")
+    put_odd(reign)
+    await reign.settle(6)
+    assert reign.condition("BlocksIgnored") == ("True", "NotOurs")
+    (told,) = [e for e in reign.kube.objects(EVENTS) if e["reason"] == "BlocksIgnored"]
+    assert "business.odd: cannot use 0.0.0.0/0 as a Node block" in told["message"]
+    assert "kubectl delete ipb business.odd" in told["message"]
+    assert reign.status()["blocks"] == 1
+    reign.kube.remove_object(IPBLOCKS, "business.odd")
+    await reign.settle(6)
+    assert reign.condition("BlocksIgnored") == ("False", "NoneIgnored")
+
+
+async def test_a_block_of_another_size_than_its_grid_is_told(reign: Reign) -> None:
+    reign.put_plane()
+    grid = grid_object("business", ip_network("10.0.0.0/16"), 26)
+    reign.kube.put_object(IPBLOCKS, grid)
+    reign.put_block("10.0.0.64/26")
+    wide = reign.put_block("10.0.4.0/22", node="n9")
+    reign.start()
+    await reign.settle(6)
+    (found,) = [c for c in reign.status()["conditions"] if c["type"] == "BlocksIgnored"]
+    assert f"{wide}: cannot use 10.0.4.0/22: blocks of 10.0.0.0/16 are /26 each" in found["message"]
+    assert "64-26" not in found["message"]
+
+
+async def test_a_thousand_blocks_that_nodes_ignore_are_one_short_message(reign: Reign) -> None:
+    reign.put_plane()
+    for number in range(1000):
+        put_odd(reign, f"business.{'x' * 200}{number}")
+    reign.start()
+    await reign.settle(20)
+    (found,) = [c for c in reign.status()["conditions"] if c["type"] == "BlocksIgnored"]
+    assert "and 996 more" in found["message"]
+    assert len(found["message"]) < 3000
+    assert len([e for e in reign.kube.objects(EVENTS) if e["reason"] == "BlocksIgnored"]) == 1
+
+
+async def test_blocks_that_are_ignored_are_not_told_again_by_the_next_leader(reign: Reign) -> None:
+    reign.put_plane()
+    put_odd(reign)
+    for _ in range(2):
+        reign.start()
+        await reign.settle(6)
+        await reign.stop()
+    assert len([e for e in reign.kube.objects(EVENTS) if e["reason"] == "BlocksIgnored"]) == 1
