@@ -57,9 +57,7 @@ async def take(book: KubeAddressBook, number: int, node: str) -> str:
 async def test_node_a_forged_block_makes_no_other_node_hand_out_what_is_in_use(
     tmp_path: Path, cidr: str
 ) -> None:
-    """Node n2 has pods; then a block that overlaps its own appears in the name of n1, which starts
-    anew and finds it.
-    """
+    """Node n2 has pods; then n1 starts anew and finds a block in its name that overlaps theirs."""
     kube = FakeKube()
     two = book_of(kube, tmp_path, "n2")
     taken = {await take(two, number, "n2") for number in range(60)}

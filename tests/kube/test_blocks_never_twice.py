@@ -7,6 +7,7 @@ request can be overtaken by any other, break, or arrive after its node was kille
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_network
@@ -25,6 +26,7 @@ from tests.kube.stepped import Inline, Line, SteppedKube, settle
 from tests.support.clock import FakeClock
 from tests.support.kube import FakeKube
 from tests.support.planes import make_plane
+from webhook.controller.holders import HolderKeeper
 
 NODES = ("n1", "n2", "n3")
 GENERATIONS = (
@@ -70,6 +72,8 @@ class Cluster:
         self.numbers = count()
         self.tasks: list[asyncio.Task[None]] = []
         self.nodes = [self.boot(name, folder / name) for name in NODES]
+        leader = SteppedKube(self.kube, self.line)
+        self.leader = HolderKeeper(leader, self.clock, chance=lambda: 0.5, failed=lambda: None)
 
     def boot(self, name: str, state: Path) -> Node:
         api = SteppedKube(self.kube, self.line)
@@ -86,7 +90,9 @@ class Cluster:
         if self.line.waiting and self.draw(st.integers(0, 3)):
             self.let_one()
         else:
-            action = self.draw(st.sampled_from(["claim", "claim", "claim", "release", "kill"]))
+            action = self.draw(
+                st.sampled_from(["claim", "claim", "claim", "release", "kill", "free"])
+            )
             node = self.draw(st.sampled_from(range(len(self.nodes))))
             getattr(self, action)(node)
         await settle()
@@ -145,6 +151,18 @@ class Cluster:
             node.begun.discard(container)
             self.kube.remove_object(PODS, f"p{container[1:]}", "ns")
 
+    def free(self, _index: int) -> None:
+        """Have the leader look at a static block in which a holder was found dead."""
+        objects = self.kube.objects(IPBLOCKS)
+        blocks = [obj["metadata"]["name"] for obj in objects if obj.get("wanted")]
+        if blocks:
+            name = self.draw(st.sampled_from(blocks))
+            self.tasks.append(asyncio.create_task(self._free(name)))
+
+    async def _free(self, name: str) -> None:
+        with contextlib.suppress(PlanesError):
+            await self.leader.look(name)
+
     def kill(self, index: int) -> None:
         """Kill a daemon (-9): its sandboxes live on; or of a machine that is set up anew."""
         old = self.nodes[index]
@@ -192,9 +210,7 @@ async def play(data: st.DataObject, folder: Path) -> None:
         await cluster.stop()
 
 
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), print_blob=False
-)
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), print_blob=False)
 @given(data=st.data())
 def test_no_address_is_held_twice(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None) as folder:
