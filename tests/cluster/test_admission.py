@@ -143,7 +143,13 @@ def test_the_plane_s_nad_and_status_are_there(cluster: Installed) -> None:
         status = cluster.server.get("plane", "business").get("status", {})
         return {each["type"]: each["status"] for each in status.get("conditions", [])}
 
-    wanted = {"Accepted": "True", "Overlapping": "False", "NADReady": "True", "Exhausted": "False"}
+    wanted = {
+        "Accepted": "True",
+        "Overlapping": "False",
+        "NADReady": "True",
+        "Exhausted": "False",
+        "BlocksIgnored": "False",
+    }
     until(20, lambda: conditions() == wanted)
     until(20, lambda: cluster.server.get("plane", "business")["status"]["namespaces"] >= 1)
 
