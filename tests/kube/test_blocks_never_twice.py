@@ -44,6 +44,8 @@ GENERATIONS = (
     make_plane(subnets=[{"cidr": "10.9.0.0/27", "ranges": ["10.9.0.2/31", "10.9.0.4/30"]}]),
 )
 STATIC = {1: ("10.9.0.2", "10.9.0.3", "10.9.0.5"), 2: ("10.9.0.6",)}
+ACTIONS = ["claim"] * 3 + ["release", "kill", "free"]
+DYING = ["claim"] * 4 + ["kill", "kill"] + ["free"] * 4
 SHM = Path("/dev/shm")
 
 
@@ -62,9 +64,14 @@ class Node:
 
 
 class Cluster:
-    """Nodes over one API server, driven by what hypothesis draws."""
+    """Nodes over one API server, driven by what hypothesis draws.
 
-    def __init__(self, data: st.DataObject, folder: Path) -> None:
+    Args:
+        is_dying: two static addresses are wanted by all, and machines are lost for good.
+    """
+
+    def __init__(self, data: st.DataObject, folder: Path, *, is_dying: bool = False) -> None:
+        self.is_dying = is_dying
         self.data = data
         self.folder = folder
         self.kube = FakeKube()
@@ -92,7 +99,7 @@ class Cluster:
         if self.line.waiting and self.draw(st.integers(0, 3)):
             self.let_one()
         else:
-            action = self.draw(st.sampled_from(["claim"] * 3 + ["release", "kill", "free"]))
+            action = self.draw(st.sampled_from(DYING if self.is_dying else ACTIONS))
             node = self.draw(st.sampled_from(range(len(self.nodes))))
             getattr(self, action)(node)
         await settle()
@@ -104,15 +111,16 @@ class Cluster:
 
     def claim(self, index: int) -> None:
         node, number = self.nodes[index], next(self.numbers)
-        generation = self.draw(st.sampled_from(range(len(GENERATIONS))))
+        generation = 1 if self.is_dying else self.draw(st.sampled_from(range(len(GENERATIONS))))
         pod = self.kube.put_object(
             PODS, {"metadata": {"name": f"p{number}", "namespace": "ns"}, "spec": {}}
         )
         uid = pod["metadata"]["uid"]
         owner = AddressOwner(f"c{number}", "net1", "ns", f"p{number}", uid, node.name)
         wanted = []
-        if generation in STATIC and self.draw(st.booleans()):
-            wanted = [IPv4Address(self.draw(st.sampled_from(STATIC[generation])))]
+        if generation in STATIC and (self.is_dying or self.draw(st.booleans())):
+            few = STATIC[generation][:2]
+            wanted = [IPv4Address(self.draw(st.sampled_from(few)))]
         node.begun.add(owner.container_id)
         work = self._claim(node, GENERATIONS[generation], owner, wanted)
         self.tasks.append(asyncio.create_task(work))
@@ -167,7 +175,7 @@ class Cluster:
         """Kill a daemon (-9): its sandboxes live on; or of a machine that is set up anew."""
         old = self.nodes[index]
         old.api.is_dead = True
-        if self.draw(st.booleans()):
+        if not self.is_dying and self.draw(st.booleans()):
             self.nodes[index] = node = self.boot(old.name, old.state)
             node.attached = old.attached
             for container in sorted(old.begun):  # what the journal says was begun is undone
@@ -196,11 +204,11 @@ class Cluster:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
-async def play(data: st.DataObject, folder: Path) -> None:
-    cluster = Cluster(data, folder)
+async def play(data: st.DataObject, folder: Path, *, is_dying: bool = False) -> None:
+    cluster = Cluster(data, folder, is_dying=is_dying)
     try:
         await settle()
-        for _ in range(data.draw(st.integers(10, 60))):
+        for _ in range(data.draw(st.integers(80, 160) if is_dying else st.integers(10, 60))):
             await cluster.step()
         await cluster.finish()
         specs = [obj["spec"] for obj in cluster.kube.objects(IPBLOCKS)]
@@ -210,10 +218,16 @@ async def play(data: st.DataObject, folder: Path) -> None:
         await cluster.stop()
 
 
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), print_blob=False
-)
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), print_blob=False)
 @given(data=st.data())
 def test_no_address_is_held_twice(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None) as folder:
         asyncio.run(play(data, Path(folder)))
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), print_blob=False)
+@given(data=st.data())
+def test_no_static_address_of_a_lost_machine_is_passed_on_twice(data: st.DataObject) -> None:
+    """The leader takes dead holders out while nodes claim, release and come up anew."""
+    with tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None) as folder:
+        asyncio.run(play(data, Path(folder), is_dying=True))
