@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.cluster.apiserver import ApiServer, running_api_server
-from tests.cluster.installed_webhook import Installed, until
+from tests.cluster.installed_webhook import Installed
 from tests.cluster.lab.binaries import CONTROL_PLANE, ROOT, why_missing
 from tests.cluster.netplane import EXAMPLES, OVERLAYS
 
@@ -54,8 +54,6 @@ def installed() -> Iterator[Installed]:
         one.start()
         try:
             one.ready()
-            # The webhook brings the definition of NADs along where there is none.
-            until(20, lambda: "network-attachment-def" in server.kubectl("get", "crd"))
             established(server)
             yield one
         finally:

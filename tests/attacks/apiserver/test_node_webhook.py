@@ -5,12 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from planes.model.errors import JsonObject
 from planes.model.names import JOINED_LABEL
-from tests.attacks.apiserver.shipped import BLOCKS, Shipped, by_policy, node_block
+from tests.attacks.apiserver.shipped import (
+    BLOCKS,
+    SYSTEM,
+    WEBHOOK,
+    Shipped,
+    by_policy,
+    node_block,
+)
 from tests.attacks.apiserver.test_node_blocks import THEIRS, WANTED, entries, static
-from tests.cluster.rest import NAMESPACES
+from tests.cluster.apiserver import ApiServer, KubectlError
+from tests.cluster.rest import MANIFESTS, NAMESPACES
 
 SHOP = f"{NAMESPACES}/shop"
 SPOILT: dict[str, JsonObject] = {
@@ -77,3 +86,89 @@ def test_node_webhook_token_makes_no_pod_and_reads_no_secret_of_others(shipped: 
         assert shipped.webhook.ask("GET", path).status == 403
     pods = "/api/v1/namespaces/shop/pods"
     assert shipped.webhook.create(pods, {"metadata": {"name": "x"}}).status == 403
+
+
+@pytest.mark.parametrize("name", ["shop-lease", "kube-scheduler", "netplane-cni"])
+def test_node_webhook_token_writes_no_lease_but_its_own(shipped: Shipped, name: str) -> None:
+    leases = "/apis/coordination.k8s.io/v1/namespaces/netplane-system/leases"
+    lease = {"metadata": {"name": name}, "spec": {"holderIdentity": "somebody"}}
+    assert by_policy(shipped.webhook.create(leases, lease))
+    assert shipped.admin.create(leases, lease).is_success
+    patch = {"spec": {"holderIdentity": "webhook"}}
+    assert by_policy(shipped.webhook.merge(f"{leases}/{name}", patch))
+    assert by_policy(shipped.webhook.ask("DELETE", f"{leases}/{name}"))
+
+
+@pytest.mark.parametrize("name", ["netplane-webhook", "netplane-webhook-pod-1"])
+def test_node_webhook_writes_its_own_leases(shipped: Shipped, name: str) -> None:
+    """The control: who leads, and what each replica shows."""
+    leases = "/apis/coordination.k8s.io/v1/namespaces/netplane-system/leases"
+    lease = {"metadata": {"name": name}, "spec": {"holderIdentity": "one"}}
+    reply = shipped.webhook.create(leases, lease)
+    assert reply.is_success, reply.message
+
+
+RISKY = [
+    ("create", "customresourcedefinitions"),
+    ("create", "secrets"),
+    ("list", "secrets"),
+    ("create", "mutatingwebhookconfigurations"),
+    ("create", "pods"),
+    ("patch", "pods/status"),
+    ("create", "ipblocks"),
+    ("delete", "ipblocks"),
+    ("update", "planes"),
+    ("update", "validatingadmissionpolicies"),
+    ("impersonate", "users"),
+    ("create", "serviceaccounts/token"),
+    ("bind", "clusterroles"),
+    ("escalate", "clusterroles"),
+]
+OWN_CONFIGURATIONS = [
+    (verb, f"{kind}webhookconfigurations/netplane")
+    for verb in ("get", "update")
+    for kind in ("mutating", "validating")
+]
+
+
+def can(server: ApiServer, verb: str, what: str, space: str = SYSTEM) -> bool:
+    """Tell what the API server says the webhook's account may do."""
+    account = f"system:serviceaccount:{SYSTEM}:{WEBHOOK}"
+    try:
+        server.kubectl("auth", "can-i", verb, what, "-n", space, f"--as={account}")
+    except KubectlError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("verb", "what"), RISKY, ids=" ".join)
+def test_node_webhook_token_has_no_verb_that_it_does_not_need(
+    shipped: Shipped, verb: str, what: str
+) -> None:
+    assert not can(shipped.server, verb, what)
+
+
+def test_node_webhook_token_writes_webhook_configurations_with_its_own_certificates(
+    shipped: Shipped,
+) -> None:
+    """What the default overlay costs, as SECURITY.md says: the hardened ones have none of it."""
+    for verb, what in OWN_CONFIGURATIONS:
+        assert can(shipped.server, verb, what)
+
+
+def test_node_webhook_token_of_the_hardened_overlays_writes_no_configuration_and_no_secret(
+    own_api_server: ApiServer,
+) -> None:
+    for overlay in ("files", "cert-manager"):
+        text = own_api_server.kubectl("kustomize", str(MANIFESTS / "overlays" / overlay))
+        objects = [obj for obj in yaml.safe_load_all(text) if obj]
+        assert not [obj for obj in objects if obj["kind"] == "Secret"]
+        roles = [obj for obj in objects if obj["kind"] in {"Role", "ClusterRole"}]
+        needed = ("Namespace", "ServiceAccount", "Role", "ClusterRole", "Binding")
+        own_api_server.apply(*(obj for obj in objects if obj["kind"].endswith(needed)))
+        assert len(roles) >= 4
+        for verb, what in (*RISKY, *OWN_CONFIGURATIONS):
+            assert not can(own_api_server, verb, what), (overlay, verb, what)
+        for verb in ("get", "update"):
+            assert not can(own_api_server, verb, "secrets/netplane-webhook-tls"), overlay
+        assert can(own_api_server, "patch", "namespaces")
