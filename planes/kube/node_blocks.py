@@ -20,7 +20,7 @@ from planes.kube.holders import read_static
 from planes.kube.ipblocks import NODE, NodeBlock, grid_object, read_grid, read_node_block
 from planes.kube.resources import IPBLOCKS
 from planes.model.addresses import AddressRange, IPNetwork, subtract
-from planes.model.errors import BadInput, Exhausted, JsonObject, NotFound
+from planes.model.errors import BadInput, Exhausted, Internal, JsonObject, NotFound
 from planes.model.spec.block_sizes import grid_length, region_of
 from planes.model.spec.blocks import (
     block_name,
@@ -93,12 +93,13 @@ class NodeBlocks:
             if self._is_listed:
                 return
             query = Query(IPBLOCKS, fields=f"spec.node={self._node}", at_least="0")
-            seen = [obj async for page in self._api.pages(query) for obj in page.items]
+            seen = [self._read(obj) async for page in self._api.pages(query) for obj in page.items]
+            grids: dict[str, int] = {}
             # A list that every node asks for may be an old one: what counts is the block itself.
             # One that is missing in it is found when this node comes to take it.
-            for name in [obj["metadata"]["name"] for obj in seen]:
+            for name in [block.name for block in seen if block is not None]:
                 block = await self._block(name)
-                if block is not None and await self._is_ours(block):
+                if block is not None and await self._is_ours(block, grids):
                     self._add(block)
             self._is_listed = True
 
@@ -234,12 +235,13 @@ class NodeBlocks:
     async def _others(self, plane: str) -> dict[str, NodeBlock]:
         """List all blocks by name; our own that we did not know are ours again."""
         blocks = {block.name: block for block in await self._blocks_of(plane)}
+        grids: dict[str, int] = {}
         for block in blocks.values():
-            if block.name not in self._own.get(plane, {}) and await self._is_ours(block):
+            if block.name not in self._own.get(plane, {}) and await self._is_ours(block, grids):
                 self._add(block)
         return blocks
 
-    async def _is_ours(self, block: NodeBlock) -> bool:
+    async def _is_ours(self, block: NodeBlock, grids: dict[str, int]) -> bool:
         """Tell whether a block may be handed out from: it has this node's name and its grid's size.
 
         One of another size shares addresses with blocks of others. Where the grid was deleted by
@@ -248,14 +250,18 @@ class NodeBlocks:
         if block.node != self._node:
             return False
         region = region_of(block.network.network_address)
-        try:
-            grid = await self._api.get(IPBLOCKS, block_name(block.plane, region, "grid"))
-        except NotFound:
-            return False
-        length = read_grid(grid, region)
-        if length == block.network.prefixlen:
+        name = block_name(block.plane, region, "grid")
+        if name not in grids:
+            try:
+                grids[name] = read_grid(await self._api.get(IPBLOCKS, name), region)
+            except NotFound:
+                return False
+            except Internal as error:  # of this plane alone: others have grids of their own
+                self._ignore(block.name, error.message)
+                return False
+        if grids[name] == block.network.prefixlen:
             return True
-        self._ignore(block.name, f"blocks of {region} are /{length} each")
+        self._ignore(block.name, f"blocks of {region} are /{grids[name]} each")
         return False
 
     def _ignore(self, name: str, cause: str) -> None:

@@ -105,6 +105,14 @@ async def test_node_a_grid_that_makes_no_sense_is_refused_by_name(tmp_path: Path
         await take(book_of(kube, tmp_path, "n1"), 1, "n1")
 
 
+async def test_node_a_grid_that_makes_no_sense_costs_its_own_plane_alone(tmp_path: Path) -> None:
+    """Blocks of all planes are found at once at start: one must not keep the others away."""
+    kube = FakeKube()
+    kube.put_object(IPBLOCKS, grid_object("other", ip_network("10.9.0.0/16"), 16))
+    kube.put_object(IPBLOCKS, NodeBlock("other", "n1", ip_network("10.9.0.0/26")).to_json())
+    assert await take(book_of(kube, tmp_path, "n1"), 1, "n1")
+
+
 async def test_node_entries_in_a_static_block_cost_only_their_own_addresses(tmp_path: Path) -> None:
     kube = FakeKube()
     book = book_of(kube, tmp_path, "n1")
