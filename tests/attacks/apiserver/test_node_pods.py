@@ -85,6 +85,14 @@ def test_node_takes_no_pod_over_by_writing_where_it_runs(shipped: Shipped, their
     assert by_policy(shipped.n1.merge(status_path(theirs), patch))
 
 
+def test_node_changes_no_spec_through_the_status(shipped: Shipped, ours: str) -> None:
+    """The policy need not compare it: the server itself keeps it in a write of the status."""
+    before = shipped.read(f"{pods('default')}/{ours}")["spec"]
+    spec = {"nodeName": "n2", "serviceAccountName": "x", "containers": []}
+    shipped.n1.merge(status_path(ours), {"spec": spec})
+    assert shipped.read(f"{pods('default')}/{ours}")["spec"] == before
+
+
 def test_node_token_that_is_bound_to_no_pod_writes_nothing(shipped: Shipped, ours: str) -> None:
     patch = {"metadata": {"annotations": {STATUS: "[]"}}}
     reply = shipped.unbound.merge(status_path(ours), patch)
