@@ -13,6 +13,7 @@ entry that one node spoils costs its own address and nothing else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -22,9 +23,16 @@ import orjson
 from planes.kube.ipblocks import STATIC, Shape, new_block, read_shape
 from planes.model.addresses import IPAddress, IPNetwork, parse_address
 from planes.model.errors import BadInput, Internal, JsonObject
+from planes.model.names import (
+    check_container_id,
+    check_ifname,
+    is_dns_label,
+    is_dns_subdomain,
+)
 from planes.store.protocol import AddressOwner
 
 _SEPARATOR: Final = "|"
+_UID: Final = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.:]{0,127}")
 _FIELDS: Final = (
     ("containerID", "container_id"),
     ("interface", "interface"),
@@ -140,9 +148,30 @@ def _read_entry(text: str) -> Holder:
     try:
         facts = orjson.loads(rest)
         values = {name: str(facts.get(key) or "") for key, name in _FIELDS}
-        return Holder(AddressOwner(**values, node=node), int(facts.get("since") or 0), text)
-    except (orjson.JSONDecodeError, AttributeError, TypeError, ValueError, OverflowError):
-        return Holder(AddressOwner("", "", node=node), 0, text)
+        owner = _checked(AddressOwner(**values, node=node))
+        return Holder(owner, int(facts.get("since") or 0), text)
+    except (BadInput, AttributeError, TypeError, ValueError, OverflowError):
+        return Holder(AddressOwner("", "", node=_shown(node)), 0, text)
+
+
+def _checked(owner: AddressOwner) -> AddressOwner:
+    """Give an owner back: its names become paths of requests and texts that people read.
+
+    Raises:
+        BadInput: some name is none.
+    """
+    check_container_id(owner.container_id)
+    check_ifname(owner.interface)
+    is_pod = not owner.pod or is_dns_subdomain(owner.pod)
+    is_space = not owner.namespace or is_dns_label(owner.namespace)
+    is_uid = not owner.uid or _UID.fullmatch(owner.uid) is not None
+    if not (is_pod and is_space and is_uid and is_dns_subdomain(owner.node)):
+        raise BadInput("cannot read the entry: it names no pod")
+    return owner
+
+
+def _shown(node: str) -> str:
+    return node if is_dns_subdomain(node) else ""
 
 
 def _address_in(key: str, network: IPNetwork) -> IPAddress | None:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from planes.kube.resources import IPBLOCKS
 from planes.model.addresses import AddressRange, IPAddress, IPNetwork, parse_network, parse_range
 from planes.model.errors import BadInput, Internal, JsonObject
+from planes.model.names import is_dns_label
 from planes.model.spec.block_sizes import REGION, STATIC_BLOCK, is_block_length
 from planes.model.spec.blocks import block_name
 
@@ -88,7 +89,8 @@ def read_shape(obj: Mapping[str, Any]) -> Shape:
     if not isinstance(spec, dict) or not isinstance(name, str) or len(name) > _LONGEST_NAME:
         raise BadInput("cannot read the IPBlock: it has no name or no spec")
     plane, use, cidr = (_text(spec, key) for key in ("plane", "use", "cidr"))
-    if use not in _KINDS or not plane or len(cidr) > _LONGEST_CIDR:
+    # A dot in a plane's name would give one plane's block the name of another plane's.
+    if use not in _KINDS or not is_dns_label(plane) or len(cidr) > _LONGEST_CIDR:
         raise BadInput(f"cannot use a block of use {use[:16]!r} for plane {plane[:63]!r}")
     node, size = spec.get("node") or "", spec.get("blockSize") or 0
     if not isinstance(node, str) or bool(node) != (use == NODE):

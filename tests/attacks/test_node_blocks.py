@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import resource
 import time
 from ipaddress import IPv4Address, ip_address, ip_network
@@ -96,6 +97,51 @@ async def test_node_a_forged_block_keeps_nobody_from_a_static_address(tmp_path: 
     kube.put_object(IPBLOCKS, {**obj, "metadata": {"name": name}})
     book = book_of(kube, tmp_path, "n1")
     assert await book.claim(PLANE, owner(1), wanted=[ip_address("10.9.0.200")])
+
+
+def test_node_a_plane_with_a_dot_has_no_block() -> None:
+    """Its block would have the name of a static block of the plane before the dot, in its place."""
+    obj = NodeBlock("business.static", "n1", ip_network("10.9.0.192/26")).to_json()
+    assert obj["metadata"]["name"] == "business.static.10-9-0-192-26"
+    with pytest.raises(BadInput):
+        read_shape(obj)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pod": "../../../secrets/netplane-webhook-tls"},
+        {"pod": ".."},
+        {"namespace": ".."},
+        {"namespace": "a/b"},
+        {"pod": "x\n" * 20},
+        {"uid": "\u001b[31m"},
+        {"interface": "n" * 99},
+        {"containerID": "../x"},
+        {"pod": ["x"]},
+    ],
+    ids=str,
+)
+async def test_node_an_entry_steers_no_request_and_writes_no_text_of_ours(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    """What an entry says is asked for with our credentials, and shown in events of pods."""
+    kube = FakeKube()
+    two = book_of(kube, tmp_path, "n2")
+    await two.claim(PLANE, owner(1, "n2"), wanted=[ip_address("10.9.0.200")])
+    name = block_name("business", ip_network("10.9.0.192/26"), "static")
+    block = kube.object(IPBLOCKS, name)
+    assert block is not None
+    facts = json.loads(block["holders"]["10.9.0.200"].partition("|")[2])
+    spoilt = {"10.9.0.200": "n2|" + json.dumps({**facts, **change})}
+    kube.put_object(IPBLOCKS, {**block, "holders": spoilt})
+    kube.requests.clear()
+    one = book_of(kube, tmp_path, "n1")
+    with pytest.raises(Conflict) as caught:
+        await one.claim(PLANE, owner(2), wanted=[ip_address("10.9.0.200")])
+    assert not [asked for asked in kube.requests if asked[1] == "pods"]
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300
 
 
 async def test_node_a_grid_that_makes_no_sense_is_refused_by_name(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ ODD: dict[str, JsonObject] = {
     "a longer name": named(V4, "odd.10-1-0-0-26.more"),
     "the name of a grid": named(V4, "odd.grid.10-1-0-0-26"),
     "the name of another plane": named(V4, "even.10-1-0-0-26"),
+    "the name of another plane's static block": node_block("odd.static", "10.9.0.192/26", "n1"),
     "host bits": named(V4, "odd.10-1-0-1-26", cidr="10.1.0.1/26"),
     "a grid of wide blocks": grid_object("odd", parse_network("10.1.0.0/16"), 21),
     "a grid of no blocks": grid_object("odd", parse_network("10.1.0.0/16"), 33),
