@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from planes.kube.ipblocks import Holder, static_object
+from planes.kube.holders import Holder, static_object
 from planes.kube.resources import IPBLOCKS, NADS, NAMESPACES, PLANES, PODS
 from planes.kube.store import KubeStore
 from planes.model import bounds
