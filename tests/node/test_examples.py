@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.node.shop import BUSINESS
 from tests.support.netns import Namespace, why_no_link_kind
 from tests.support.node import LiveNode, addresses_in, netconf
 
@@ -27,8 +28,13 @@ def _examples() -> None:
 
 @pytest.fixture
 def flannel(own_node: LiveNode) -> LiveNode:
-    """A node on Flannel with the NADs of the first example."""
+    """A node on Flannel with the NADs of the first example, beside a plane that shares its wire.
+
+    Without `shared` only namespaces that joined the plane could use NADs on eth1.
+    """
     home = EXAMPLES / "flannel-planes"
+    network = {**BUSINESS["spec"]["network"], "shared": True}
+    own_node.put({**BUSINESS, "spec": {**BUSINESS["spec"], "network": network}})
     for name in ("namespaces.yaml", "policies.yaml"):
         shutil.copy(home / name, own_node.manifests)
     own_files = f'"type": "host-local", "dataDir": "{own_node.home / "networks"}"'
