@@ -1,7 +1,8 @@
 """The composition of the daemon: every collaborator is made here, and nowhere else.
 
-Invariant: the socket appears only when the store was read, cut-off calls are undone and spooled
-DELs were given their chance; at the end calls drain first, then events are flushed.
+Invariant: the socket appears as soon as store and journal were read, whatever hangs: cut-off calls
+are undone and spooled DELs carried out behind it, each before the next call of the same sandbox;
+at the end calls drain first, then events are flushed.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from cni.sandbox import KernelSandboxes
 from cni.serving.server import Server
 from cni.serving.spool import Spool, SpoolFirst
 from cni.settings import Settings
+from cni.settling import Settling
 from cni.strangers import Strangers
 from cni.world import World
 from planes.model.errors import PlanesError
@@ -50,7 +52,6 @@ _log = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 0.01
 _TELL_SECONDS: Final = 10.0
-_REPLAY_SECONDS: Final = 10.0
 DRAIN_SECONDS: Final = 30.0
 
 
@@ -62,7 +63,7 @@ class Daemon:
         self._world = world
         self._metrics = Metrics()
         world.measure(self._metrics)
-        self._journal = Journal(settings.state_dir / "journal", world.files)
+        self._journal = Journal(settings.state_dir / "journal", world.files, boot=world.boot)
         self._gate = Gate(settings.max_in_flight)
         self._reporter = Reporter(world.store)
         self._sandboxes = KernelSandboxes(world.kernel)
@@ -86,6 +87,9 @@ class Daemon:
             clock=world.clock,
         )
         self._spool = Spool(settings.state_dir / "spool", self.runtime, world.clock)
+        self._settling = Settling(
+            SpoolFirst(self.runtime, self._spool), self._recovery, self._spool
+        )
         self._server = self._make_server()
         self.retirement = Retirement(
             self._journal, self._recovery, self._spool, self._leaver, self._gate
@@ -162,7 +166,7 @@ class Daemon:
     def _make_server(self) -> Server:
         settings, world = self._settings, self._world
         return Server(
-            SpoolFirst(self.runtime, self._spool),
+            self._settling,
             settings.socket,
             world.clock,
             readiness=self._unready,
@@ -204,7 +208,9 @@ class Daemon:
                 self._networks, self._settings.node, is_standalone=self._settings.is_standalone
             ),
             checker=Checker(chains, self._networks, self._sandboxes, world.store),
-            collector=Collector(self._journal, self._leaver, self._networks, chains),
+            collector=Collector(
+                self._journal, self._leaver, self._networks, chains, self._gate.is_aside
+            ),
             kernel=world.kernel,
             reporter=self._reporter,
             cni_path=self._settings.cni_bin_dir,
@@ -231,6 +237,7 @@ class Daemon:
             **self._world.services,
             "store": self._world.store.run,
             "events": self._reporter.run,
+            "settling": self._when_open(self._settling.run),
             "recovery": self._when_open(self._recovery.run),
             "spool": self._when_open(self._spool.run),
         }
@@ -266,17 +273,7 @@ class Daemon:
     async def _serve(self) -> None:
         await self._until_synced()
         await self._journal.open()
-        await self._recovery.start()
-        await self._replay()
         await self._server.run(self._is_open)
-
-    async def _replay(self) -> None:
-        """Carry out spooled DELs ahead of the first call, unless their plugins take too long."""
-        try:
-            async with asyncio.timeout(_REPLAY_SECONDS):
-                await self._spool.replay()
-        except TimeoutError:
-            _log.warning("spooled DELs take long: they go on beside new calls")
 
     async def _until_synced(self) -> None:
         """Wait for the first full state: whoever calls meanwhile waits in the shim."""

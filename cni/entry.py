@@ -11,13 +11,14 @@ import hashlib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from cni.attachment import PlannedAttachment
 from cni.plugin import Call
 from planes.model.decode import Fields, loads
 from planes.model.encode import dumps
 from planes.model.errors import CniCode, Internal, JsonObject, PlanesError
+from planes.model.names import check_container_id, check_ifname
 from planes.model.wire.netconf import parse_conflist
 from planes.model.wire.result import parse_result
 from planes.store.protocol import AddressOwner
@@ -28,6 +29,10 @@ _ENVELOPE: Final = re.compile(
     rb'\{"version":(\d{1,9}),"sha256":"([0-9a-f]{64})","entry":(.*)\}\n', re.DOTALL
 )
 _IFNAME: Final = re.compile(rb'"ifname":"([^"\\/:\s]{1,15})"')
+_CALL: Final = re.compile(rb'"callIfname":"([^"\\/:\s]{1,15})"')
+_CONTAINER: Final = re.compile(rb'"containerID":"([\w.\-]+)"')
+_NETNS: Final = re.compile(rb'"netns":"(/[^"\\]+)"')
+_DATA_DIR: Final = re.compile(rb'\\"dataDir\\":\\"(/[^"\\]+)\\"')
 
 Key = tuple[str, str]
 
@@ -58,6 +63,7 @@ class Entry:
         attachments: in the order that numbering, status and results follow.
         stage: begun (never answered), attached (answered), leaving (DEL left something undone).
         attempts: how often tearing down has failed.
+        boot: which start of the machine it was begun in; "" where unknown.
     """
 
     container_id: str
@@ -73,6 +79,7 @@ class Entry:
     attachments: tuple[PlannedAttachment, ...]
     stage: Stage = Stage.BEGUN
     attempts: int = 0
+    boot: str = ""
 
     @property
     def key(self) -> Key:
@@ -103,17 +110,30 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """An entry whose bytes are not what was written.
+    """An entry whose bytes are not what was written: what they still tell may be wrong.
 
     Attributes:
-        reason: what is wrong with them.
-        ifnames: the interfaces that can still be read out of them.
-        kept: where the bytes were put aside.
+        container_id: the sandbox, "" where nothing tells.
+        ifname: the CNI_IFNAME of the call, "" where nothing tells.
+        netns: path of its namespace, "" where nothing tells.
+        ifnames: interfaces of its attachments.
+        data_dirs: where host-local kept addresses of it.
+        reason: what is wrong with the bytes.
+        kept: where they were put aside.
     """
 
-    reason: str
-    ifnames: tuple[str, ...]
+    container_id: str = ""
+    ifname: str = ""
+    netns: str = ""
+    ifnames: tuple[str, ...] = ()
+    data_dirs: tuple[str, ...] = ()
+    reason: str = ""
     kept: str = ""
+
+    @property
+    def key(self) -> Key:
+        """The identity of the call."""
+        return self.container_id, self.ifname
 
 
 def facts_of(entry: Entry) -> JsonObject:
@@ -155,6 +175,7 @@ def encode(entry: Entry) -> bytes:
             "node": entry.node,
             "stage": entry.stage.value,
             "attempts": entry.attempts,
+            "boot": entry.boot,
             "attachments": [attachment.to_json() for attachment in entry.attachments],
         },
         "the journal entry",
@@ -181,49 +202,84 @@ def decode(data: bytes) -> Entry:
         raise Internal("cannot read the journal entry: its checksum does not match")
     try:
         return _entry(loads(match[3], "the journal entry"))
-    except (KeyError, TypeError, ValueError, PlanesError) as error:
+    except (PlanesError, ValueError, RecursionError) as error:
         raise Internal(f"cannot read the journal entry: {error}", code=CniCode.DECODE) from error
 
 
-def salvage(data: bytes) -> tuple[str, ...]:
-    """Give the interface names that can still be read out of damaged bytes."""
-    names = {name.decode(errors="replace") for name in _IFNAME.findall(data)}
-    return tuple(sorted(names))
-
-
-def _entry(obj: JsonObject) -> Entry:
-    return Entry(
-        container_id=obj["containerID"],
-        ifname=obj["callIfname"],
-        netns=obj["netns"],
-        netns_inode=obj["netnsInode"],
-        network=obj["network"],
-        cni_path=tuple(obj["cniPath"]),
-        namespace=obj["namespace"],
-        pod=obj["pod"],
-        uid=obj["uid"],
-        node=obj["node"],
-        attachments=tuple(_attachment(one) for one in obj["attachments"]),
-        stage=Stage(obj["stage"]),
-        attempts=obj["attempts"],
+def salvage(data: bytes) -> Damaged:
+    """Give what can still be read out of damaged bytes."""
+    return Damaged(
+        container_id=_first(_CONTAINER, data),
+        ifname=_first(_CALL, data),
+        netns=_first(_NETNS, data),
+        ifnames=_all(_IFNAME, data),
+        data_dirs=_all(_DATA_DIR, data),
     )
 
 
-def _attachment(obj: JsonObject) -> PlannedAttachment:
-    fields = Fields(obj, "the journaled attachment")
+def _all(pattern: re.Pattern[bytes], data: bytes) -> tuple[str, ...]:
+    return tuple(sorted({found.decode(errors="replace") for found in pattern.findall(data)}))
+
+
+def _first(pattern: re.Pattern[bytes], data: bytes) -> str:
+    found = pattern.search(data)
+    return "" if found is None else found[1].decode(errors="replace")
+
+
+def _entry(obj: Any) -> Entry:
+    """Read an entry; a checksum that matches says nothing of the types (another program wrote)."""
+    if not isinstance(obj, dict):
+        raise Internal("it is no object")
+    fields = Fields(obj, "it")
+    return Entry(
+        container_id=check_container_id(fields.string("containerID")),
+        ifname=check_ifname(fields.string("callIfname")),
+        netns=fields.string("netns"),
+        netns_inode=fields.integer("netnsInode"),
+        network=fields.string("network"),
+        cni_path=fields.strings("cniPath"),
+        namespace=fields.string("namespace"),
+        pod=fields.string("pod"),
+        uid=fields.string("uid"),
+        node=fields.string("node"),
+        attachments=tuple(_attachment(one) for one in fields.children("attachments")),
+        stage=Stage(fields.string("stage")),
+        attempts=fields.integer("attempts"),
+        boot=fields.string("boot"),
+    )
+
+
+def _attachment(fields: Fields) -> PlannedAttachment:
     result = fields.object("result")
     return PlannedAttachment(
-        network=obj["network"],
-        conflist=parse_conflist(obj["config"], what="the journaled configuration"),
-        ifname=obj["ifname"],
-        cni_args=tuple((key, value) for key, value in obj["cniArgs"]),
-        capability_args=obj["capabilityArgs"],
-        args=obj["args"],
-        candidates=tuple(obj["candidates"]),
-        ips=tuple(obj["ips"]),
-        default_route=tuple(obj["defaultRoute"]),
-        plane=obj["plane"],
-        holds={name: tuple(held) for name, held in obj.get("holds", {}).items()},
-        is_default=obj["default"],
+        network=fields.string("network"),
+        conflist=parse_conflist(fields.string("config"), what="the journaled configuration"),
+        ifname=fields.string("ifname"),
+        cni_args=_pairs(fields),
+        capability_args=fields.object("capabilityArgs") or {},
+        args=fields.object("args") or {},
+        candidates=fields.strings("candidates"),
+        ips=fields.strings("ips"),
+        default_route=fields.strings("defaultRoute"),
+        plane=fields.string("plane"),
+        holds=_holds(fields),
+        is_default=fields.boolean("default"),
         result=parse_result(result, default_version="1.1.0") if result is not None else None,
     )
+
+
+def _holds(fields: Fields) -> dict[str, tuple[str, ...]]:
+    holds = fields.child("holds")
+    return {} if holds is None else {name: holds.strings(name) for name in holds.names()}
+
+
+def _pairs(fields: Fields) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    listed = fields.raw("cniArgs") or []
+    for pair in listed if isinstance(listed, list) else [listed]:
+        match pair:
+            case [str(key), str(value)]:
+                pairs.append((key, value))
+            case _:
+                raise fields.wrong("cniArgs", "a list of pairs", pair)
+    return tuple(pairs)

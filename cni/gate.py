@@ -25,6 +25,7 @@ class Gate:
         self._sandboxes = KeyedLocks()
         self._collection = SharedLock()
         self._slots = asyncio.Semaphore(limit)
+        self._aside: set[str] = set()
 
     def __len__(self) -> int:
         """Count the sandboxes with a call in flight or waiting."""
@@ -43,6 +44,24 @@ class Gate:
             self._slots,
         ):
             yield
+
+    def is_aside(self, container_id: str) -> bool:
+        """Tell whether `aside` is at work on a sandbox."""
+        return container_id in self._aside
+
+    @asynccontextmanager
+    async def aside(self, container_id: str) -> AsyncIterator[None]:
+        """Work on a sandbox inside the block beside all calls but its own.
+
+        It takes no slot, and GC does not wait for it: GC passes such a sandbox over.
+        """
+        async with self._sandboxes.hold(container_id):
+            async with self._collection.shared():
+                self._aside.add(container_id)
+            try:
+                yield
+            finally:
+                self._aside.discard(container_id)
 
     @asynccontextmanager
     async def collection(self) -> AsyncIterator[None]:

@@ -7,7 +7,7 @@ a list: an absent one would mean "tear everything down".
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from cni.attachment import PlannedAttachment
 from cni.chain import Chains
@@ -26,15 +26,25 @@ _KEY = "cni.dev/valid-attachments"
 
 
 class Collector:
-    """Collects garbage; the caller sees to it that no other call runs."""
+    """Collects garbage; the caller sees to it that no other call runs.
+
+    Args:
+        is_aside: tells of a sandbox that recovery is releasing now: it is left alone.
+    """
 
     def __init__(
-        self, journal: Journal, leaver: Leaver, networks: Networks, chains: Chains
+        self,
+        journal: Journal,
+        leaver: Leaver,
+        networks: Networks,
+        chains: Chains,
+        is_aside: Callable[[str], bool] = lambda _container_id: False,
     ) -> None:
         self._journal = journal
         self._leaver = leaver
         self._networks = networks
         self._chains = chains
+        self._is_aside = is_aside
 
     async def collect(self, conf: JsonObject, cni_path: tuple[str, ...]) -> None:
         """Tear down calls of this network that are not listed, then tell the plugins.
@@ -54,7 +64,7 @@ class Collector:
         kept: list[Entry] = []
         others: list[Entry] = []
         for entry in self._journal.entries():
-            if entry.network != fields.string("name"):
+            if entry.network != fields.string("name") or self._is_aside(entry.container_id):
                 others.append(entry)
                 continue
             if entry.key in valid:

@@ -7,27 +7,24 @@ older stage is as good, since after a power loss no sandbox is left and `begun` 
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import os
 from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from cni.entry import Damaged, Entry, Key, Stage, decode, encode, salvage
-from planes.model.errors import CniCode, Internal, PlanesError
+from cni.entry import Damaged, Entry, Key, Stage
+from cni.journal_files import (
+    entry_path,
+    read_entries,
+    remove_damaged,
+    remove_entry,
+    write_entry,
+)
 from planes.run.jobs import ended, start
 
-_log = logging.getLogger(__name__)
-
 T = TypeVar("T")
-
-_SUFFIX: Final = ".json"
-_TEMPORARY: Final = ".tmp"
-_LONGEST_NAME: Final = 200
 
 
 class Journal:
@@ -36,13 +33,17 @@ class Journal:
     Args:
         directory: made if absent, 0700.
         executor: where files are written; None = the event loop's own threads.
+        boot: which start of the machine this is; "" where that is not known.
     """
 
-    def __init__(self, directory: Path, executor: Executor | None = None) -> None:
+    def __init__(
+        self, directory: Path, executor: Executor | None = None, *, boot: str = ""
+    ) -> None:
         self._directory = directory
         self._executor = executor
+        self._boot = boot
         self._entries: dict[Key, Entry] = {}
-        self._damaged: dict[Path, Damaged] = {}
+        self._damaged: tuple[Damaged, ...] = ()
 
     def __len__(self) -> int:
         """Count the calls remembered."""
@@ -54,8 +55,9 @@ class Journal:
         Raises:
             Internal: the directory cannot be made or read.
         """
-        entries, self._damaged = await self._in_thread(_open, self._directory)
-        self._entries = {entry.key: entry for entry in entries}
+        found = await self._in_thread(read_entries, self._directory)
+        self._damaged = found.damaged
+        self._entries = {entry.key: entry for entry in found.entries}
 
     async def begin(self, entry: Entry) -> None:
         """Record a call, durably, before anything is done for it.
@@ -79,16 +81,44 @@ class Journal:
         Raises:
             Internal: it could not be removed.
         """
-        await self._in_thread(_unlink, self._path(key))
+        await self._in_thread(remove_entry, entry_path(self._directory, key))
         self._entries.pop(key, None)
 
     def find(self, key: Key) -> Entry | None:
         """Give a call's record."""
         return self._entries.get(key)
 
-    def take_damaged(self, key: Key) -> Damaged | None:
-        """Give what is known of a call whose record was damaged, once."""
-        return self._damaged.pop(self._path(key), None)
+    def damaged(self) -> tuple[Damaged, ...]:
+        """Give what is known of calls whose records were damaged."""
+        return self._damaged
+
+    def find_damaged(self, key: Key) -> Damaged | None:
+        """Give what is known of a call whose record was damaged."""
+        return next((one for one in self._damaged if one.key == key), None)
+
+    async def settle(self, damaged: Damaged) -> None:
+        """Forget a damaged record: what its call held was given back.
+
+        Raises:
+            Internal: it could not be removed.
+        """
+        await self._in_thread(remove_damaged, damaged)
+        self._damaged = tuple(one for one in self._damaged if one.kept != damaged.kept)
+
+    def is_of_former_boot(self, entry: Entry) -> bool:
+        """Tell whether a call was begun before the machine was started last, surely."""
+        return "" not in {entry.boot, self._boot} and entry.boot != self._boot
+
+    def cut_off(self, container_id: str) -> tuple[Entry, ...]:
+        """Give the calls of a sandbox that were begun and never came to an end.
+
+        The caller holds the sandbox: nobody carries them out now.
+        """
+        return tuple(
+            entry
+            for key, entry in self._entries.items()
+            if key[0] == container_id and entry.stage is Stage.BEGUN
+        )
 
     def entries(self) -> tuple[Entry, ...]:
         """Give all calls, oldest first."""
@@ -114,96 +144,15 @@ class Journal:
             for key, entry in self._entries.items()
         )
 
-    def _path(self, key: Key) -> Path:
-        name = "@".join(key)
-        if len(name.encode()) > _LONGEST_NAME:
-            name = hashlib.sha256(name.encode()).hexdigest()
-        return self._directory / (name + _SUFFIX)
-
     async def _write(self, entry: Entry, *, is_new: bool) -> None:
+        known = self._entries.get(entry.key)
+        entry = replace(entry, boot=self._boot if known is None else known.boot)
         # What may be on disk is remembered even where the write was cancelled or failed half-way.
         if is_new:
             self._entries[entry.key] = entry
-        await self._in_thread(_write, self._path(entry.key), entry, is_new)
+        path = entry_path(self._directory, entry.key)
+        await self._in_thread(write_entry, path, entry, is_new)
         self._entries[entry.key] = entry
 
     async def _in_thread(self, work: Callable[..., T], *args: Any) -> T:
         return await ended(start(partial(work, *args), self._executor))
-
-
-def _open(directory: Path) -> tuple[list[Entry], dict[Path, Damaged]]:
-    entries: list[Entry] = []
-    damaged: dict[Path, Damaged] = {}
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path in directory.glob(f"*{_TEMPORARY}"):
-            path.unlink()
-        for path in sorted(directory.glob(f"*{_SUFFIX}"), key=lambda one: one.stat().st_mtime_ns):
-            data = path.read_bytes()
-            try:
-                entries.append(decode(data))
-            except PlanesError as error:
-                damaged[path] = _put_aside(path, data, error)
-    except OSError as error:
-        raise _failed("open", directory, error) from error
-    return entries, damaged
-
-
-def _put_aside(path: Path, data: bytes, error: PlanesError) -> Damaged:
-    kept = path.parent / "damaged" / path.name
-    with suppress(OSError):
-        kept.parent.mkdir(mode=0o700, exist_ok=True)
-        path.rename(kept)
-    damaged = Damaged(error.message, salvage(data), str(kept))
-    _log.error(
-        "journal entry is damaged: its addresses may have to be released by hand",
-        extra={"file": damaged.kept, "reason": damaged.reason, "ifnames": damaged.ifnames},
-    )
-    return damaged
-
-
-def _write(path: Path, entry: Entry, is_new: bool) -> None:
-    temporary = path.with_suffix(_TEMPORARY)
-    try:
-        _write_synced(temporary, encode(entry))
-        temporary.rename(path)
-        if is_new:
-            _sync_directory(path.parent)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise _failed("write", path, error) from error
-
-
-def _unlink(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise _failed("remove", path, error) from error
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _failed(verb: str, path: Path, error: OSError) -> Internal:
-    return Internal(
-        f"cannot {verb} the journal {path}: {error.strerror or error}",
-        remedy="make room and check the permissions of the state directory",
-        code=CniCode.IO,
-    )

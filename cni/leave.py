@@ -17,7 +17,7 @@ from cni.journal import Journal
 from cni.net.errors import MissingNetns
 from cni.report import Reporter
 from cni.sandbox import Sandboxes
-from planes.model.errors import PlanesError, Unavailable
+from planes.model.errors import BadInput, PlanesError, Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +75,8 @@ class Leaver:
             netns: as the runtime says; "" means the recorded one, if it is still the same.
 
         Raises:
-            Internal: the journal could not be written; the call must be repeated.
+            PlanesError: the journal could not be written, or the recorded namespace not looked
+                at; the call must be repeated.
         """
         netns = netns or await self._recorded(entry)
         failures = await self._detacher.detach(entry, netns)
@@ -90,8 +91,19 @@ class Leaver:
         return Outcome(failures, bool(inode), entry.attempts + 1)
 
     async def is_alive(self, netns: str, inode: int = 0) -> bool:
-        """Tell whether a path is a namespace, and the one that is meant."""
-        found = await self._inode(netns)
+        """Tell whether a path is a namespace, and the one that is meant.
+
+        What cannot be looked at now (no descriptors, no memory) is alive: nothing is released for
+        that.
+        """
+        if not netns:
+            return False
+        try:
+            found = (await self._sandboxes.survey(netns)).inode
+        except BadInput:
+            return False
+        except PlanesError:
+            return True
         return bool(found) and inode in {0, found}
 
     async def _inode(self, netns: str) -> int:
@@ -104,14 +116,18 @@ class Leaver:
             return 0
 
     async def _recorded(self, entry: Entry) -> str:
-        """Give the recorded namespace; "" where the path leads to somebody else's by now."""
+        """Give the recorded namespace; "" where the path leads to somebody else's by now.
+
+        Raises:
+            PlanesError: it cannot be looked at; addresses must not go before their links.
+        """
         if not entry.netns:
             return ""
         try:
             survey = await self._sandboxes.survey(entry.netns)
         except MissingNetns:
             return entry.netns
-        except PlanesError:
+        except BadInput:
             return ""
         return entry.netns if survey.inode == entry.netns_inode else ""
 

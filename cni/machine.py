@@ -24,6 +24,7 @@ from planes.store.directory import DirStore
 KERNEL_THREADS: Final = 32
 # Journal, status, address files: short, and more threads would only contend for the interpreter.
 FILE_THREADS: Final = 3
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 def machine(settings: Settings, env: Mapping[str, str]) -> World:
@@ -52,7 +53,17 @@ def _alone(settings: Settings, manifests: Path, env: Mapping[str, str]) -> World
         nad_policy=settings.nad_policy,
     )
     system = SystemExec(env, clock, settings.host_root)
-    return World(store, Kernel(threads=KERNEL_THREADS), system, clock, Silent(), files)
+    return World(
+        store, Kernel(threads=KERNEL_THREADS), system, clock, Silent(), files, boot=boot_id()
+    )
+
+
+def boot_id() -> str:
+    """Give what tells this start of the machine from all others; "" where the kernel does not."""
+    try:
+        return _BOOT_ID.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _on_cluster(settings: Settings, env: Mapping[str, str]) -> World:
@@ -83,6 +94,7 @@ def _on_cluster(settings: Settings, env: Mapping[str, str]) -> World:
         clock,
         Silent(),
         files,
+        boot=boot_id(),
         services={
             "addresses": book.run,
             "heap": lambda: settle_heap(lambda: store.is_synced, clock),

@@ -137,12 +137,16 @@ class Runtime:
         return stdout, done
 
     async def _make_room(self, request: CniRequest) -> None:
-        """Tear down what an earlier ADD of the same interface left.
+        """Tear down what an earlier ADD of the same interface left, or one that was cut off.
 
         Raises:
             Conflict: it is attached already (spec: no second ADD without DEL).
         """
-        found = self._journal.find((request.container_id, request.ifname))
+        key = request.container_id, request.ifname
+        for entry in self._journal.cut_off(request.container_id):
+            if entry.key != key:  # a failure keeps it in the journal, for recovery
+                await self._leaver.leave(entry)
+        found = self._journal.find(key)
         if found is None:
             return
         is_same = await self._leaver.is_alive(request.netns, found.netns_inode)
@@ -158,7 +162,7 @@ class Runtime:
     async def _delete(self, request: CniRequest) -> bytes:
         async with self._gate.call(request.container_id):
             key = request.container_id, request.ifname
-            damaged = self._journal.take_damaged(key)
+            damaged = self._journal.find_damaged(key)
             if damaged is not None:
                 await self._kernel.remove_links(request.netns, damaged.ifnames)
             found = self._journal.find(key) or await self._from_others(request)

@@ -27,6 +27,7 @@ class World:
     Attributes:
         files: threads for short work on files; None = the event loop's own.
         listeners: what listens on the node.
+        boot: which start of the machine this is; "" where that is not known.
         services: what has to run before the store and after it, by name.
         measure: shows what the world knows of itself on the daemon's metrics.
         close: gives back what was opened; the last thing that is called.
@@ -39,6 +40,7 @@ class World:
     probe: Probe
     files: Executor | None = None
     listeners: Listeners = field(default_factory=ProcListeners)
+    boot: str = ""
     services: Mapping[str, Service] = field(default_factory=dict)
     measure: Callable[[Metrics], None] = lambda _metrics: None
     close: Callable[[], Awaitable[None]] = _nothing_open

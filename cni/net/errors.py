@@ -36,6 +36,8 @@ _FAULTS: dict[int, type[PlanesError]] = {
     errno.ENOMEM: Unavailable,
     errno.ENOBUFS: Unavailable,
     errno.EAGAIN: Unavailable,
+    errno.EMFILE: Unavailable,
+    errno.ENFILE: Unavailable,
     errno.EINTR: Unavailable,
 }
 

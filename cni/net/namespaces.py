@@ -17,6 +17,8 @@ from planes.model.errors import BadInput, CniCode
 
 CLONE_NEWNET = 0x40000000
 _NS_GET_NSTYPE = 0xB703  # linux/nsfs.h
+# Nothing is said about the path then, least of all that no sandbox lives there.
+_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EIO})
 _REMEDY = "pass a bind mount of a network namespace, as `ip netns add` makes it"
 
 
@@ -52,6 +54,7 @@ def open_netns(path: str) -> int:
     Raises:
         MissingNetns: nothing is there (code 8).
         BadInput: it is something else than a network namespace (code 8).
+        PlanesError: this process has no descriptor or memory left to look.
     """
     try:
         # O_NONBLOCK: a FIFO at that path must not hang a worker.
@@ -61,6 +64,8 @@ def open_netns(path: str) -> int:
             f"cannot open network namespace {path}: it does not exist", remedy=_REMEDY
         ) from error
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in _SHORTAGES:
+            raise kernel_error(error.errno, f"open network namespace {path}") from error
         cause = getattr(error, "strerror", None) or "it is no path"
         raise BadInput(
             f"cannot open network namespace {path!r}: {cause}",

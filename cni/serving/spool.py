@@ -15,6 +15,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -25,13 +26,13 @@ from cni.serving.request import CniRequest, parse_request
 from planes.model.errors import BadInput, PlanesError, Unavailable
 from planes.model.wire.cniversion import Verb
 from planes.run.clock import Clock
+from planes.run.lanes import Job, Lanes, have_ended, have_left
 from planes.run.locks import KeyedLocks
 from planes.run.logs import bind
 from planes.store.files import replace, sync_directory
 
 _logger: Final = logging.getLogger(__name__)
 _SUFFIX: Final = ".request"
-_AT_ONCE: Final = 8  # DELs share kernel locks; more would only queue there
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 300.0
 _STAMP_SECONDS: Final = 1.0  # far coarser than any file system's time stamps
@@ -80,41 +81,55 @@ class Spool:
         self._deadline = deadline
         self._interval = interval
         self._locks = KeyedLocks()
+        self._lanes = Lanes()
         self._failures: dict[str, _Failure] = {}
         self._sandboxes: dict[str, str] = {}
         self._listed: float | None = None
 
     async def run(self) -> None:
         """Look and replay until cancelled."""
-        while True:
-            await self.replay()
-            await self._clock.sleep(self._interval)
+        try:
+            while True:
+                await self.begin()
+                await self._clock.sleep(self._interval)
+        finally:
+            await self._lanes.close()
+
+    async def begin(self) -> None:
+        """Start to carry out what `replay` does, and wait for all of it but what takes long."""
+        await have_left([job for job, _ in await self._put_due()])
 
     async def replay(self) -> Replay:
-        """Carry out every file whose turn has come; never raises.
+        """Carry out every file whose turn has come, to its end; never raises.
 
         Sandboxes go side by side, the files of one sandbox one after the other, oldest first.
         """
+        started = await self._put_due()
+        await have_ended([job for job, _ in started])
+        outcomes = [outcome for _, found in started for outcome in found]
+        return Replay(*(outcomes.count(kind) for kind in ("done", "failed", "quarantined")))
+
+    async def _put_due(self) -> list[tuple[Job, list[str]]]:
+        """Start a job for each sandbox that none is under way for; with it, its outcomes so far."""
         try:
             sandboxes = await self._look()
         except OSError as error:
             _logger.warning("cannot read the spool", extra={"reason": str(error)})
-            return Replay()
+            return []
         now = self._clock.monotonic()
         due: dict[str, list[str]] = {}
         for name, sandbox in sandboxes.items():
             if name not in self._failures or self._failures[name].not_before <= now:
                 due.setdefault(sandbox, []).append(name)
-        limit = asyncio.Semaphore(_AT_ONCE)
 
-        async def in_order(names: list[str]) -> list[str]:
-            async with limit:
-                return [await self._settle(name) for name in names]
+        async def in_order(names: list[str], outcomes: list[str]) -> None:
+            outcomes.extend([await self._settle(name) for name in names])
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(in_order(names)) for names in due.values()]
-        outcomes = [outcome for task in tasks for outcome in task.result()]
-        return Replay(*(outcomes.count(kind) for kind in ("done", "failed", "quarantined")))
+        found: list[tuple[Job, list[str]]] = []
+        for sandbox, names in due.items():
+            outcomes: list[str] = []
+            found.append((self._lanes.put(sandbox, partial(in_order, names, outcomes)), outcomes))
+        return found
 
     async def settle(self, container_id: str) -> None:
         """Carry out what is spooled for a sandbox, before an ADD of it begins.

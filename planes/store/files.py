@@ -6,10 +6,12 @@ others gave us never leave their directory.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 import secrets
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -91,6 +93,49 @@ def remove_temporaries(directory: Path) -> None:
     for path in directory.glob(".tmp-*"):
         if _TEMPORARY.fullmatch(path.name):
             path.unlink(missing_ok=True)
+
+
+def read_regular(path: str | Path, limit: int, *, follows: bool = False) -> bytes:
+    """Read a small file that somebody else may have put there; never waits, never reads on and on.
+
+    Args:
+        path: where it is.
+        limit: most bytes it may have.
+        follows: whether it may be a symbolic link.
+
+    Raises:
+        OSError: it is not there, no regular file (EINVAL; ELOOP for a link) or too large (EFBIG).
+    """
+    # A FIFO without O_NONBLOCK waits for a writer, a terminal becomes ours without O_NOCTTY.
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    handle = os.open(path, flags if follows else flags | os.O_NOFOLLOW)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        chunks, left = [], limit + 1  # what it says of its size may be wrong: files of /proc say 0
+        while left > 0 and (chunk := os.read(handle, left)):
+            chunks.append(chunk)
+            left -= len(chunk)
+    finally:
+        os.close(handle)
+    if left <= 0:
+        raise OSError(errno.EFBIG, f"it is larger than {limit} bytes", str(path))
+    return b"".join(chunks)
+
+
+def set_aside(path: Path, directory: Path) -> Path:
+    """Move whatever is at a path into a directory of its own, under a name that is free there.
+
+    Raises:
+        OSError: it could not be moved.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    aside, number = directory / path.name, 0
+    while os.path.lexists(aside):
+        number += 1
+        aside = directory / f"{path.name}.{number}"
+    path.rename(aside)
+    return aside
 
 
 def remove(path: Path) -> bool:

@@ -87,3 +87,45 @@ async def test_a_cancelled_waiter_leaves_no_trace() -> None:
     await asyncio.gather(first, *waiting, return_exceptions=True)
     await asyncio.wait_for(room.call("c"), 1)
     assert len(room.gate) == 0
+
+
+async def test_work_beside_the_calls_takes_no_slot_and_gc_does_not_wait_for_it() -> None:
+    room = Room(Gate(1))
+    end = asyncio.Event()
+
+    async def beside() -> None:
+        async with room.gate.aside("a"):
+            await end.wait()
+
+    task = asyncio.create_task(beside())
+    await asyncio.sleep(0)
+    assert room.gate.is_aside("a")
+    async with asyncio.timeout(5):
+        await room.call("b")
+        await room.collect()
+    end.set()
+    await task
+    assert not room.gate.is_aside("a")
+
+
+async def test_a_call_waits_for_work_beside_the_calls_on_its_own_sandbox() -> None:
+    room = Room(Gate(8))
+    async with room.gate.aside("a"):
+        call = asyncio.create_task(room.call("a"))
+        await asyncio.sleep(0.01)
+        assert room.order == []
+    await call
+
+
+async def test_work_beside_the_calls_does_not_begin_while_gc_runs() -> None:
+    gate = Gate(8)
+
+    async def beside() -> None:
+        async with gate.aside("a"):
+            pass
+
+    async with gate.collection():
+        task = asyncio.create_task(beside())
+        await asyncio.sleep(0.01)
+        assert not gate.is_aside("a")
+    await task

@@ -105,7 +105,7 @@ def test_an_entry_of_a_newer_release_is_named_as_such() -> None:
 
 def test_interfaces_can_be_read_out_of_damage_but_never_the_callers_own() -> None:
     """With a prevResult the interface of the call is somebody else's."""
-    assert salvage(encode(entry())[:-40]) == ("net1", "net2")
+    assert salvage(encode(entry())[:-40]).ifnames == ("net1", "net2")
 
 
 async def opened(root: Path) -> Journal:
@@ -162,11 +162,14 @@ async def test_a_damaged_entry_is_put_aside_and_its_links_are_known(tmp_path: Pa
     path.write_bytes(path.read_bytes()[:-20])
     again = await opened(tmp_path)
     assert again.entries() == ()
-    damaged = again.take_damaged(("c1", "eth0"))
+    damaged = again.find_damaged(("c1", "eth0"))
     assert damaged is not None
     assert damaged.ifnames == ("net1", "net2")
     assert Path(damaged.kept).exists()
-    assert again.take_damaged(("c1", "eth0")) is None
+    third = await opened(tmp_path)
+    assert third.damaged() == (replace(damaged, reason=""),), "known until it is settled"
+    await third.settle(damaged)
+    assert (third.damaged(), (await opened(tmp_path)).damaged()) == ((), ())
 
 
 async def test_nobody_else_can_read_it(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ async def test_an_add_that_was_cut_off_is_undone_at_start(tmp_path: Path) -> Non
 
 
 async def test_adds_that_were_cut_off_are_undone_side_by_side(tmp_path: Path) -> None:
-    """Nobody is served before: one plugin that hangs must cost its deadline once."""
+    """Retirement waits for all of them: one plugin that hangs must cost its deadline once."""
     made = await cut_off(tmp_path)
     entry = made.journal.find(("c1", "eth0"))
     assert entry is not None
@@ -123,6 +123,100 @@ async def test_a_sandbox_that_stays_gone_is_released(tmp_path: Path) -> None:
     made.clock.advance(GONE_SECONDS)
     await made.recovery.look()
     assert made.leftovers() == {**NOTHING, "links": {}}
+
+
+async def test_dels_that_hang_keep_no_address_of_a_sandbox_that_is_gone(tmp_path: Path) -> None:
+    """Twenty of them, more than have a lane, each for ever."""
+    made = await bench(tmp_path)
+    await made.call("ADD")
+    entry = made.journal.find(("c1", "eth0"))
+    assert entry is not None
+
+    async def hangs(call: PluginCall) -> Completed:
+        if call.env["CNI_CONTAINERID"] != "c1":
+            await asyncio.Event().wait()
+        return await plain(call)
+
+    made.exec.scripts.update(one=hangs, two=hangs)
+    for number in range(20):
+        hanging = replace(entry, container_id=f"h{number}", stage=Stage.LEAVING)
+        await made.journal.begin(hanging)
+    made.kernel.sandboxes.clear()
+    task = asyncio.create_task(made.recovery.run())
+    try:
+        async with asyncio.timeout(10):
+            while made.journal.find(("c1", "eth0")) is not None:
+                made.clock.advance(5)
+                await asyncio.sleep(0.01)
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    assert made.native.held == set()
+
+
+async def test_what_lived_before_the_machine_was_started_anew_is_freed_at_once(
+    tmp_path: Path,
+) -> None:
+    made = await bench(tmp_path)
+    made.boot = "before"
+    await made.restart()
+    await made.call("ADD")
+    made.kernel.sandboxes.clear()
+    made.boot = "after"
+    await made.restart()
+    assert made.leftovers() == {**NOTHING, "links": {}}
+
+
+async def test_a_sandbox_that_lives_is_kept_whatever_the_journal_says_of_the_boot(
+    tmp_path: Path,
+) -> None:
+    made = await bench(tmp_path)
+    made.boot = "before"
+    await made.restart()
+    await made.call("ADD")
+    made.boot = "after"
+    await made.restart()
+    assert made.leftovers()["calls"] == 1
+
+
+async def test_an_entry_that_does_not_tell_its_boot_waits_for_the_second_look(
+    tmp_path: Path,
+) -> None:
+    """It was written by a release before this one."""
+    made = await bench(tmp_path)
+    await made.call("ADD")
+    made.kernel.sandboxes.clear()
+    made.boot = "after"
+    await made.restart()
+    assert made.leftovers()["calls"] == 1
+
+
+async def test_what_cannot_be_looked_at_now_is_not_gone(tmp_path: Path) -> None:
+    """Without descriptors left no sandbox can be opened, and all of them live."""
+    made = await bench(tmp_path)
+    await made.call("ADD")
+    made.kernel.survey_error = Unavailable("cannot open network namespace: Too many open files")
+    await made.recovery.look()
+    made.clock.advance(GONE_SECONDS)
+    await made.recovery.look()
+    assert made.leftovers()["calls"] == 1
+
+
+async def test_an_add_undoes_first_what_was_cut_off_in_its_sandbox(tmp_path: Path) -> None:
+    made = await cut_off(tmp_path)
+    entry = made.journal.find(("c1", "eth0"))
+    assert entry is not None
+    await made.journal.forget(entry.key)
+    await made.journal.begin(replace(entry, ifname="eth7"))
+    await made.call("ADD")
+    assert [one.ifname for one in made.journal.entries()] == ["eth0"]
+
+
+async def test_what_an_add_could_not_undo_is_undone_by_the_next_look(tmp_path: Path) -> None:
+    """Its journal could not be written: the entry still says that it was begun."""
+    made = await cut_off(tmp_path)
+    await made.recovery.look()
+    assert made.leftovers() == NOTHING
 
 
 async def test_a_sandbox_that_was_only_away_is_kept(tmp_path: Path) -> None:

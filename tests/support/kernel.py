@@ -20,6 +20,7 @@ class FakeKernel:
         sandboxes: path to inode and names of links.
         removals: the groups that were removed, in order.
         error: raised by `remove_links` while it is set.
+        survey_error: raised by `survey` while it is set.
         default_routes: who took default routes through which gateways.
         host: the host's links.
         looking: called whenever somebody looks at them.
@@ -28,6 +29,7 @@ class FakeKernel:
     sandboxes: dict[str, tuple[int, set[str]]] = field(default_factory=dict)
     removals: list[tuple[str, ...]] = field(default_factory=list)
     error: PlanesError | None = None
+    survey_error: PlanesError | None = None
     default_routes: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     host: Topology = field(default_factory=Topology)
     looking: Callable[[], None] = lambda: None
@@ -37,6 +39,8 @@ class FakeKernel:
         return self.host
 
     async def survey(self, netns: str) -> Survey:
+        if self.survey_error is not None:
+            raise self.survey_error
         if netns not in self.sandboxes:
             raise MissingNetns(f"cannot open network namespace {netns}: it does not exist")
         inode, names = self.sandboxes[netns]

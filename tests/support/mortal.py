@@ -142,7 +142,9 @@ def mortal(how: str, at: int) -> Callable[[Settings, Mapping[str, str]], World]:
         real.kernel.close()
         reaper = Reaper(ACTS[how], at)
         store: Any = MortalStore(real.store, reaper)
-        return World(store, MortalKernel(reaper), real.system, real.clock, reaper, real.files)
+        return World(
+            store, MortalKernel(reaper), real.system, real.clock, reaper, real.files, boot=real.boot
+        )
 
     return make
 

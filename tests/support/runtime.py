@@ -92,6 +92,7 @@ class Bench:
         self.conf_dir.mkdir(exist_ok=True)
         if default is not None:
             self.put_default(default)
+        self.boot = ""
         self.journal_dir = root / "state" / "journal"
         self.multus_dir = root / "multus"
         self.gate = Gate(limit)
@@ -100,7 +101,7 @@ class Bench:
         self._compose()
 
     def _compose(self) -> None:
-        self.journal = Journal(self.journal_dir)
+        self.journal = Journal(self.journal_dir, boot=self.boot)
 
         def binary(kind: str) -> ExecPlugin:
             return ExecPlugin(self.exec, kind, 5)
@@ -132,7 +133,9 @@ class Bench:
             inheritance=Inheritance(self.multus_dir, self.journal, "node-a"),
             strangers=Strangers(networks, "node-a", is_standalone=self.is_standalone),
             checker=Checker(self.chains, networks, self.kernel, self.store),
-            collector=Collector(self.journal, self.leaver, networks, self.chains),
+            collector=Collector(
+                self.journal, self.leaver, networks, self.chains, self.gate.is_aside
+            ),
             kernel=self.kernel,
             reporter=self.reporter,
             cni_path=(BIN,),

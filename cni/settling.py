@@ -1,0 +1,52 @@
+"""The first moment after a start: what a former life left half-done gives back what it holds.
+
+The socket is open by then, for whatever hangs must keep nobody waiting. But an ADD may want just
+the address that a DEL spooled meanwhile gives back (a pod moved on under its own address), and
+would fail: so ADDs, and they alone, wait for a moment. Invariant: never longer than that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+from cni.recovery import Recovery
+from cni.serving.protocol import Verbs
+from cni.serving.request import CniRequest
+from cni.serving.spool import Spool
+from planes.model.wire.cniversion import Verb
+
+PATIENCE: Final = 1.0
+
+
+class Settling:
+    """Verbs whose ADDs wait until `run` has seen to what was left.
+
+    Args:
+        patience: seconds after which nobody waits any more.
+    """
+
+    def __init__(
+        self, verbs: Verbs, recovery: Recovery, spool: Spool, *, patience: float = PATIENCE
+    ) -> None:
+        self._verbs = verbs
+        self._recovery = recovery
+        self._spool = spool
+        self._patience = patience
+        self._is_over = asyncio.Event()
+
+    async def run(self) -> None:
+        """Begin with what was left; what takes long goes on beside new calls."""
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._patience):
+                    await asyncio.gather(self._recovery.begin(), self._spool.begin())
+        finally:
+            self._is_over.set()
+
+    async def handle(self, request: CniRequest) -> bytes:
+        """Carry out a call; see `Verbs.handle`."""
+        if request.verb is Verb.ADD:
+            await self._is_over.wait()
+        return await self._verbs.handle(request)
