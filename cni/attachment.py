@@ -59,6 +59,17 @@ class PlannedAttachment:
         """True where its master is an interface inside the sandbox, made by an earlier one."""
         return any(bool(plugin.raw.get("linkInContainer")) for plugin in self.conflist.plugins)
 
+    @property
+    def is_confined(self) -> bool:
+        """Whether its plugins may keep files below the allowed directories only.
+
+        The default network from the conf dir is a file of the node's administrator (a NAD that a
+        pod names instead has a namespace, and so a slash in its name). What has a result was
+        attached before, perhaps by a release that allowed more: it must be taken back all the same.
+        """
+        is_own = self.is_default and "/" not in self.network
+        return not is_own and self.result is None
+
     def to_json(self) -> JsonObject:
         """Give the journaled form; the conflist as text, so that no byte of it is touched."""
         return {

@@ -16,6 +16,7 @@ from cni.attach import Attacher
 from cni.chain import Chains, Plugins
 from cni.check import Checker
 from cni.conflist import ConflistKeeper
+from cni.data_dirs import DataDirs
 from cni.default_network import ConfDir
 from cni.delegate import ExecPlugin
 from cni.detach import Detacher
@@ -104,17 +105,21 @@ class Daemon:
         def binary(kind: str) -> ExecPlugin:
             return ExecPlugin(world.system, kind, settings.plugin_deadline)
 
+        dirs = DataDirs(settings.data_dirs)
         ipams = Ipams(
             world.store.addresses,
             lambda: world.store.catalog,
             binary,
             disabled=settings.not_native,
+            dirs=dirs,
+            root=settings.host_root,
         )
         native = native_plugins(
             world.kernel,
             ipams,
             binary,
             disabled=settings.not_native,
+            dirs=dirs,
             root=settings.host_root,
         )
         self._plugins = Plugins(native, world.system, settings.plugin_deadline)

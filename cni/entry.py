@@ -105,6 +105,7 @@ class Entry:
             plane=attachment.plane,
             ips=attachment.ips,
             candidates=attachment.candidates,
+            is_confined=attachment.is_confined,
         )
 
 

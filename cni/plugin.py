@@ -25,6 +25,8 @@ class Call:
         plane: the plane it was decided for, "" for none: whose addresses it may take.
         ips: the addresses of that plane to take, as decided; empty for any.
         candidates: where `ips` is empty, addresses of which the first free one is taken.
+        is_confined: files are kept below the allowed directories only. Not so for what the node's
+            own administrator configured, and for taking back what was attached already.
     """
 
     container_id: str
@@ -36,6 +38,7 @@ class Call:
     plane: str = ""
     ips: tuple[str, ...] = ()
     candidates: tuple[str, ...] = ()
+    is_confined: bool = True
 
     def arg(self, key: str) -> str:
         """The last CNI_ARGS value of a key, "" where absent."""

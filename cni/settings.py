@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from cni.data_dirs import DEFAULT
 from planes.model.errors import BadInput
 from planes.model.spec.nad_policy import NadPolicy
 from planes.run.logs import LEVELS
@@ -73,6 +74,12 @@ OPTIONS: Final = (
         "plugin binaries, after the call's CNI_PATH",
         directories,
     ),
+    Option(
+        "--data-dirs",
+        ":".join(DEFAULT),
+        "directories below which host-local and flannel networks may keep their files (dataDir)",
+        directories,
+    ),
     Option("--host-root", "", "where the node's root is mounted: programs run with it as theirs"),
     Option(
         "--replace-multus",
@@ -109,6 +116,7 @@ class Settings:
         standalone: the directory of manifests; None on a cluster.
         kubeconfig: how to reach the API server; None as a pod of the cluster does.
         nad_policy: what NADs of tenants may be; as the webhook has it.
+        data_dirs: below which a netconf may have us keep files.
         host_root: the node's root directory as this process sees it, "" where it is its own.
     """
 
@@ -120,6 +128,7 @@ class Settings:
     address_dir: Path | None
     cni_conf_dir: Path
     cni_bin_dir: tuple[str, ...]
+    data_dirs: tuple[str, ...]
     host_root: str
     replace_multus: bool
     metrics: tuple[str, int] | None
@@ -167,6 +176,7 @@ def settings_from(given: Mapping[str, Any]) -> Settings:
         address_dir=Path(given["address_dir"]) if given["address_dir"] else None,
         cni_conf_dir=Path(given["cni_conf_dir"]),
         cni_bin_dir=given["cni_bin_dir"],
+        data_dirs=given["data_dirs"],
         host_root=given["host_root"].rstrip("/"),
         replace_multus=given["replace_multus"],
         metrics=given["metrics"],

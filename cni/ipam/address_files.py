@@ -8,23 +8,27 @@ others are never touched. Everything here blocks: call it in a thread.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
+import stat
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from cni.ipam.network_lock import NetworkLock
 from cni.ipam.ranges import as_address
 from planes.model.addresses import IPAddress
-from planes.model.errors import Internal, PlanesError, Unavailable
+from planes.model.errors import BadInput, Internal, PlanesError, Unavailable
 
 _LINE_BREAK = "\r\n"
 _LAST = "last_reserved_ip."
-_LOCK = "lock"
 # Two changes within one tick of an older kernel's clock leave one time stamp (at most 10 ms).
 _TICK_NS = 20_000_000
 _LONGEST_OWNER = 128 << 10  # container ID and interface name; the shim passes on 64 KiB
+_MOST_NETWORKS = 256
+# Files that others may have put there: a link leads elsewhere, a FIFO waits for its other end.
+_UNTRUSTED = os.O_NOFOLLOW | os.O_NONBLOCK
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -32,6 +36,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 class _Index:
     changed_ns: int = -1
     owners: dict[str, str] = field(default_factory=dict)
+    lock: NetworkLock = field(default_factory=NetworkLock)
 
 
 class AddressFiles:
@@ -39,31 +44,42 @@ class AddressFiles:
 
     def __init__(self) -> None:
         self._indexes: dict[str, _Index] = {}
+        self._guard = threading.Lock()
 
     @contextmanager
     def locked(self, data_dir: str, network: str) -> Iterator[NetworkFiles]:
         """Hold the lock of a network; makes the directory where it is missing.
 
         Raises:
-            PlanesError: the directory cannot be made, read or written.
+            PlanesError: the directory cannot be made, read or written, or somebody keeps it locked.
         """
         path = os.path.join(data_dir, network)
         with _translated(path):
-            fd = _open_lock(path)
+            fd = _open_directory(path)
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX)
-                files = NetworkFiles(path, self._indexes.setdefault(path, _Index()))
-                yield files
-                files.remember()
+                index = self._index(path)
+                with index.lock.held(fd, path):
+                    files = NetworkFiles(fd, index)
+                    yield files
+                    files.remember()
             finally:
                 os.close(fd)
 
+    def _index(self, path: str) -> _Index:
+        """Give what is remembered of a network; of the oldest no more, for names are for free."""
+        with self._guard:
+            index = self._indexes.pop(path, None) or _Index()
+            self._indexes[path] = index
+            if len(self._indexes) > _MOST_NETWORKS:
+                del self._indexes[next(iter(self._indexes))]
+            return index
+
 
 class NetworkFiles:
-    """One network's directory while its lock is held."""
+    """One network's directory, by descriptor, while its lock is held."""
 
-    def __init__(self, path: str, index: _Index) -> None:
-        self._path = path
+    def __init__(self, directory: int, index: _Index) -> None:
+        self._directory = directory
         self._index = index
         self._refresh()
 
@@ -73,9 +89,9 @@ class NetworkFiles:
         if name in self._index.owners or not self._create(name, owner):
             return False
         self._index.owners[name] = owner
-        last = os.path.join(self._path, f"{_LAST}{set_index}")
         # Not O_TRUNC: ext4 then flushes the file at its close, which costs as much as the rest.
-        fd = os.open(last, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | _UNTRUSTED
+        fd = os.open(f"{_LAST}{set_index}", flags, 0o600, dir_fd=self._directory)
         try:
             os.ftruncate(fd, os.write(fd, name.encode()))
         finally:
@@ -103,7 +119,7 @@ class NetworkFiles:
 
     def remember(self) -> None:
         """Note the time of our own changes, made under the lock, as known."""
-        self._index.changed_ns = os.stat(self._path).st_mtime_ns
+        self._index.changed_ns = os.fstat(self._directory).st_mtime_ns
 
     def _remove(self, owner: str) -> bool:
         names = [name for name, found in self._index.owners.items() if found == owner]
@@ -115,7 +131,7 @@ class NetworkFiles:
         is_ours = self._read(name).strip() == owner
         if is_ours:
             try:
-                os.unlink(os.path.join(self._path, name))
+                os.unlink(name, dir_fd=self._directory)
             except FileNotFoundError:
                 is_ours = False
         self._index.owners.pop(name, None)
@@ -124,11 +140,11 @@ class NetworkFiles:
         return is_ours
 
     def _refresh(self) -> None:
-        changed_ns = os.stat(self._path).st_mtime_ns
+        changed_ns = os.fstat(self._directory).st_mtime_ns
         index = self._index
         if changed_ns == index.changed_ns and time.time_ns() - changed_ns > _TICK_NS:
             return
-        names = {name for name in os.listdir(self._path) if _is_address(name)}
+        names = {name for name in os.listdir(self._directory) if as_address(name) is not None}
         if changed_ns != index.changed_ns:
             index.owners = {name: self._read(name).strip() for name in names}
         else:
@@ -140,10 +156,13 @@ class NetworkFiles:
 
     def _read(self, name: str) -> str:
         try:
-            fd = os.open(os.path.join(self._path, name), os.O_RDONLY | os.O_CLOEXEC)
+            flags = os.O_RDONLY | os.O_CLOEXEC | _UNTRUSTED
+            fd = os.open(name, flags, dir_fd=self._directory)
         except OSError:
             return ""
         try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                return ""
             return os.read(fd, _LONGEST_OWNER).decode("utf-8", "replace")
         except OSError:
             return ""
@@ -152,17 +171,23 @@ class NetworkFiles:
 
     def _create(self, name: str, owner: str) -> bool:
         """Make the file with its content in one step: a kill in between leaves no empty file."""
-        target = os.path.join(self._path, name)
         try:
-            fd = os.open(self._path, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            flags = os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC
+            fd = os.open(".", flags, 0o600, dir_fd=self._directory)
         except OSError as error:
             if error.errno not in {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}:
                 raise
-            return _create_plainly(target, owner)
+            return _create_plainly(self._directory, name, owner)
         try:
             os.write(fd, owner.encode())
             # With a directory descriptor Python calls linkat(2), which can follow the /proc link.
-            os.link(f"/proc/self/fd/{fd}", target, src_dir_fd=fd, follow_symlinks=True)
+            os.link(
+                f"/proc/self/fd/{fd}",
+                name,
+                src_dir_fd=fd,
+                dst_dir_fd=self._directory,
+                follow_symlinks=True,
+            )
         except FileExistsError:
             return False
         finally:
@@ -175,33 +200,29 @@ def owner_text(container_id: str, ifname: str) -> str:
     return f"{container_id.strip()}{_LINE_BREAK}{ifname}"
 
 
-def _create_plainly(target: str, owner: str) -> bool:
+def _create_plainly(directory: int, name: str, owner: str) -> bool:
     try:
-        fd = os.open(target, os.O_RDWR | os.O_EXCL | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        flags = os.O_RDWR | os.O_EXCL | os.O_CREAT | os.O_CLOEXEC
+        fd = os.open(name, flags, 0o600, dir_fd=directory)
     except FileExistsError:
         return False
     try:
         os.write(fd, owner.encode())
     except OSError:
-        os.unlink(target)
+        os.unlink(name, dir_fd=directory)
         raise
     finally:
         os.close(fd)
     return True
 
 
-def _is_address(name: str) -> bool:
-    return name != _LOCK and not name.startswith(_LAST)
-
-
-def _open_lock(path: str) -> int:
-    lock = os.path.join(path, _LOCK)
-    flags = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC
+def _open_directory(path: str) -> int:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
     try:
-        return os.open(lock, flags, 0o750)
+        return os.open(path, flags)
     except FileNotFoundError:
         os.makedirs(path, mode=0o755, exist_ok=True)
-        return os.open(lock, flags, 0o750)
+        return os.open(path, flags)
 
 
 @contextmanager
@@ -212,4 +233,6 @@ def _translated(path: str) -> Iterator[None]:
         raise
     except OSError as error:
         fault = Unavailable if error.errno in _FULL else Internal
-        raise fault(f"cannot keep addresses in {path}: {error.strerror}") from error
+        raise fault(f"cannot keep addresses in {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise BadInput(f"cannot keep addresses in {path!r}: it is no path") from error

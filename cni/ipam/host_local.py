@@ -13,16 +13,20 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from cni.completion import complete
+from cni.data_dirs import DataDirs
 from cni.ipam import requested
 from cni.ipam.address_files import AddressFiles, NetworkFiles, owner_text
 from cni.ipam.ranges import RangeReader, RangeSet
 from cni.plugin import Call
+from cni.rooted import resolve
 from planes.model.addresses import IPAddress
+from planes.model.bounds import MAX_RESOLV_CONF_BYTES
 from planes.model.errors import BadInput, Conflict, Exhausted, NotFound
-from planes.model.names import check_network_name
+from planes.model.names import check_network_name, shown
 from planes.model.wire.cniversion import at_least
 from planes.model.wire.netconf import NetConf
 from planes.model.wire.result import Address, Dns, Result
+from planes.store.files import read_regular
 
 T = TypeVar("T")
 
@@ -44,10 +48,18 @@ class _Job:
 
 
 class HostLocal:
-    """The type; one object for all networks of the host."""
+    """The type; one object for all networks of the host.
 
-    def __init__(self, files: AddressFiles) -> None:
+    Args:
+        files: the directories of all networks.
+        dirs: below which a netconf may have its directory.
+        root: where the host's root directory is, for its resolv.conf; "" where it is ours.
+    """
+
+    def __init__(self, files: AddressFiles, dirs: DataDirs, root: str = "") -> None:
         self._files = files
+        self._dirs = dirs
+        self._root = root
         self._ranges = RangeReader()
 
     async def add(self, call: Call, conf: NetConf) -> Result:
@@ -70,10 +82,10 @@ class HostLocal:
             Conflict: a requested address is taken, or the attachment has one already.
             Exhausted: a range set has no free address.
         """
-        job = _job(call, conf, self._ranges.read(conf))
+        job = self._job(call, conf, self._ranges.read(conf))
         routes = requested.declared_routes(conf)
         resolv_conf = requested.ipam_fields(conf).string("resolvConf")
-        dns = read_resolv_conf(resolv_conf) if resolv_conf else Dns()
+        dns = read_resolv_conf(resolv_conf, self._root) if resolv_conf else Dns()
         return Result(ips=self._allocate(job), routes=routes, dns=dns)
 
     def give_back(self, call: Call, conf: NetConf) -> None:
@@ -84,7 +96,9 @@ class HostLocal:
         Raises:
             PlanesError: the directory cannot be read.
         """
-        job = _job(call, conf)
+        if call.is_confined and self._dirs.find(_data_dir(conf)) is None:
+            return  # nothing was ever taken there
+        job = self._job(call, conf)
         if not os.path.isdir(os.path.join(job.data_dir, job.network)):
             return
         with self._files.locked(job.data_dir, job.network) as files:
@@ -96,7 +110,7 @@ class HostLocal:
         Raises:
             NotFound: it holds none.
         """
-        job = _job(call, conf, self._ranges.read(conf))
+        job = self._job(call, conf, self._ranges.read(conf))
 
         def find() -> bool:
             with self._files.locked(job.data_dir, job.network) as files:
@@ -109,6 +123,17 @@ class HostLocal:
 
     async def status(self, call: Call, conf: NetConf) -> None:
         """Raise where an ADD would be bound to fail: never, as the reference."""
+
+    def _job(self, call: Call, conf: NetConf, sets: tuple[RangeSet, ...] = ()) -> _Job:
+        data_dir = _data_dir(conf)
+        if call.is_confined:
+            data_dir = self._dirs.confined(data_dir)
+        network = check_network_name(conf.name)
+        if not sets:
+            return _Job(network, data_dir, call.container_id, call.ifname)
+        _check_count(conf, sets)
+        wanted = _wanted(call, conf)
+        return _Job(network, data_dir, call.container_id, call.ifname, sets, wanted)
 
     def _allocate(self, job: _Job) -> tuple[Address, ...]:
         wanted = list(job.wanted)
@@ -166,23 +191,18 @@ def _refuse_rest(wanted: list[IPAddress]) -> None:
         )
 
 
-def _job(call: Call, conf: NetConf, sets: tuple[RangeSet, ...] = ()) -> _Job:
-    data_dir = requested.ipam_fields(conf).string("dataDir") or _DATA_DIR
-    network = check_network_name(conf.name)
-    if not sets:
-        return _Job(network, data_dir, call.container_id, call.ifname)
-    _check_count(conf, sets)
-    wanted = [
-        requested.bare(text)
-        for source in (
-            requested.from_cni_args(call)[:1],
-            requested.from_args(conf),
-            requested.from_runtime(conf),
-        )
-        for text in source
-    ]
-    unique = tuple(dict.fromkeys(wanted))
-    return _Job(network, data_dir, call.container_id, call.ifname, sets, unique)
+def _data_dir(conf: NetConf) -> str:
+    return requested.ipam_fields(conf).string("dataDir") or _DATA_DIR
+
+
+def _wanted(call: Call, conf: NetConf) -> tuple[IPAddress, ...]:
+    sources = (
+        requested.from_cni_args(call)[:1],
+        requested.from_args(conf),
+        requested.from_runtime(conf),
+    )
+    texts = requested.bounded("addresses", [text for source in sources for text in source])
+    return tuple(dict.fromkeys(requested.bare(text) for text in texts))
 
 
 def _check_count(conf: NetConf, sets: tuple[RangeSet, ...]) -> None:
@@ -195,17 +215,18 @@ def _check_count(conf: NetConf, sets: tuple[RangeSet, ...]) -> None:
             )
 
 
-def read_resolv_conf(path: str) -> Dns:
-    """Read a resolver configuration (resolv.conf(5)); blocks.
+def read_resolv_conf(path: str, root: str = "") -> Dns:
+    """Read a resolver configuration (resolv.conf(5)), where it is with `root` as root; blocks.
 
     Raises:
-        NotFound: it cannot be read.
+        NotFound: it cannot be read, is no regular file, or is too large for one.
     """
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            lines = [line.split() for line in file]
-    except OSError as error:
-        raise NotFound(f"cannot read resolvConf {path}: {error.strerror}") from error
+        data = read_regular(resolve(root, path), MAX_RESOLV_CONF_BYTES, follows=True)
+    except (OSError, ValueError) as error:
+        cause = getattr(error, "strerror", None) or "it is no path"
+        raise NotFound(f"cannot read resolvConf {shown(path)}: {cause}") from error
+    lines = [line.split() for line in data.decode("utf-8", "replace").splitlines()]
     said = [words for words in lines if len(words) > 1 and words[0][0] not in "#;"]
     return Dns(
         nameservers=tuple(words[1] for words in said if words[0] == "nameserver"),

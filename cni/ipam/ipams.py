@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from cni.completion import complete
+from cni.data_dirs import DataDirs
 from cni.ipam.address_files import AddressFiles
 from cni.ipam.host_local import HostLocal
 from cni.ipam.plane import PlaneIpam
@@ -102,6 +103,8 @@ class Ipams:
         delegate: gives the plugin that executes a type's binary; the netconf it is called with
             stays that of the main plugin.
         disabled: types of ours to leave to their binaries.
+        dirs: below which a netconf may have its files; None for the default.
+        root: where the host's root directory is, "" where it is ours.
     """
 
     def __init__(
@@ -111,11 +114,13 @@ class Ipams:
         delegate: PluginLookup,
         *,
         disabled: Collection[str] = (),
+        dirs: DataDirs | None = None,
+        root: str = "",
     ) -> None:
         self._delegate = delegate
         local: dict[str, Static | HostLocal] = {
             "static": Static(),
-            "host-local": HostLocal(AddressFiles()),
+            "host-local": HostLocal(AddressFiles(), dirs or DataDirs(), root),
         }
         types: dict[str, Ipam] = {**local, "plane": PlaneIpam(addresses, catalog)}
         self._types = {name: one for name, one in types.items() if name not in disabled}

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
+from itertools import pairwise
 from typing import Any
 
 from planes.model.addresses import IPAddress, IPNetwork, parse_address
+from planes.model.bounds import MAX_RANGES
 from planes.model.decode import Fields
 from planes.model.errors import BadInput
 from planes.model.wire.netconf import NetConf
+
+_MOST_KNOWN = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +34,6 @@ class Range:
             self.last
         )
 
-    def overlaps(self, other: Range) -> bool:
-        """Say whether an address is in both."""
-        return other.first in self or other.last in self or self.first in other
-
     def __str__(self) -> str:
         return f"{self.first}-{self.last}"
 
@@ -47,10 +47,6 @@ class RangeSet:
     def range_of(self, address: IPAddress) -> Range | None:
         """The range an address is in."""
         return next((one for one in self.ranges if address in one), None)
-
-    def overlaps(self, other: RangeSet) -> bool:
-        """Say whether an address is in both."""
-        return any(one.overlaps(two) for one in self.ranges for two in other.ranges)
 
     def after(self, last: IPAddress | None) -> Iterator[tuple[IPAddress, Range]]:
         """Every address once, from the one after `last` on and round; gateways left out."""
@@ -99,6 +95,8 @@ class RangeReader:
         if known is not None and known[0] == ipam and known[1] == runtime:
             return known[2]
         found = range_sets(conf)
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
         self._known[conf.name] = (ipam, runtime, found)
         return found
 
@@ -121,9 +119,19 @@ def range_sets(conf: NetConf) -> tuple[RangeSet, ...]:
         written += _sets(ipam, "ranges")
     if not written:
         raise BadInput("cannot allocate addresses: no IP ranges specified")
+    _check_number(written)
     sets = tuple(_range_set(index, one) for index, one in enumerate(written))
     _check_overlaps(sets)
     return sets
+
+
+def _check_number(written: list[list[Fields]]) -> None:
+    count = sum(max(len(one), 1) for one in written)
+    if count > MAX_RANGES:
+        raise BadInput(
+            f"cannot use {count} address ranges: a network has at most {MAX_RANGES}",
+            remedy="name wider ranges, or several networks",
+        )
 
 
 def _sets(fields: Fields, key: str) -> list[list[Fields]]:
@@ -146,18 +154,24 @@ def _range_set(index: int, written: list[Fields]) -> RangeSet:
         raise BadInput(f"cannot use range set {index}: {error.message}") from error
     if len({one.first.version for one in found.ranges}) > 1:
         raise BadInput(f"cannot use range set {index}: mixed address families")
-    for position, one in enumerate(found.ranges):
-        for other in found.ranges[position + 1 :]:
-            if one.overlaps(other):
-                raise BadInput(f"cannot use range set {index}: subnet {one} overlaps with {other}")
     return found
 
 
 def _check_overlaps(sets: tuple[RangeSet, ...]) -> None:
-    for index, one in enumerate(sets):
-        for other, two in enumerate(sets[index + 1 :], index + 1):
-            if one.overlaps(two):
-                raise BadInput(f"cannot use range set {index}: it overlaps with {other}")
+    """Check that no address is in two ranges: sorted, each is compared with the one before.
+
+    Raises:
+        BadInput: one is.
+    """
+    placed = [(one, index) for index, found in enumerate(sets) for one in found.ranges]
+    placed.sort(key=lambda place: (place[0].first.version, int(place[0].first)))
+    for (one, index), (other, other_index) in pairwise(placed):
+        if other.first not in one:
+            continue
+        if index == other_index:
+            raise BadInput(f"cannot use range set {index}: subnet {one} overlaps with {other}")
+        first, second = sorted((index, other_index))
+        raise BadInput(f"cannot use range set {first}: it overlaps with {second}")
 
 
 def _range(fields: Fields) -> Range:

@@ -5,9 +5,12 @@ Each is read strictly; how they combine is for the IPAM type to say.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cni.cni_args import known_args
 from cni.plugin import Call
 from planes.model.addresses import IPAddress, parse_address, parse_interface
+from planes.model.bounds import MAX_IPS_OF_NETCONF, MAX_ROUTES
 from planes.model.decode import Fields
 from planes.model.errors import BadInput
 from planes.model.wire.netconf import NetConf
@@ -51,10 +54,31 @@ def bare(text: str) -> IPAddress:
     return parse_interface(text).ip if "/" in text else parse_address(text)
 
 
+def bounded(what: str, texts: Sequence[str]) -> Sequence[str]:
+    """Give texts back that are no more than an attachment may have addresses.
+
+    Raises:
+        BadInput: they are more.
+    """
+    if len(texts) > MAX_IPS_OF_NETCONF:
+        raise BadInput(
+            f"cannot use {len(texts)} {what}: an attachment has at most {MAX_IPS_OF_NETCONF}",
+            remedy="ask for fewer",
+        )
+    return texts
+
+
 def declared_routes(conf: NetConf) -> tuple[Route, ...]:
     """Read `ipam.routes`.
 
     Raises:
-        BadInput: one is no route.
+        BadInput: one is no route, or they are too many.
     """
-    return tuple(parse_route(one) for one in ipam_fields(conf).children("routes"))
+    fields = ipam_fields(conf)
+    count = len(fields.objects("routes"))
+    if count > MAX_ROUTES:
+        raise BadInput(
+            f"cannot use {count} routes of ipam: at most {MAX_ROUTES} are allowed",
+            remedy="name wider destinations",
+        )
+    return tuple(parse_route(one) for one in fields.children("routes"))

@@ -72,13 +72,13 @@ class Static:
 def _addresses(call: Call, conf: NetConf) -> tuple[Address, ...]:
     replacing = requested.from_runtime(conf) or requested.from_args(conf)
     if replacing:
-        found = [_read(text) for text in replacing]
+        found = [_read(text) for text in requested.bounded("addresses", replacing)]
     else:
-        found = [
-            _read(one.string("address"), one.string("gateway"))
-            for one in requested.ipam_fields(conf).children("addresses")
-        ]
-        found += [_read(text) for text in requested.from_cni_args(call)]
+        declared = requested.ipam_fields(conf).children("addresses")
+        asked = requested.from_cni_args(call)
+        requested.bounded("addresses", [*(one.string("address") for one in declared), *asked])
+        found = [_read(one.string("address"), one.string("gateway")) for one in declared]
+        found += [_read(text) for text in asked]
         found = _with_gateways(found, known_args(call, "IP", "GATEWAY").get("GATEWAY", ""))
     for family in (4, 6):
         count = sum(one.family == family for one in found)
@@ -96,7 +96,7 @@ def _read(text: str, gateway: str = "") -> Address:
 
 
 def _with_gateways(found: list[Address], gateways: str) -> list[Address]:
-    for text in filter(None, gateways.split(",")):
+    for text in requested.bounded("gateways", [one for one in gateways.split(",") if one]):
         gateway = parse_address(text.strip())
         found = [
             replace(one, gateway=str(gateway))

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 from cni.completion import complete
+from cni.data_dirs import DataDirs
 from cni.ipam.ipams import PluginLookup
 from cni.native.flannel_conf import FlannelConf, delegate_conf, read_flannel_conf
 from cni.native.flannel_files import drop_state, load_state, read_lease, save_state
@@ -25,14 +27,20 @@ class Flannel:
     Args:
         natives: types carried out here, to delegate to.
         lookup: gives the plugin that executes any other type's binary.
+        dirs: below which a netconf may have what is kept for each container.
         root: the host's root directory as we see it, where its lease is; "" where it is ours.
     """
 
     def __init__(
-        self, natives: Mapping[str, NativePlugin], lookup: PluginLookup, root: str = ""
+        self,
+        natives: Mapping[str, NativePlugin],
+        lookup: PluginLookup,
+        dirs: DataDirs,
+        root: str = "",
     ) -> None:
         self._natives = natives
         self._lookup = lookup
+        self._dirs = dirs
         self._root = root
 
     def unsupported(self, conf: NetConf) -> str:
@@ -51,7 +59,7 @@ class Flannel:
         Raises:
             PlanesError: there is no lease, or the delegate fails; nothing is left.
         """
-        read = read_flannel_conf(conf)
+        read = self._read(call, conf)
         lease = await asyncio.to_thread(read_lease, read.subnet_file, self._root)
         generated = delegate_conf(read, lease)
         before = await asyncio.to_thread(load_state, read.data_dir, call.container_id)
@@ -68,7 +76,7 @@ class Flannel:
         Raises:
             PlanesError: as the delegate.
         """
-        read = read_flannel_conf(conf)
+        read = self._read(call, conf)
         generated = await asyncio.to_thread(load_state, read.data_dir, call.container_id)
         if generated is not None:
             with_previous = _with_previous(generated, conf)
@@ -80,7 +88,9 @@ class Flannel:
         Raises:
             PlanesError: something is left.
         """
-        read = read_flannel_conf(conf)
+        if self._is_foreign(call, conf):
+            return
+        read = self._read(call, conf)
         generated = await asyncio.to_thread(load_state, read.data_dir, call.container_id)
         if generated is not None:
             kept = _with_previous(generated, conf)
@@ -93,7 +103,9 @@ class Flannel:
         Raises:
             PlanesError: something is left.
         """
-        read = read_flannel_conf(conf)
+        if self._is_foreign(call, conf):
+            return
+        read = self._read(call, conf)
         generated = await asyncio.to_thread(load_state, read.data_dir, call.container_id)
         if generated is None:
             return
@@ -116,6 +128,17 @@ class Flannel:
             NotFound: flanneld has not written one yet.
         """
         await asyncio.to_thread(read_lease, read_flannel_conf(conf).subnet_file, self._root)
+
+    def _read(self, call: Call, conf: NetConf) -> FlannelConf:
+        read = read_flannel_conf(conf)
+        if not call.is_confined:
+            return read
+        return replace(read, data_dir=self._dirs.confined(read.data_dir))
+
+    def _is_foreign(self, call: Call, conf: NetConf) -> bool:
+        """Tell whether nothing was ever kept for it: its ADD was refused."""
+        data_dir = read_flannel_conf(conf).data_dir
+        return call.is_confined and self._dirs.find(data_dir) is None
 
     def _delegate(self, generated: NetConf) -> Plugin:
         native = self._natives.get(generated.type)

@@ -6,12 +6,18 @@ Places, names and contents are the reference plugin's. Everything here blocks.
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import Final
 
 from cni.native.flannel_conf import Lease, parse_lease
 from cni.rooted import resolve
 from planes.model.decode import loads_object
 from planes.model.errors import BadInput, Internal, NotFound
+from planes.model.names import shown
 from planes.model.wire.netconf import NetConf
+from planes.store.files import read_regular, replace
+
+_LARGEST: Final = 64 << 10  # a lease has a few hundred bytes, a generated configuration a few more
 
 
 def read_lease(path: str, root: str = "") -> Lease:
@@ -22,11 +28,11 @@ def read_lease(path: str, root: str = "") -> Lease:
         BadInput: a value in it is wrong.
     """
     try:
-        with open(resolve(root, path), encoding="utf-8", errors="replace") as file:
-            text = file.read()
-    except OSError as error:
+        text = read_regular(resolve(root, path), _LARGEST, follows=True).decode("utf-8", "replace")
+    except (OSError, ValueError) as error:
+        cause = getattr(error, "strerror", None) or "it is no path"
         raise NotFound(
-            f"cannot read flannel's lease {path}: {error.strerror}",
+            f"cannot read flannel's lease {shown(path)}: {cause}",
             remedy="see whether flanneld runs on this node",
         ) from error
     return parse_lease(text, path)
@@ -41,12 +47,7 @@ def save_state(data_dir: str, container_id: str, generated: NetConf) -> None:
     path = os.path.join(data_dir, container_id)
     try:
         os.makedirs(data_dir, mode=0o700, exist_ok=True)
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(fd, generated.encode())
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        replace(Path(path), generated.encode())
     except OSError as error:
         raise Internal(f"cannot keep {path}: {error.strerror}") from error
 
@@ -55,8 +56,7 @@ def load_state(data_dir: str, container_id: str) -> NetConf | None:
     """Give the kept configuration; None where there is none, or none that can be read."""
     path = os.path.join(data_dir, container_id)
     try:
-        with open(path, "rb") as file:
-            return NetConf(loads_object(file.read(), path))
+        return NetConf(loads_object(read_regular(path, _LARGEST), path))
     except (OSError, BadInput):
         return None
 

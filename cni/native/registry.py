@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from cni.data_dirs import DataDirs
 from cni.ipam.ipams import Ipams, PluginLookup
 from cni.native.bridge import Bridge
 from cni.native.flannel import Flannel
@@ -21,6 +22,7 @@ def native_plugins(
     lookup: PluginLookup,
     *,
     disabled: Collection[str] = (),
+    dirs: DataDirs | None = None,
     root: str = "",
 ) -> NativePlugins:
     """Give the native types.
@@ -30,6 +32,7 @@ def native_plugins(
         ipams: gives addresses.
         lookup: gives the plugin that executes a type's binary, for types that delegate.
         disabled: types to leave to their binaries.
+        dirs: below which a netconf may have its files; None for the default.
         root: where the host's packet filter tools are run and flannel's lease is read; "" where
             ours is the host's.
     """
@@ -39,7 +42,7 @@ def native_plugins(
     }
     native = {name: one for name, one in types.items() if name not in disabled}
     if "flannel" not in disabled:
-        native["flannel"] = Flannel(dict(native), lookup, root)
+        native["flannel"] = Flannel(dict(native), lookup, dirs or DataDirs(), root)
     passing = {"portmap": Passing(portmap_work), "bandwidth": Passing(bandwidth_work)}
     native.update((name, one) for name, one in passing.items() if name not in disabled)
     return native

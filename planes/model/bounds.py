@@ -82,3 +82,17 @@ MAX_NAD_FINDINGS: Final = 32
 """Findings told about one NAD; more would only be cut by the API server."""
 MAX_NAD_HINTS: Final = 4
 """Findings of one NAD that come with a search for what may have been meant."""
+MAX_RANGES: Final = 256
+"""Address ranges of one network configuration, over all its range sets."""
+MAX_ROUTES: Final = 1024
+"""Routes of one network configuration."""
+MAX_RESULT_ROUTES: Final = 4096
+"""Routes of a plugin's result: a plane may have that many; each is a write to the kernel."""
+MAX_IPS_OF_NETCONF: Final = 64
+"""Addresses of one network configuration, or of a plugin's result."""
+MAX_INTERFACES: Final = 256
+"""Interfaces of a plugin's result."""
+MAX_DNS: Final = 256
+"""Name servers, search domains or options of a network configuration or result, each."""
+MAX_RESOLV_CONF_BYTES: Final = 64 << 10
+"""A file that a network configuration names; resolvers read a few hundred bytes of theirs."""

@@ -110,16 +110,18 @@ def read_regular(path: str | Path, limit: int, *, follows: bool = False) -> byte
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
     handle = os.open(path, flags if follows else flags | os.O_NOFOLLOW)
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is no regular file", str(path))
-        chunks, left = [], limit + 1  # what it says of its size may be wrong: files of /proc say 0
-        while left > 0 and (chunk := os.read(handle, left)):
+        if found.st_size > limit:
+            raise OSError(errno.EFBIG, f"it is larger than {limit} bytes", str(path))
+        # No more than it says: files of /proc say 0, and some of them never end.
+        chunks, left = [], found.st_size
+        while left and (chunk := os.read(handle, left)):
             chunks.append(chunk)
             left -= len(chunk)
     finally:
         os.close(handle)
-    if left <= 0:
-        raise OSError(errno.EFBIG, f"it is larger than {limit} bytes", str(path))
     return b"".join(chunks)
 
 

@@ -106,6 +106,7 @@ def daemon(folder: Path, node: Node) -> Iterator[Daemon]:
     command = python_module(
         *("cni", "--standalone", str(folder / "manifests"), "--node", "bench"),
         *("--socket", str(socket), "--state-dir", str(folder / "state")),
+        *("--data-dirs", str(folder)),
         *("--cni-conf-dir", str(folder / "net.d"), "--cni-bin-dir", CNI_BIN_DIR),
     )
     inside = ["nsenter", f"--net={node.host.path}", "--", *command]

@@ -18,7 +18,7 @@ from planes.model.decode import loads_object
 from planes.model.errors import BadInput, NotFound, PlanesError
 from planes.model.wire.netconf import NetConf
 from tests.support.netns import Node
-from tests.support.plugins import NoPlugin, ipams
+from tests.support.plugins import ANYWHERE, NoPlugin, ipams
 
 LEASE = """FLANNEL_NETWORK=10.244.0.0/16
 FLANNEL_SUBNET=10.244.1.1/24
@@ -114,7 +114,7 @@ async def test_flannel_attaches_and_detaches_by_what_it_kept(
             "ipam": {"dataDir": str(tmp_path / "networks")},
         }
     )
-    flannel = native_plugins(kernel, ipams(), NoPlugin())["flannel"]
+    flannel = native_plugins(kernel, ipams(), NoPlugin(), dirs=ANYWHERE)["flannel"]
     call = Call("c0ffee", a_node.sandbox.path, "eth0")
     result = await flannel.add(call, conf)
     kept = tmp_path / "flannel" / "c0ffee"
@@ -144,7 +144,7 @@ async def test_a_failed_add_keeps_no_state(kernel: Kernel, a_node: Node, tmp_pat
             "delegate": {"bridge": "eth1"},
         }
     )
-    flannel = native_plugins(kernel, ipams(), NoPlugin())["flannel"]
+    flannel = native_plugins(kernel, ipams(), NoPlugin(), dirs=ANYWHERE)["flannel"]
     with pytest.raises(PlanesError, match="not a bridge"):
         await flannel.add(Call("c0ffee", a_node.sandbox.path, "eth0"), conf)
     assert list((tmp_path / "flannel").iterdir()) == []
@@ -160,7 +160,7 @@ async def test_a_node_without_lease_is_told(kernel: Kernel, a_node: Node, tmp_pa
             "subnetFile": str(tmp_path / "none"),
         }
     )
-    flannel = native_plugins(kernel, ipams(), NoPlugin())["flannel"]
+    flannel = native_plugins(kernel, ipams(), NoPlugin(), dirs=ANYWHERE)["flannel"]
     for step in (flannel.add, flannel.status):
         with pytest.raises(NotFound, match="cannot read flannel's lease"):
             await step(Call("c0ffee", a_node.sandbox.path, "eth0"), conf)

@@ -70,7 +70,8 @@ class Place:
             *("--standalone", str(self.directory / "manifests")),
             *("--node", "node-a", "--socket", str(self.socket)),
             *("--state-dir", str(self.state), "--cni-conf-dir", str(self.directory / "net.d")),
-            *("--cni-bin-dir", CNI_BIN_DIR, *flags),
+            *("--cni-bin-dir", CNI_BIN_DIR),
+            *("--data-dirs", f"/var/lib/cni:{self.directory}", *flags),
         ]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stderr=log, stdout=log, cwd=ROOT)

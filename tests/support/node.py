@@ -121,6 +121,7 @@ class LiveNode:
             *("--node", "node1"),
             *("--socket", str(self.socket), "--state-dir", str(self.state)),
             *("--cni-conf-dir", str(self.conf_dir), "--cni-bin-dir", CNI_BIN_DIR),
+            *("--data-dirs", f"/var/lib/cni:{self.home}"),
             *self.options,
         ]
         with self.log.open("ab") as log:

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from cni.data_dirs import DataDirs
 from cni.ipam.ipams import Ipams
 from cni.native.registry import native_plugins
 from cni.net.kernel import Kernel
@@ -121,6 +122,10 @@ class NoAddresses:
         raise AssertionError(f"unexpected use of the address book: {name}")
 
 
+ANYWHERE = DataDirs(("/",))
+"""For tests that keep files in a directory of their own."""
+
+
 def ipams(
     addresses: AddressBook | None = None,
     catalog: Callable[[], Catalog] | None = None,
@@ -132,7 +137,7 @@ def ipams(
         raise AssertionError("unexpected use of the catalog")
 
     book: Any = addresses or NoAddresses()
-    return Ipams(book, catalog or no_catalog, lookup or NoPlugin())
+    return Ipams(book, catalog or no_catalog, lookup or NoPlugin(), dirs=ANYWHERE)
 
 
 def ours(kernel: Kernel, given: Ipams | None = None) -> Ours:

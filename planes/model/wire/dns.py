@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from planes.model.bounds import MAX_DNS
 from planes.model.decode import Fields
 from planes.model.errors import JsonObject
 
@@ -54,8 +55,15 @@ def parse_dns(fields: Fields | None) -> Dns:
     if fields is None:
         return NO_DNS
     return Dns(
-        nameservers=fields.strings("nameservers"),
+        nameservers=_bounded(fields, "nameservers"),
         domain=fields.string("domain"),
-        search=fields.strings("search"),
-        options=fields.strings("options"),
+        search=_bounded(fields, "search"),
+        options=_bounded(fields, "options"),
     )
+
+
+def _bounded(fields: Fields, key: str) -> tuple[str, ...]:
+    found = fields.strings(key)
+    if len(found) > MAX_DNS:
+        raise fields.bad(key, f"must not have more than {MAX_DNS} elements")
+    return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from planes.model.bounds import MAX_INTERFACES, MAX_IPS_OF_NETCONF, MAX_RESULT_ROUTES
 from planes.model.decode import Fields, kind_of, loads
 from planes.model.encode import pretty
 from planes.model.errors import BadInput, CniCode, JsonObject
@@ -142,12 +143,21 @@ def parse_result(data: bytes | JsonObject, *, default_version: str) -> Result:
         return _parse_two(fields, dns)
     return Result(
         interfaces=tuple(
-            parse_interface(link, canonical=family == 10) for link in fields.children("interfaces")
+            parse_interface(link, canonical=family == 10)
+            for link in _bounded(fields, "interfaces", MAX_INTERFACES)
         ),
-        ips=tuple(parse_ip(ip) for ip in fields.children("ips")),
-        routes=tuple(parse_route(route) for route in fields.children("routes")),
+        ips=tuple(parse_ip(ip) for ip in _bounded(fields, "ips", MAX_IPS_OF_NETCONF)),
+        routes=tuple(parse_route(route) for route in _bounded(fields, "routes", MAX_RESULT_ROUTES)),
         dns=dns,
     )
+
+
+def _bounded(fields: Fields, key: str, limit: int) -> list[Fields]:
+    """Give the elements of a list that a plugin made, and that later work goes through again."""
+    count = len(fields.objects(key))
+    if count > limit:
+        raise fields.bad(key, f"has {count} elements; at most {limit} are allowed")
+    return fields.children(key)
 
 
 def _parse_two(fields: Fields, dns: Dns) -> Result:
@@ -160,6 +170,6 @@ def _parse_two(fields: Fields, dns: Dns) -> Result:
             continue
         address = parse_ip(ip, "ip")
         ips.append(Address(address.address, address.gateway))
-        written = map(parse_route, ip.children("routes"))
+        written = map(parse_route, _bounded(ip, "routes", MAX_RESULT_ROUTES))
         routes += [Route(route.dst, route.gw) for route in written]
     return Result(ips=tuple(ips), routes=tuple(routes), dns=dns)
