@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from urllib.parse import unquote
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planes.store.files import file_name
+from planes.store.files import file_name, read_regular, set_aside
 from planes.store.records import StatusFiles
 
 
@@ -34,3 +37,56 @@ def test_a_pod_with_the_longest_name_has_a_status_file(tmp_path: Path) -> None:
     files = StatusFiles(tmp_path)
     files.put("n" * 63, "p" * 253, "[]")
     assert files.path("n" * 63, "p" * 253).read_text() == "[]"
+
+
+def test_a_status_is_written_while_the_last_one_of_its_namespace_is_dropped(tmp_path: Path) -> None:
+    """Dropping removes the empty directory: not between its making and the file in it."""
+    statuses = StatusFiles(tmp_path)
+    end = threading.Event()
+
+    def drop() -> None:
+        while not end.is_set():
+            statuses.drop("shop", "gone")
+
+    thread = threading.Thread(target=drop)
+    thread.start()
+    try:
+        for number in range(500):
+            statuses.put("shop", f"pod-{number % 3}", "[]")
+            statuses.drop("shop", f"pod-{number % 3}")
+    finally:
+        end.set()
+        thread.join()
+
+
+def test_only_a_regular_file_of_bounded_size_is_read(tmp_path: Path) -> None:
+    regular = tmp_path / "regular"
+    regular.write_bytes(b"x" * 100)
+    assert read_regular(regular, 100) == b"x" * 100
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to(regular)
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "directory").mkdir()
+    assert read_regular(tmp_path / "link", 100, follows=True) == b"x" * 100
+    for name in ("fifo", "link", "dangling", "directory", "none"):
+        with pytest.raises(OSError, match=r".+"):
+            read_regular(tmp_path / name, 100)
+    with pytest.raises(OSError, match="larger than 99 bytes"):
+        read_regular(regular, 99)
+    with pytest.raises(OSError, match="no regular file"):
+        read_regular("/dev/zero", 100)
+
+
+def test_of_a_file_that_never_ends_nothing_is_read() -> None:
+    assert read_regular("/proc/self/status", 1 << 20) == b""
+
+
+def test_what_is_set_aside_takes_no_name_that_is_taken(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / "odd").mkdir()
+        (tmp_path / "odd" / str(number)).touch()
+        set_aside(tmp_path / "odd", tmp_path / "aside")
+    found = sorted(
+        str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()
+    )
+    assert found == ["aside/odd.1/1", "aside/odd.2/2", "aside/odd/0"]
