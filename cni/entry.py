@@ -28,8 +28,8 @@ VERSION: Final = 1
 _ENVELOPE: Final = re.compile(
     rb'\{"version":(\d{1,9}),"sha256":"([0-9a-f]{64})","entry":(.*)\}\n', re.DOTALL
 )
-_IFNAME: Final = re.compile(rb'"ifname":"([^"\\/:\s]{1,15})"')
-_CALL: Final = re.compile(rb'"callIfname":"([^"\\/:\s]{1,15})"')
+_IFNAME: Final = re.compile(rb'"ifname":"([^"\\/:%\s]{1,15})"')
+_CALL: Final = re.compile(rb'"callIfname":"([^"\\/:%\s]{1,15})"')
 _CONTAINER: Final = re.compile(rb'"containerID":"([\w.\-]+)"')
 _NETNS: Final = re.compile(rb'"netns":"(/[^"\\]+)"')
 _DATA_DIR: Final = re.compile(rb'\\"dataDir\\":\\"(/[^"\\]+)\\"')

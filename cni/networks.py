@@ -14,6 +14,7 @@ from planes.model.decode import Fields
 from planes.model.errors import BadInput, Denied, JsonObject, NotFound
 from planes.model.objects import Nad, NadRef
 from planes.model.state.catalog import Catalog
+from planes.model.wire.link_names import check_link_names
 from planes.model.wire.netconf import ConfList, parse_conflist
 from planes.store.protocol import Store
 
@@ -67,11 +68,11 @@ class Networks:
         delegate = fields.object("delegate") if self._is_standalone else None
         if delegate:
             what = f"{_WHAT}: delegate"
-            found = sound(parse_conflist(delegate, default_name=fields.string("name"), what=what))
+            found = usable(parse_conflist(delegate, default_name=fields.string("name"), what=what))
         elif delegate is not None or fields.has("prevResult"):
             return None
         else:
-            found = sound(await self._conf_dir.default())
+            found = usable(await self._conf_dir.default())
         return Network(found.name, found)
 
     async def nad(self, ref: NadRef, catalog: Catalog | None = None) -> ConfList:
@@ -95,7 +96,7 @@ class Networks:
         if nad.fault:
             raise BadInput(nad.fault, remedy=nad.remedy)
         if not nad.config.strip():
-            return sound(await self._conf_dir.named(nad.name))
+            return usable(await self._conf_dir.named(nad.name))
         found = self._read_nad(nad)
         if self._store.catalog.gate.policy.restricts(ref.namespace):
             await self._refuse_names_of_the_node(ref, found)
@@ -106,7 +107,7 @@ class Networks:
         known = self._read.get(ref)
         if known is not None and known[0] is nad:
             return known[1]
-        found = sound(parse_conflist(nad.config, default_name=nad.name, what=f"the NAD {ref}"))
+        found = usable(parse_conflist(nad.config, default_name=nad.name, what=f"the NAD {ref}"))
         if len(self._read) >= _MOST_READ:
             self._read.clear()
         self._read[ref] = nad, found
@@ -124,6 +125,15 @@ class Networks:
                 "network of this node",
                 remedy='give "name" in its spec.config another value',
             )
+
+
+def usable(conflist: ConfList) -> ConfList:
+    """Give a configuration back that may be attached to.
+
+    Raises:
+        BadInput: it leads back to us, or names links that the kernel would name otherwise.
+    """
+    return check_link_names(sound(conflist))
 
 
 def sound(conflist: ConfList) -> ConfList:

@@ -16,7 +16,7 @@ from cni.attachment import PlannedAttachment
 from cni.chain import PLANE_IPAM, Plugins, netconf
 from cni.entry import Entry
 from cni.faults import name_faults, raise_all
-from cni.networks import Network, Networks, sound
+from cni.networks import Network, Networks, usable
 from cni.pods import Subject
 from cni.sandbox import Sandboxes, Survey
 from cni.wish import (
@@ -116,7 +116,7 @@ class Planner:
             conflist = await self._networks.nad(attachment.network)
             network = Network(str(attachment.network), conflist)
         else:
-            network = Network(conflist.name, sound(conflist))
+            network = Network(conflist.name, usable(conflist))
         one = replace(plan_secondary(wish, subject, attachment, network), ifname=wish.ifname)
         return self._checked(wish, subject, [one], survey, [])
 
@@ -143,7 +143,7 @@ class Planner:
         survey = await self._sandboxes.survey(wish.netns)
         asked = [("MAC", wishes.mac), ("IP", ",".join(wishes.ips))]
         own = {"ips": list(wishes.ips), "mac": wishes.mac}
-        one = plan_default(wish, subject, Network(conflist.name, sound(conflist)))
+        one = plan_default(wish, subject, Network(conflist.name, usable(conflist)))
         one = replace(
             one,
             cni_args=(*one.cni_args, *((key, value) for key, value in asked if value)),

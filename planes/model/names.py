@@ -33,9 +33,10 @@ _DNS_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _DNS_SUBDOMAIN = re.compile(
     r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*"
 )
-# "/", ":", NUL and Unicode white space: what neither libcni nor the kernel takes in a link's name
+# "/", ":", NUL and Unicode white space: what neither libcni nor the kernel takes in a link's name;
+# "%", which the kernel replaces
 _NOT_IN_IFNAME = re.compile(
-    "[/:\0\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ud800-\udfff]"
+    "[%/:\0\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ud800-\udfff]"
 )
 
 
@@ -66,7 +67,9 @@ def check_network_name(text: str) -> str:
 
 
 def check_ifname(text: str) -> str:
-    """Give the interface name back: 1 to 15 bytes, not `.` or `..`, no `/`, `:` or white space.
+    """Give the interface name back: 1 to 15 bytes without `/`, `:`, `%`, white space; no `.`, `..`.
+
+    The kernel takes "%d" as a number of its own choice: who asked for `net%d` gets `net0`.
 
     Raises:
         BadInput: code 4.
@@ -97,7 +100,7 @@ def shown(text: str, limit: int = 64) -> str:
 
 
 _CNI_NAME_RULE = "use letters, digits, _, . and -, a letter or digit first"
-_IFNAME_RULE = "use a name without /, : and white space that is not . or .."
+_IFNAME_RULE = "use a name without /, :, % and white space that is not . or .."
 _IFNAME_LENGTH = f"use at most {_MAX_IFNAME_BYTES} bytes"
 
 

@@ -57,6 +57,8 @@ def test_an_interface_name_is_what_the_kernel_takes(name: str) -> None:
         "x" * 16,
         "é" * 8,
         "a/b",
+        "net%d",
+        "a%",
         "a:b",
         "a b",
         "a\t",

@@ -76,6 +76,12 @@ def _network(plane: Plane) -> Iterator[Finding]:
             f"cannot make a {network.type} network without master",
             "name the node's interface",
         )
+    if "%" in network.master:
+        yield Finding(
+            "spec.network.master",
+            f"cannot use {network.master}: the kernel numbers such a name by itself",
+            "give a name without %",
+        )
     if network.type == "sriov" and not network.resource_name:
         yield Finding(
             "spec.network.resourceName",
