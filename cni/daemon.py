@@ -8,7 +8,6 @@ at the end calls drain first, then events are flushed.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -26,11 +25,15 @@ from cni.ground import ground_of
 from cni.holds import Holds
 from cni.hotplug import Hotplug
 from cni.inherited import Inheritance
+from cni.ipam.address_files import AddressFiles
 from cni.ipam.ipams import Ipams
+from cni.ipam.kept import KeptAddresses
 from cni.journal import Journal
 from cni.leave import Leaver
+from cni.live import LiveKernel
 from cni.native.registry import native_plugins
 from cni.networks import Networks
+from cni.orphans import Orphans
 from cni.plan import Planner
 from cni.pods import Pods
 from cni.ports import Ports
@@ -40,19 +43,17 @@ from cni.retire import Retirement
 from cni.runtime import Runtime
 from cni.sandbox import KernelSandboxes
 from cni.serving.server import Server
-from cni.serving.spool import Spool, SpoolFirst
+from cni.serving.spool import Spool
+from cni.serving.spool_first import SpoolFirst
 from cni.settings import Settings
 from cni.settling import Settling
 from cni.strangers import Strangers
+from cni.synced import until_synced
 from cni.world import World
 from planes.model.errors import PlanesError
 from planes.run.metrics import Metrics, serve
 from planes.run.supervise import Service, Supervisor
 
-_log = logging.getLogger(__name__)
-
-_LOOK_SECONDS: Final = 0.01
-_TELL_SECONDS: Final = 10.0
 DRAIN_SECONDS: Final = 30.0
 
 
@@ -78,6 +79,7 @@ class Daemon:
             self._networks, self._plugins, ipams.handles, self._sandboxes, settings.node
         )
         self._pods = Pods(world.store, is_standalone=settings.is_standalone, node=settings.node)
+        self._orphans = self._seeker()
         self.runtime = self._runtime(chains)
         self._recovery = Recovery(
             journal=self._journal,
@@ -195,6 +197,23 @@ class Daemon:
             cni_path=self._settings.cni_bin_dir,
         )
 
+    def _seeker(self) -> Orphans:
+        """Give who looks for what no journal entry accounts for."""
+        settings, world = self._settings, self._world
+        return Orphans(
+            journal=self._journal,
+            addresses=world.store.addresses,
+            kept=KeptAddresses(AddressFiles(), DataDirs(settings.data_dirs)),
+            live=LiveKernel(world.kernel),
+            leaver=self._leaver,
+            kernel=world.kernel,
+            gate=self._gate,
+            clock=world.clock,
+            node=settings.node,
+            shares_addresses=settings.address_dir is not None,
+            files=world.files,
+        )
+
     def _runtime(self, chains: Chains) -> Runtime:
         world = self._world
         return Runtime(
@@ -216,7 +235,7 @@ class Daemon:
             collector=Collector(
                 self._journal, self._leaver, self._networks, chains, self._gate.is_aside
             ),
-            kernel=world.kernel,
+            orphans=self._orphans,
             reporter=self._reporter,
             cni_path=self._settings.cni_bin_dir,
             probe=world.probe,
@@ -244,6 +263,7 @@ class Daemon:
             "events": self._reporter.run,
             "settling": self._when_open(self._settling.run),
             "recovery": self._when_open(self._recovery.run),
+            "orphans": self._when_open(self._orphans.run),
             "spool": self._when_open(self._spool.run),
         }
         if self._settings.metrics is not None:
@@ -276,19 +296,9 @@ class Daemon:
         return run
 
     async def _serve(self) -> None:
-        await self._until_synced()
+        await until_synced(self._world.store, self._world.clock)
         await self._journal.open()
         await self._server.run(self._is_open)
-
-    async def _until_synced(self) -> None:
-        """Wait for the first full state: whoever calls meanwhile waits in the shim."""
-        clock, store = self._world.clock, self._world.store
-        tell_after = clock.monotonic() + _TELL_SECONDS
-        while not store.is_synced:
-            await clock.sleep(_LOOK_SECONDS)
-            if clock.monotonic() >= tell_after:
-                _log.warning("planes and pods are not read yet: sandboxes wait")
-                tell_after += _TELL_SECONDS
 
     async def run(self) -> int:
         """Serve until a signal; the exit status.

@@ -26,6 +26,7 @@ from planes.model.errors import JsonObject, PlanesError
 from planes.model.names import check_ifname
 from planes.model.wire.netconf import ConfList, parse_conflist
 from planes.model.wire.result import parse_result
+from planes.store.files import read_regular
 
 _log = logging.getLogger(__name__)
 
@@ -192,8 +193,7 @@ def _recorded(cached: JsonObject) -> PlannedAttachment:
 
 
 def _bytes(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        return stream.read(_MAX_BYTES)
+    return read_regular(path, _MAX_BYTES, follows=True)
 
 
 def _cause(path: Path, error: Exception) -> dict[str, str]:

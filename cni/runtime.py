@@ -13,7 +13,6 @@ from typing import Final
 from cni.answer import answer
 from cni.attach import Attacher
 from cni.check import Checker
-from cni.detach import Links
 from cni.entry import Entry, Stage, facts_of
 from cni.gate import Gate
 from cni.gc import Collector
@@ -21,6 +20,7 @@ from cni.ground import Ground, strange_attachments
 from cni.inherited import Inheritance
 from cni.journal import Journal
 from cni.leave import Leaver
+from cni.orphans import Orphans
 from cni.plan import Planner
 from cni.pods import Caller, Pods, Subject
 from cni.probe import Probe
@@ -59,7 +59,7 @@ class Runtime:
         strangers: Strangers,
         checker: Checker,
         collector: Collector,
-        kernel: Links,
+        orphans: Orphans,
         reporter: Reporter,
         cni_path: tuple[str, ...],
         probe: Probe,
@@ -76,7 +76,7 @@ class Runtime:
         self._strangers = strangers
         self._checker = checker
         self._collector = collector
-        self._kernel = kernel
+        self._orphans = orphans
         self._reporter = reporter
         self._cni_path = cni_path
         self._probe = probe
@@ -164,7 +164,7 @@ class Runtime:
             key = request.container_id, request.ifname
             damaged = self._journal.find_damaged(key)
             if damaged is not None:
-                await self._kernel.remove_links(request.netns, damaged.ifnames)
+                await self._orphans.release(damaged, request.netns)
             found = self._journal.find(key) or await self._from_others(request)
             if found is not None:
                 note(**facts_of(found))

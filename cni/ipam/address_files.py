@@ -104,6 +104,15 @@ class NetworkFiles:
         names = [name for name, owner in self._index.owners.items() if owner in mine]
         return tuple(address for name in names if (address := as_address(name)) is not None)
 
+    def of_container(self, container_id: str) -> tuple[tuple[IPAddress, str], ...]:
+        """Addresses of all attachments of a sandbox, each with what its file says."""
+        return tuple(
+            (address, owner)
+            for name, owner in self._index.owners.items()
+            if owner.partition("\n")[0].strip() == container_id
+            and (address := as_address(name)) is not None
+        )
+
     def last_reserved(self, set_index: int) -> IPAddress | None:
         """The address given out last from a range set."""
         text = self._read(f"{_LAST}{set_index}")

@@ -21,15 +21,23 @@ from types import MappingProxyType
 from typing import Final
 
 from cni.completion import complete
-from cni.serving.protocol import Postponed, Verbs, join_request, split_request
-from cni.serving.request import CniRequest, parse_request
+from cni.serving.protocol import (
+    Verbs,
+    join_request,
+)
+from cni.serving.request import CniRequest
+from cni.serving.spool_files import (
+    changed_at,
+    put_spooled,
+    quarantine,
+    read_spooled,
+    remove_if_stale,
+)
 from planes.model.errors import BadInput, PlanesError, Unavailable
-from planes.model.wire.cniversion import Verb
 from planes.run.clock import Clock
 from planes.run.lanes import Job, Lanes, have_ended, have_left
 from planes.run.locks import KeyedLocks
 from planes.run.logs import bind
-from planes.store.files import replace, sync_directory
 
 _logger: Final = logging.getLogger(__name__)
 _SUFFIX: Final = ".request"
@@ -37,7 +45,6 @@ _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 300.0
 _STAMP_SECONDS: Final = 1.0  # far coarser than any file system's time stamps
 _NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
-_STALE_SECONDS: Final = 3600.0  # a shim writes its file in milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +168,7 @@ class Spool:
         data = join_request(request)
         name = f"{int(self._clock.now() * 1e9):021d}-{secrets.token_hex(4)}{_SUFFIX}"
         try:
-            await complete(asyncio.to_thread(_put, self._directory / name, data))
+            await complete(asyncio.to_thread(put_spooled, self._directory / name, data))
         except OSError as error:
             raise Unavailable(
                 f"cannot write to the spool {self._directory}: {error.strerror or error}",
@@ -171,10 +178,10 @@ class Spool:
 
     def _is_as_listed(self) -> bool:
         # On the path of every ADD: one cached inode, where a hop to a thread costs far more.
-        return self._listed is not None and self._listed == _changed_at(self._directory)
+        return self._listed is not None and self._listed == changed_at(self._directory)
 
     async def _look(self) -> dict[str, str]:
-        changed = await asyncio.to_thread(_changed_at, self._directory)
+        changed = await asyncio.to_thread(changed_at, self._directory)
         sandboxes = await asyncio.to_thread(self._index, dict(self._sandboxes))
         self._sandboxes = sandboxes
         # A change right after the listing may bear the same time stamp: then list once more.
@@ -186,7 +193,7 @@ class Spool:
     async def _settle(self, name: str) -> str:
         async with self._locks.hold(name):
             try:
-                request = await asyncio.to_thread(self._read, name)
+                request = await asyncio.to_thread(read_spooled, self._directory / name)
             except FileNotFoundError:
                 return "gone"  # somebody else carried it out while we waited
             except BadInput as error:
@@ -215,7 +222,7 @@ class Spool:
 
     async def _set_aside(self, name: str, reason: str) -> str:
         try:
-            await asyncio.to_thread(self._quarantine, name, reason)
+            await asyncio.to_thread(quarantine, self._directory / name, reason)
         except OSError as error:
             return self._failed(name, f"{reason}; cannot quarantine it: {error}")
         _logger.error("quarantined a spooled request", extra={"file": name, "reason": reason})
@@ -239,75 +246,15 @@ class Spool:
             return []
         for name in names:
             if name.endswith(f"{_SUFFIX}.tmp"):
-                self._remove_if_stale(self._directory / name)
+                remove_if_stale(self._directory / name, self._clock.now())
         return [name for name in names if name.endswith(_SUFFIX)]
-
-    def _remove_if_stale(self, path: Path) -> None:
-        try:
-            if self._clock.now() - path.stat().st_mtime > _STALE_SECONDS:
-                path.unlink()
-        except FileNotFoundError:
-            pass
 
     def _index(self, known: dict[str, str]) -> dict[str, str]:
         """Sandbox by name of file, oldest first; what cannot be read is a sandbox of its own."""
         index: dict[str, str] = {}
         for name in self._names():
             try:
-                index[name] = known.get(name) or self._read(name).container_id
+                index[name] = known.get(name) or read_spooled(self._directory / name).container_id
             except (OSError, BadInput):
                 index[name] = f"/{name}"  # no container ID has a slash
         return index
-
-    def _read(self, name: str) -> CniRequest:
-        request = parse_request(*split_request((self._directory / name).read_bytes()))
-        if request.verb is not Verb.DEL:
-            raise BadInput(f"cannot replay {request.verb}: only DEL is ever spooled")
-        return request
-
-    def _quarantine(self, name: str, reason: str) -> None:
-        aside = self._directory / "quarantine"
-        aside.mkdir(mode=0o700, exist_ok=True)
-        (aside / f"{name}.reason").write_text(f"{reason}\n", encoding="utf-8")
-        (self._directory / name).rename(aside / name)
-
-
-def _changed_at(directory: Path) -> float:
-    """When a name was last added or removed; 0 for no directory."""
-    try:
-        return os.stat(directory).st_mtime
-    except FileNotFoundError:
-        return 0.0
-
-
-def _put(path: Path, data: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    replace(path, data)
-    sync_directory(path.parent.parent)
-
-
-class SpoolFirst:
-    """Verbs that settle the spool of a sandbox before its ADD, and spool a postponed DEL.
-
-    A DEL never overtakes an ADD that came before it and still settles: it would find nothing to
-    take down, and what the ADD then attaches would stay.
-    """
-
-    def __init__(self, verbs: Verbs, spool: Spool) -> None:
-        self._verbs = verbs
-        self._spool = spool
-        self._locks = KeyedLocks()
-
-    async def handle(self, request: CniRequest) -> bytes:
-        """Carry out a call; see `Verbs.handle`."""
-        if request.verb not in {Verb.ADD, Verb.DEL}:
-            return await self._verbs.handle(request)
-        async with self._locks.hold(request.container_id):
-            if request.verb is Verb.ADD:
-                await self._spool.settle(request.container_id)
-            try:
-                return await self._verbs.handle(request)
-            except Postponed as error:
-                _logger.warning("DEL cannot be carried out yet", extra={"reason": str(error)})
-                await self._spool.keep(request)
-                return b""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from planes.model.wire.result import Address
 from planes.run.clock import Clock
 from planes.store.addressbook import LocalAddressBook, NoneFree
 from planes.store.plane_addresses import check_inside, with_subnet
-from planes.store.protocol import AddressOwner
+from planes.store.protocol import AddressOwner, Held
 
 _log = logging.getLogger(__name__)
 
@@ -101,6 +101,26 @@ class KubeAddressBook:
             PlanesError: the state directory or a static block cannot be read.
         """
         return {**await self._static.holders(plane), **await self._local.holders(plane)}
+
+    async def held_by_others(self, known: Collection[tuple[str, str]]) -> tuple[Held, ...]:
+        """Give what this node's records hold for others than these attachments.
+
+        Raises:
+            Unavailable: the state directory cannot be read.
+        """
+        local = await self._local.held_by_others(known)
+        return (*local, *await self._static.held_by_others(known))
+
+    async def give_back(self, held: Held) -> None:
+        """Give back what a record holds; see `AddressBook`.
+
+        Raises:
+            Unavailable: the state directory cannot be used.
+        """
+        if held.record:
+            await self._local.give_back(held)
+        else:
+            await self._static.release(held.plane, held.owner.container_id, held.owner.interface)
 
     async def run(self) -> None:
         """Take static addresses back from the API server after their release, until cancelled."""

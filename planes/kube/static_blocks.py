@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -24,7 +24,7 @@ from planes.model.spec.block_sizes import static_network_of
 from planes.model.spec.plane import Plane
 from planes.run.clock import Clock
 from planes.run.locks import KeyedLocks
-from planes.store.protocol import AddressOwner
+from planes.store.protocol import AddressOwner, Held
 
 _log = logging.getLogger(__name__)
 
@@ -119,6 +119,18 @@ class StaticAddresses:
             if record.plane == plane and not record.is_leaving:
                 found.update({a: record.owner for a in record.addresses if a not in found})
         return found
+
+    async def held_by_others(self, known: Collection[tuple[str, str]]) -> tuple[Held, ...]:
+        """Give what this node's records hold for others than these attachments, not yet released.
+
+        Raises:
+            Unavailable: the records cannot be read.
+        """
+        return tuple(
+            Held(record.plane, record.owner, record.addresses, "")
+            for record in (await self._records.load()).values()
+            if not record.is_leaving and record.key[1:] not in known
+        )
 
     async def run(self) -> None:
         """Take back from the API server what was released, until cancelled."""

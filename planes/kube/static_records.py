@@ -6,10 +6,12 @@ the API server has taken it back. It may name blocks where nothing is held; neve
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -18,13 +20,18 @@ import orjson
 from planes.model.addresses import IPAddress, IPNetwork, parse_address, parse_network
 from planes.model.errors import BadInput, Unavailable
 from planes.run.jobs import ended, start
-from planes.store.files import remove, replace
+from planes.store.files import read_regular, remove, replace, set_aside
 from planes.store.protocol import AddressOwner
 
 T = TypeVar("T")
 Key = tuple[str, str, str]
 
+_log = logging.getLogger(__name__)
+
 _SUFFIX: Final = ".json"
+_ASIDE: Final = "damaged"
+_LARGEST: Final = 256 << 10
+_ODD: Final = frozenset({errno.EINVAL, errno.ELOOP, errno.EFBIG, errno.EISDIR, errno.ENXIO})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +121,24 @@ class StaticRecords:
 def _read_all(directory: Path) -> Iterable[StaticRecord]:
     if not directory.is_dir():
         return ()
-    found = (_decode(path.read_bytes()) for path in directory.glob(f"*{_SUFFIX}"))
+    found = [_read(path) for path in directory.glob(f"*{_SUFFIX}")]
     return [record for record in found if record is not None]
+
+
+def _read(path: Path) -> StaticRecord | None:
+    """Read a record; what is none is set aside, and must not keep the others from being read."""
+    try:
+        record = _decode(read_regular(path, _LARGEST))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno not in _ODD:
+            raise
+        record = None
+    if record is None:
+        kept = set_aside(path, path.parent / _ASIDE)
+        _log.error("record of static addresses is damaged", extra={"file": str(kept)})
+    return record
 
 
 def _encode(record: StaticRecord) -> bytes:
@@ -131,15 +154,21 @@ def _encode(record: StaticRecord) -> bytes:
 
 
 def _decode(data: bytes) -> StaticRecord | None:
-    """Read a record; None for what a power cut tore, which its owner's next DEL cannot mend."""
+    """Read a record; None for what a power cut tore.
+
+    What it held is then held by a dead pod, whose address the next who wants it takes over.
+    """
     try:
         record: Any = orjson.loads(data)
+        owner = AddressOwner(**record["owner"])
+        if not all(isinstance(text, str) for text in astuple(owner)):
+            return None
         return StaticRecord(
             plane=str(record["plane"]),
-            owner=AddressOwner(**record["owner"]),
+            owner=owner,
             networks=tuple(parse_network(text) for text in record["networks"]),
             addresses=tuple(parse_address(text) for text in record["addresses"]),
             is_leaving=bool(record["isLeaving"]),
         )
-    except (orjson.JSONDecodeError, KeyError, TypeError, BadInput):
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, BadInput):
         return None

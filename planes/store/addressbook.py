@@ -6,22 +6,23 @@ what happens on disk is `addressfiles`' matter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
 from planes.model.addresses import AddressRange, IPAddress
-from planes.model.errors import Conflict, Exhausted
+from planes.model.errors import Conflict, Exhausted, Unavailable
 from planes.model.spec.plane import Plane
 from planes.model.wire.result import Address
 from planes.run.clock import Clock
 from planes.run.jobs import ended, start
 from planes.run.locks import KeyedLocks
+from planes.store.addressaudit import discard, held_but
 from planes.store.addressfiles import AddressFiles, plane_directory
 from planes.store.plane_addresses import check_inside, describe, is_useless, with_subnet
-from planes.store.protocol import AddressOwner
+from planes.store.protocol import AddressOwner, Held
 from planes.store.rotation import in_turn
 
 T = TypeVar("T")
@@ -119,6 +120,34 @@ class LocalAddressBook:
             Unavailable: the directory cannot be read.
         """
         return await self._in_thread(self._files(plane).holders)
+
+    async def held_by_others(self, known: Collection[tuple[str, str]]) -> tuple[Held, ...]:
+        """Give what records hold for others than these attachments; see `AddressBook`.
+
+        Raises:
+            Unavailable: a directory cannot be read.
+        """
+        try:
+            return await self._in_thread(lambda: held_but(self._root, known))
+        except OSError as error:
+            raise Unavailable(
+                f"cannot read the address directory {self._root}: {error.strerror}"
+            ) from error
+
+    async def give_back(self, held: Held) -> None:
+        """Give back what a record holds, whatever it says; one that has gone is fine.
+
+        Raises:
+            Unavailable: the directory cannot be used.
+        """
+        files, now = self._files(held.plane), self._clock.now()
+
+        def give_back() -> None:
+            with files.lock():
+                discard(plane_directory(self._root, held.plane), int(held.record), now)
+
+        async with self._locks.hold(held.plane):
+            await self._in_thread(give_back)
 
     def _files(self, plane: str) -> AddressFiles:
         return AddressFiles(plane_directory(self._root, plane))

@@ -10,28 +10,34 @@ attachment finds what was linked, and nobody else can link that address before.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
-from planes.model.addresses import IPAddress, parse_address
-from planes.model.errors import BadInput, Unavailable
-from planes.store.files import file_name, remove, replace, sync_directory, temporary
+from planes.model.addresses import IPAddress
+from planes.model.errors import Unavailable
+from planes.store.addressrecord import (
+    COOLING,
+    FIELDS,
+    address_of,
+    cool,
+    owner_in,
+    owner_name,
+    read_record,
+)
+from planes.store.files import file_name, read_regular, remove, sync_directory, temporary
 from planes.store.protocol import AddressOwner
 
 LOCK_SECONDS: Final = 10.0
 
-_COOLING: Final = "cooling-"
-_OWNER: Final = "owner-"
+_SMALL: Final = 64  # a moment, or an address
 _WIDEST: Final = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
-_FIELDS: Final = ("interface", "namespace", "pod", "uid", "node")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +107,13 @@ class AddressFiles:
         inode = _inode(path)
         if inode is None:
             return ()
-        record = _read(path)
+        record = read_record(path)
         texts = record.get("addresses")
         if not isinstance(texts, list):  # torn by a power cut: the links still tell
             entries = os.scandir(self._directory)
             with entries:
                 texts = sorted(entry.name for entry in entries if entry.inode() == inode)
-        known = [address for text in texts if (address := _address(str(text))) is not None]
+        known = [address for text in texts if (address := address_of(str(text))) is not None]
         return tuple(a for a in known if _inode(self._directory / str(a)) == inode)
 
     def is_held(self, address: IPAddress) -> bool:
@@ -117,7 +123,7 @@ class AddressFiles:
     def cooling_seconds(self, address: IPAddress, now: float, cooldown_seconds: float) -> float:
         """How long it must still rest after its last holder; 0 when it may be taken."""
         try:
-            until = float((self._directory / f"{_COOLING}{address}").read_bytes())
+            until = float(read_regular(self._directory / f"{COOLING}{address}", _SMALL))
         except (OSError, ValueError):
             return 0.0
         left = until - now
@@ -129,7 +135,7 @@ class AddressFiles:
         path = self._directory / str(address)
         if not os.path.lexists(path):
             return None
-        return _owner(_read(path))
+        return owner_in(read_record(path))
 
     def take(
         self, owner: AddressOwner, addresses: Sequence[IPAddress], cooldown_seconds: float
@@ -137,7 +143,7 @@ class AddressFiles:
         """Record that the owner holds free addresses; durable when it returns."""
         record = {
             "containerID": owner.container_id,
-            **{name: getattr(owner, name) for name in _FIELDS},
+            **{name: getattr(owner, name) for name in FIELDS},
             "addresses": [str(address) for address in addresses],
             "cooldownSeconds": cooldown_seconds,
         }
@@ -147,7 +153,7 @@ class AddressFiles:
             os.link(fresh, self._owner_path(owner.container_id, owner.interface))
             for address in addresses:
                 os.link(fresh, self._directory / str(address))
-                remove(self._directory / f"{_COOLING}{address}")
+                remove(self._directory / f"{COOLING}{address}")
         finally:
             with suppress(OSError):
                 fresh.unlink()
@@ -159,11 +165,9 @@ class AddressFiles:
         if not os.path.lexists(path):
             return ()
         held = self.held_by(container_id, interface)
-        cooldown = _read(path).get("cooldownSeconds")
+        cooldown = read_record(path).get("cooldownSeconds")
         for address in held:
-            if isinstance(cooldown, (int, float)) and cooldown > 0:
-                until = str(now + cooldown).encode()
-                replace(self._directory / f"{_COOLING}{address}", until, is_durable=False)
+            cool(self._directory, str(address), cooldown, now)
             remove(self._directory / str(address))
         remove(path)
         sync_directory(self._directory)
@@ -177,28 +181,30 @@ class AddressFiles:
             for entry in entries:
                 if entry.name.startswith(".tmp-"):  # only made under the lock, which is ours now
                     remove(Path(entry.path))
-                address = _address(entry.name.removeprefix(_COOLING))
+                address = address_of(entry.name.removeprefix(COOLING))
                 if address is not None:
-                    (cooling if entry.name.startswith(_COOLING) else held).add(address)
+                    (cooling if entry.name.startswith(COOLING) else held).add(address)
         return Listing(frozenset(held), frozenset(cooling))
 
     def forget_cooled(self, now: float) -> None:
         """Remove the marks of addresses that have rested: in IPv6 nobody may come by again."""
         for address in self.listing().cooling:
             if not self.cooling_seconds(address, now, float("inf")):
-                remove(self._directory / f"{_COOLING}{address}")
+                remove(self._directory / f"{COOLING}{address}")
 
     def last(self, version: int) -> IPAddress | None:
         """Give the address handed out last in a family: the next one follows it."""
         try:
-            return _address((self._directory / f".last-{version}").read_text("ascii").strip())
+            text = read_regular(self._directory / f".last-{version}", _SMALL).decode("ascii")
+            return address_of(text.strip())
         except (OSError, UnicodeDecodeError):
             return None
 
     def set_last(self, address: IPAddress) -> None:
         """Note the address handed out last; losing the note costs nothing but the order."""
         path = self._directory / f".last-{address.version}"
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        handle = os.open(path, flags, 0o600)
         try:  # in place and always as long: a torn one does not parse, and costs a search
             os.write(handle, f"{address!s:<{_WIDEST}}\n".encode())
         finally:
@@ -216,15 +222,14 @@ class AddressFiles:
             ) from error
         found = {}
         for name in names:
-            address = _address(name)
+            address = address_of(name)
             owner = self.owner_of(address) if address is not None else None
             if address is not None and owner is not None:
                 found[address] = owner
         return found
 
     def _owner_path(self, container_id: str, interface: str) -> Path:
-        digest = hashlib.sha256(f"{container_id}\n{interface}".encode()).hexdigest()[:40]
-        return self._directory / f"{_OWNER}{digest}"
+        return self._directory / owner_name(container_id, interface)
 
 
 def plane_directory(root: Path, plane: str) -> Path:
@@ -236,24 +241,4 @@ def _inode(path: Path) -> int | None:
     try:
         return path.lstat().st_ino
     except FileNotFoundError:
-        return None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        record = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def _owner(record: Mapping[str, Any]) -> AddressOwner:
-    values = {name: str(record.get(name) or "") for name in _FIELDS}
-    return AddressOwner(container_id=str(record.get("containerID") or ""), **values)
-
-
-def _address(name: str) -> IPAddress | None:
-    try:
-        return parse_address(name)
-    except BadInput:
         return None

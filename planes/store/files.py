@@ -66,7 +66,11 @@ def replace(path: Path, data: bytes, *, is_durable: bool = True, mode: int = 0o6
     """
     fresh = _in_directory(path.parent, data, is_durable=is_durable, mode=mode)
     try:
-        fresh.replace(path)
+        try:
+            fresh.replace(path)
+        except IsADirectoryError:  # nobody of ours made it
+            set_aside(path, path.parent / ".aside")
+            fresh.replace(path)
     except OSError:
         with suppress(OSError):
             fresh.unlink()

@@ -6,7 +6,7 @@ Reads are references into watched state: they never block and never raise. Write
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
@@ -43,6 +43,23 @@ class Problem:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Addresses that one record of this machine holds for an attachment.
+
+    Attributes:
+        plane: whose they are.
+        owner: without names where the record cannot be read.
+        addresses: what is held; empty where that was being decided.
+        record: tells this record from all others of the plane.
+    """
+
+    plane: str
+    owner: AddressOwner
+    addresses: tuple[IPAddress, ...]
+    record: str
+
+
 class AddressBook(Protocol):
     """Plane addresses: the one authority that hands them out, never twice."""
 
@@ -73,6 +90,25 @@ class AddressBook(Protocol):
 
     async def holders(self, plane: str) -> Mapping[IPAddress, AddressOwner]:
         """Who holds what in a plane."""
+        ...
+
+    async def held_by_others(self, known: Collection[tuple[str, str]]) -> tuple[Held, ...]:
+        """Give what records of this machine hold for others than these attachments.
+
+        Args:
+            known: container ID and interface of each attachment that is accounted for.
+
+        Raises:
+            Unavailable: the records cannot be read.
+        """
+        ...
+
+    async def give_back(self, held: Held) -> None:
+        """Give back what a record holds, whatever it says; one that has gone is fine.
+
+        Raises:
+            Unavailable: the record cannot be removed.
+        """
         ...
 
 

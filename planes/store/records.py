@@ -16,10 +16,12 @@ from urllib.parse import unquote
 import orjson
 
 from planes.model.errors import JsonObject, Unavailable
-from planes.store.files import file_name, remove, replace
+from planes.store.files import file_name, read_regular, remove, replace
 
 # Some 20,000 events; the one before is kept as events.jsonl.1.
 MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
+
+_MAX_STATUS_BYTES: Final = 4 << 20  # what a pod's results may come to
 
 PodKey = tuple[str, str]
 Stamp = tuple[int, int, int]
@@ -91,7 +93,7 @@ class StatusFiles:
             try:
                 stamp = _stamp(entry.stat())
                 is_same = self._seen.get(entry.path) == stamp and key in self._texts
-                texts[key] = self._texts[key] if is_same else Path(entry.path).read_text("utf-8")
+                texts[key] = self._texts[key] if is_same else _read(entry.path)
                 seen[entry.path] = stamp
             except (OSError, UnicodeDecodeError):  # removed just now, or not ours
                 continue
@@ -110,6 +112,10 @@ class StatusFiles:
                 name, suffix = os.path.splitext(entry.name)
                 if suffix == ".json" and not name.startswith("."):
                     yield (namespace, unquote(name)), entry
+
+
+def _read(path: str) -> str:
+    return read_regular(path, _MAX_STATUS_BYTES).decode("utf-8")
 
 
 def _stamp(found: os.stat_result) -> Stamp:

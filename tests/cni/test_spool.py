@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from cni.serving.protocol import Postponed, join_request, split_request
 from cni.serving.request import CniRequest, parse_call
-from cni.serving.spool import Replay, Spool, SpoolFirst
+from cni.serving.spool import Replay, Spool
+from cni.serving.spool_first import SpoolFirst
 from planes.model.errors import BadInput, PlanesError, Unavailable
 from tests.support.clock import FakeClock
 from tests.support.verbs import FakeVerbs

@@ -12,7 +12,8 @@ import pytest
 
 from cni.entry import Stage
 from cni.serving.protocol import Postponed
-from cni.serving.spool import Replay, Spool, SpoolFirst
+from cni.serving.spool import Replay, Spool
+from cni.serving.spool_first import SpoolFirst
 from cni.system import Completed
 from planes.model.errors import NotFound, PlanesError, Unavailable
 from tests.support.exec import PluginCall, failed

@@ -13,6 +13,7 @@ from typing import Any
 from cni.attach import Attacher
 from cni.chain import Chains, Plugins
 from cni.check import Checker
+from cni.data_dirs import DataDirs
 from cni.default_network import ConfDir
 from cni.delegate import ExecPlugin
 from cni.detach import Detacher
@@ -22,10 +23,13 @@ from cni.ground import Ground
 from cni.holds import Holds
 from cni.hotplug import Hotplug
 from cni.inherited import Inheritance
+from cni.ipam.address_files import AddressFiles
 from cni.ipam.ipams import Ipams
+from cni.ipam.kept import KeptAddresses
 from cni.journal import Journal
 from cni.leave import Leaver
 from cni.networks import Networks
+from cni.orphans import Orphans
 from cni.plan import Planner
 from cni.pods import Pods
 from cni.ports import Ports
@@ -94,6 +98,7 @@ class Bench:
             self.put_default(default)
         self.boot = ""
         self.journal_dir = root / "state" / "journal"
+        self.data_dir = root / "cni"
         self.multus_dir = root / "multus"
         self.gate = Gate(limit)
         self.is_standalone = is_standalone
@@ -121,6 +126,7 @@ class Bench:
         self.recovery = self._recover()
         pods = Pods(self.store, is_standalone=self.is_standalone)
         planner = Planner(networks, plugins, ipams.handles, self.kernel, "node-a")
+        self.orphans = self._orphans()
         self.runtime = Runtime(
             store=self.store,
             ground=Ground(networks, self.kernel),
@@ -136,7 +142,7 @@ class Bench:
             collector=Collector(
                 self.journal, self.leaver, networks, self.chains, self.gate.is_aside
             ),
-            kernel=self.kernel,
+            orphans=self.orphans,
             reporter=self.reporter,
             cni_path=(BIN,),
             probe=self.probe,
@@ -179,6 +185,19 @@ class Bench:
             sandboxes=self.kernel,
             ports=Ports(self.journal, self.listeners),
             probe=self.probe,
+        )
+
+    def _orphans(self) -> Orphans:
+        return Orphans(
+            journal=self.journal,
+            addresses=self.store.addresses,
+            kept=KeptAddresses(AddressFiles(), DataDirs((str(self.data_dir),))),
+            live=self.kernel,
+            leaver=self.leaver,
+            kernel=self.kernel,
+            gate=self.gate,
+            clock=self.clock,
+            node="node-a",
         )
 
     def put_default(self, default: JsonObject) -> None:

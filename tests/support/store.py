@@ -7,7 +7,7 @@ Implements `planes.store.protocol.Store`. Writes are kept for the test to look a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from planes.model.addresses import IPAddress
@@ -21,7 +21,7 @@ from planes.model.state.catalog import Catalog
 from planes.model.state.claim_index import ClaimIndex
 from planes.model.state.claims import claims_of
 from planes.model.wire.result import Address
-from planes.store.protocol import AddressOwner, Problem
+from planes.store.protocol import AddressOwner, Held, Problem
 
 
 class FakeAddressBook:
@@ -79,6 +79,20 @@ class FakeAddressBook:
     async def holders(self, plane: str) -> Mapping[IPAddress, AddressOwner]:
         """Who holds what."""
         return dict(self.held.get(plane, {}))
+
+    async def held_by_others(self, known: Collection[tuple[str, str]]) -> tuple[Held, ...]:
+        """Give what others hold than these attachments."""
+        found: dict[tuple[str, AddressOwner], list[IPAddress]] = {}
+        for plane, held in self.held.items():
+            for address, owner in held.items():
+                if _identity(owner) not in known:
+                    found.setdefault((plane, owner), []).append(address)
+        return tuple(Held(p, who, tuple(ips), repr(who)) for (p, who), ips in found.items())
+
+    async def give_back(self, held: Held) -> None:
+        """Give back what a record holds."""
+        for address in held.addresses:
+            self.held[held.plane].pop(address, None)
 
 
 def _identity(owner: AddressOwner) -> tuple[str, str]:

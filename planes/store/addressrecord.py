@@ -1,0 +1,55 @@
+"""One attachment's record of a plane's addresses: its names in the directory, and its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from planes.model.addresses import IPAddress, parse_address
+from planes.model.errors import BadInput
+from planes.store.files import read_regular, replace
+from planes.store.protocol import AddressOwner
+
+COOLING: Final = "cooling-"
+OWNER: Final = "owner-"
+FIELDS: Final = ("interface", "namespace", "pod", "uid", "node")
+_LARGEST: Final = 256 << 10  # container IDs and names of any length that the wire takes
+
+
+def owner_name(container_id: str, interface: str) -> str:
+    """Give the name of an attachment's record."""
+    text = f"{container_id}\n{interface}".encode(errors="surrogatepass")
+    return f"{OWNER}{hashlib.sha256(text).hexdigest()[:40]}"
+
+
+def address_of(name: str) -> IPAddress | None:
+    """Give the address that a file's name is, None where it is none."""
+    try:
+        return parse_address(name)
+    except BadInput:
+        return None
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a record; empty where it is torn, or something else is in its place."""
+    try:
+        record = orjson.loads(read_regular(path, _LARGEST))
+    except (OSError, orjson.JSONDecodeError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def owner_in(record: Mapping[str, Any]) -> AddressOwner:
+    """Give whose a record is; an owner without names where it is torn."""
+    values = {name: str(record.get(name) or "") for name in FIELDS}
+    return AddressOwner(container_id=str(record.get("containerID") or ""), **values)
+
+
+def cool(directory: Path, name: str, cooldown: object, now: float) -> None:
+    """Mark an address as resting, for as long as its record says."""
+    if isinstance(cooldown, (int, float)) and cooldown > 0:
+        replace(directory / f"{COOLING}{name}", str(now + cooldown).encode(), is_durable=False)
