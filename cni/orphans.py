@@ -10,7 +10,7 @@ DEL.
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import Final
@@ -18,7 +18,7 @@ from typing import Final
 from cni.detach import Links
 from cni.entry import Damaged
 from cni.gate import Gate
-from cni.ipam.kept import KeptAddresses
+from cni.ipam.kept import Kept, KeptAddresses
 from cni.journal import Journal
 from cni.leave import Leaver
 from cni.live import Live
@@ -116,27 +116,35 @@ class Orphans:
             if kept in due and entry.container_id not in living:
                 await self._settle(entry, live)
 
-    async def release(self, damaged: Damaged, netns: str) -> None:
+    async def release(self, damaged: Damaged, netns: str, *, is_alone: bool) -> None:
         """Take out a sandbox whose entry is damaged, for its DEL, as far as anything tells.
 
         Args:
             damaged: what is known of its entry.
             netns: its namespace, "" where there is none any more.
+            is_alone: the call is about its own interface only: the sandbox lives on.
 
         Raises:
             PlanesError: something could not be taken out; the DEL must be repeated.
         """
+        only = {damaged.ifname} if is_alone else None
         held = [
             one
             for one in await self._unaccounted()
             if one.owner.container_id == damaged.container_id
+            and (only is None or one.owner.interface in only)
         ]
-        names = dict.fromkeys((*damaged.ifnames, *(one.owner.interface for one in held)))
-        await self._kernel.remove_links(netns, tuple(names))
+        kept = [one for one in await self._search(damaged) if only is None or one.ifname in only]
+        names = (
+            *damaged.ifnames,
+            *(one.owner.interface for one in held),
+            *(one.ifname for one in kept),
+        )
+        await self._kernel.remove_links(netns, tuple(dict.fromkeys(filter(None, names))))
         for one in held:
             await self._addresses.give_back(one)
             _told(one)
-        await self._forget(damaged)
+        await self._forget(damaged, kept)
 
     async def _give_back(self, held: Held, live: frozenset[IPAddress]) -> None:
         if not live.isdisjoint(held.addresses):
@@ -155,17 +163,21 @@ class Orphans:
         """Give back what host-local keeps for a sandbox that is gone; then its entry is settled."""
         try:
             async with self._gate.aside(damaged.container_id):
-                search = partial(self._kept.of, damaged.container_id, damaged.data_dirs)
-                if live.isdisjoint(await ended(start(search, self._files))):
-                    await self._forget(damaged)
+                kept = await self._search(damaged)
+                if live.isdisjoint(one.address for one in kept):
+                    await self._forget(damaged, kept)
         except PlanesError as error:
             _log.warning("cannot give back what nobody has", extra={"error": str(error)})
 
-    async def _forget(self, damaged: Damaged) -> None:
+    async def _search(self, damaged: Damaged) -> list[Kept]:
+        """Give what host-local keeps for its sandbox, less what other entries account for."""
+        work = partial(self._kept.of, damaged.container_id, damaged.data_dirs)
+        known = {ifname for owner, ifname in self._attached() if owner == damaged.container_id}
+        return [one for one in await ended(start(work, self._files)) if one.ifname not in known]
+
+    async def _forget(self, damaged: Damaged, kept: Sequence[Kept]) -> None:
         """Give back what host-local keeps for it, and drop its entry."""
-        but = [ifname for owner, ifname in self._attached() if owner == damaged.container_id]
-        work = partial(self._kept.give_back, damaged.container_id, but=but, more=damaged.data_dirs)
-        await ended(start(work, self._files))
+        await ended(start(partial(self._kept.give_back, kept), self._files))
         await self._journal.settle(damaged)
         facts = {"container_id": damaged.container_id, "ifname": damaged.ifname}
         _log.warning("settled a damaged journal entry", extra=facts)

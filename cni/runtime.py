@@ -164,7 +164,8 @@ class Runtime:
             key = request.container_id, request.ifname
             damaged = self._journal.find_damaged(key)
             if damaged is not None:
-                await self._orphans.release(damaged, request.netns)
+                is_alone = request.is_delegated
+                await self._orphans.release(damaged, request.netns, is_alone=is_alone)
             found = self._journal.find(key) or await self._from_others(request)
             if found is not None:
                 note(**facts_of(found))

@@ -7,7 +7,8 @@ names its container. Everything here blocks.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from cni.data_dirs import DataDirs
@@ -17,6 +18,25 @@ from planes.model.addresses import IPAddress
 
 _DEPTH: Final = 3  # DIR/networks/NAME, and one for administrators who sort theirs
 _MOST_DIRECTORIES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One address file.
+
+    Attributes:
+        owner: what it says: container ID and interface, or the container alone.
+    """
+
+    data_dir: str
+    network: str
+    address: IPAddress
+    owner: str
+
+    @property
+    def ifname(self) -> str:
+        """The interface, "" in files of the oldest format."""
+        return self.owner.partition("\n")[2].strip()
 
 
 class KeptAddresses:
@@ -31,7 +51,7 @@ class KeptAddresses:
         self._files = files
         self._dirs = dirs
 
-    def of(self, container_id: str, more: Iterable[str] = ()) -> frozenset[IPAddress]:
+    def of(self, container_id: str, more: Iterable[str] = ()) -> list[Kept]:
         """Give the addresses kept for a sandbox.
 
         Args:
@@ -41,23 +61,24 @@ class KeptAddresses:
         Raises:
             PlanesError: a network's directory cannot be used.
         """
-        found: set[IPAddress] = set()
+        found: list[Kept] = []
         for data_dir, network in self._networks(more):
             with self._files.locked(data_dir, network) as files:
-                found.update(address for address, _ in files.of_container(container_id))
-        return frozenset(found)
+                found += [
+                    Kept(data_dir, network, address, owner)
+                    for address, owner in files.of_container(container_id)
+                ]
+        return found
 
-    def give_back(self, container_id: str, *, but: Collection[str], more: Iterable[str]) -> None:
-        """Give back what is kept for a sandbox, except for some of its interfaces.
+    def give_back(self, kept: Iterable[Kept]) -> None:
+        """Give addresses back; those that somebody else has by now stay.
 
         Raises:
             PlanesError: a network's directory cannot be used.
         """
-        for data_dir, network in self._networks(more):
-            with self._files.locked(data_dir, network) as files:
-                for address, owner in files.of_container(container_id):
-                    if owner.partition("\n")[2].strip() not in but:
-                        files.remove(address, owner)
+        for one in kept:
+            with self._files.locked(one.data_dir, one.network) as files:
+                files.remove(one.address, one.owner)
 
     def _networks(self, more: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Give the directories that hold addresses, each as its parent and its name."""

@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.attacks.figures import tenant_objects
+from tests.attacks.figures import kill_storm, tenant_objects
 from tests.attacks.figures.figure import Figure, Measure
 
 MEASURES: Mapping[str, Measure] = {
+    "kill-storm": kill_storm.measure,
     "tenant-nads": tenant_objects.measure_nads,
     "tenant-pods": tenant_objects.measure_pods,
 }

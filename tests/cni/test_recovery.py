@@ -154,43 +154,6 @@ async def test_dels_that_hang_keep_no_address_of_a_sandbox_that_is_gone(tmp_path
     assert made.native.held == set()
 
 
-async def test_what_lived_before_the_machine_was_started_anew_is_freed_at_once(
-    tmp_path: Path,
-) -> None:
-    made = await bench(tmp_path)
-    made.boot = "before"
-    await made.restart()
-    await made.call("ADD")
-    made.kernel.sandboxes.clear()
-    made.boot = "after"
-    await made.restart()
-    assert made.leftovers() == {**NOTHING, "links": {}}
-
-
-async def test_a_sandbox_that_lives_is_kept_whatever_the_journal_says_of_the_boot(
-    tmp_path: Path,
-) -> None:
-    made = await bench(tmp_path)
-    made.boot = "before"
-    await made.restart()
-    await made.call("ADD")
-    made.boot = "after"
-    await made.restart()
-    assert made.leftovers()["calls"] == 1
-
-
-async def test_an_entry_that_does_not_tell_its_boot_waits_for_the_second_look(
-    tmp_path: Path,
-) -> None:
-    """It was written by a release before this one."""
-    made = await bench(tmp_path)
-    await made.call("ADD")
-    made.kernel.sandboxes.clear()
-    made.boot = "after"
-    await made.restart()
-    assert made.leftovers()["calls"] == 1
-
-
 async def test_what_cannot_be_looked_at_now_is_not_gone(tmp_path: Path) -> None:
     """Without descriptors left no sandbox can be opened, and all of them live."""
     made = await bench(tmp_path)

@@ -1,0 +1,45 @@
+"""After the machine was started anew no sandbox of before lives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cni.shop import bench
+from tests.support.runtime import NOTHING
+
+
+async def test_what_lived_before_the_machine_was_started_anew_is_freed_at_once(
+    tmp_path: Path,
+) -> None:
+    made = await bench(tmp_path)
+    made.boot = "before"
+    await made.restart()
+    await made.call("ADD")
+    made.kernel.sandboxes.clear()
+    made.boot = "after"
+    await made.restart()
+    assert made.leftovers() == {**NOTHING, "links": {}}
+
+
+async def test_a_sandbox_that_lives_is_kept_whatever_the_journal_says_of_the_boot(
+    tmp_path: Path,
+) -> None:
+    made = await bench(tmp_path)
+    made.boot = "before"
+    await made.restart()
+    await made.call("ADD")
+    made.boot = "after"
+    await made.restart()
+    assert made.leftovers()["calls"] == 1
+
+
+async def test_an_entry_that_does_not_tell_its_boot_waits_for_the_second_look(
+    tmp_path: Path,
+) -> None:
+    """It was written by a release before this one."""
+    made = await bench(tmp_path)
+    await made.call("ADD")
+    made.kernel.sandboxes.clear()
+    made.boot = "after"
+    await made.restart()
+    assert made.leftovers()["calls"] == 1
