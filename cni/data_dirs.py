@@ -33,12 +33,15 @@ class DataDirs:
         return iter(self._allowed)
 
     def find(self, path: str) -> str | None:
-        """Give where a directory really is, None where that is not allowed; blocks."""
+        """Give where a directory really is, None where that is not allowed; blocks.
+
+        An allowed directory itself is allowed too.
+        """
         if path.startswith("/") and "\0" not in path:
             real = os.path.realpath(path)
             for allowed in self._allowed:
                 root = os.path.realpath(allowed)
-                if real.startswith(root if root.endswith("/") else f"{root}/"):
+                if real == root or real.startswith(root if root.endswith("/") else f"{root}/"):
                     return real
         return None
 
@@ -52,6 +55,7 @@ class DataDirs:
         if found is not None:
             return found
         raise BadInput(
-            f"cannot keep addresses in {shown(path)}: it is not below {' or '.join(self._allowed)}",
+            f"cannot keep files in {shown(path, 256)}: it is not below "
+            f"{' or '.join(self._allowed)}",
             remedy=f"leave dataDir out, or have an administrator allow the directory with {FLAG}",
         )

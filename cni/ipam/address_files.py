@@ -89,6 +89,14 @@ class NetworkFiles:
         if name in self._index.owners or not self._create(name, owner):
             return False
         self._index.owners[name] = owner
+        try:
+            self._note_last(name, set_index)
+        except OSError:
+            self._unlink(name, owner)
+            raise
+        return True
+
+    def _note_last(self, name: str, set_index: int) -> None:
         # Not O_TRUNC: ext4 then flushes the file at its close, which costs as much as the rest.
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | _UNTRUSTED
         fd = os.open(f"{_LAST}{set_index}", flags, 0o600, dir_fd=self._directory)
@@ -96,7 +104,6 @@ class NetworkFiles:
             os.ftruncate(fd, os.write(fd, name.encode()))
         finally:
             os.close(fd)
-        return True
 
     def owned_by(self, container_id: str, ifname: str) -> tuple[IPAddress, ...]:
         """Addresses of an attachment; files of the oldest format name the container only."""

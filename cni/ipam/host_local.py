@@ -96,7 +96,7 @@ class HostLocal:
         Raises:
             PlanesError: the directory cannot be read.
         """
-        if call.is_confined and self._dirs.find(_data_dir(conf)) is None:
+        if call.is_confined and self._is_foreign(conf):
             return  # nothing was ever taken there
         job = self._job(call, conf)
         if not os.path.isdir(os.path.join(job.data_dir, job.network)):
@@ -124,11 +124,14 @@ class HostLocal:
     async def status(self, call: Call, conf: NetConf) -> None:
         """Raise where an ADD would be bound to fail: never, as the reference."""
 
+    def _is_foreign(self, conf: NetConf) -> bool:
+        path = os.path.join(_data_dir(conf), check_network_name(conf.name))
+        return self._dirs.find(path) is None
+
     def _job(self, call: Call, conf: NetConf, sets: tuple[RangeSet, ...] = ()) -> _Job:
-        data_dir = _data_dir(conf)
+        data_dir, network = _data_dir(conf), check_network_name(conf.name)
         if call.is_confined:
-            data_dir = self._dirs.confined(data_dir)
-        network = check_network_name(conf.name)
+            data_dir, network = os.path.split(self._dirs.confined(os.path.join(data_dir, network)))
         if not sets:
             return _Job(network, data_dir, call.container_id, call.ifname)
         _check_count(conf, sets)
