@@ -44,7 +44,6 @@ from cni.runtime import Runtime
 from cni.sandbox import KernelSandboxes
 from cni.serving.server import Server
 from cni.serving.spool import Spool
-from cni.serving.spool_first import SpoolFirst
 from cni.settings import Settings
 from cni.settling import Settling
 from cni.strangers import Strangers
@@ -90,9 +89,7 @@ class Daemon:
             clock=world.clock,
         )
         self._spool = Spool(settings.state_dir / "spool", self.runtime, world.clock)
-        self._settling = Settling(
-            SpoolFirst(self.runtime, self._spool), self._recovery, self._spool
-        )
+        self._settling = Settling(self.runtime, self._recovery, self._spool)
         self._server = self._make_server()
         self.retirement = Retirement(
             self._journal, self._recovery, self._spool, self._leaver, self._gate

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from cni.entry import Damaged, Entry, Key, decode, encode, salvage
-from planes.model.errors import CniCode, Internal, PlanesError
+from planes.model.errors import BadInput, CniCode, Internal, PlanesError
 from planes.store.files import read_regular, set_aside, sync_directory
 
 _log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ _DAMAGED: Final = "damaged"
 _LONGEST_NAME: Final = 200
 _LARGEST: Final = 8 << 20  # what one call's configuration and results may come to
 _MOST_DAMAGED: Final = 1024
+_MOST_SALVAGED: Final = 256 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,18 @@ def write_entry(path: Path, entry: Entry, is_new: bool) -> None:
     """Write an entry where its path is, all at once; a new one's name is durable too.
 
     Raises:
+        BadInput: it is larger than `read_entries` would read.
         Internal: it could not be written; the older stage stands.
     """
-    temporary = path.with_suffix(_TEMPORARY)
+    temporary, data = path.with_suffix(_TEMPORARY), encode(entry)
+    if len(data) > _LARGEST:
+        raise BadInput(
+            f"cannot attach so much: the journal entry would have {len(data)} bytes, more than "
+            f"{_LARGEST}",
+            remedy="attach fewer networks, or smaller configurations",
+        )
     try:
-        _write_synced(temporary, encode(entry))
+        _write_synced(temporary, data)
         temporary.rename(path)
         if is_new:
             sync_directory(path.parent)
@@ -156,7 +164,7 @@ def _read_damaged(directory: Path) -> list[Damaged]:
 def _damaged(kept: Path, name: str) -> Damaged:
     """Give what name and bytes still tell of an entry."""
     try:
-        told = salvage(read_regular(kept, _LARGEST))
+        told = salvage(read_regular(kept, _MOST_SALVAGED))
     except OSError:
         told = salvage(b"")
     container_id, _, ifname = name.partition(_SUFFIX)[0].partition("@")

@@ -15,13 +15,14 @@ from cni.recovery import Recovery
 from cni.serving.protocol import Verbs
 from cni.serving.request import CniRequest
 from cni.serving.spool import Spool
+from cni.serving.spool_first import SpoolFirst
 from planes.model.wire.cniversion import Verb
 
 PATIENCE: Final = 1.0
 
 
 class Settling:
-    """Verbs whose ADDs wait until `run` has seen to what was left.
+    """Verbs behind the spool, whose ADDs wait until `run` has seen to what was left.
 
     Args:
         patience: seconds after which nobody waits any more.
@@ -30,7 +31,7 @@ class Settling:
     def __init__(
         self, verbs: Verbs, recovery: Recovery, spool: Spool, *, patience: float = PATIENCE
     ) -> None:
-        self._verbs = verbs
+        self._verbs = SpoolFirst(verbs, spool)
         self._recovery = recovery
         self._spool = spool
         self._patience = patience

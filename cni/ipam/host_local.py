@@ -20,7 +20,7 @@ from cni.ipam.ranges import RangeReader, RangeSet
 from cni.plugin import Call
 from cni.rooted import resolve
 from planes.model.addresses import IPAddress
-from planes.model.bounds import MAX_RESOLV_CONF_BYTES
+from planes.model.bounds import MAX_DNS, MAX_RESOLV_CONF_BYTES
 from planes.model.errors import BadInput, Conflict, Exhausted, NotFound
 from planes.model.names import check_network_name, shown
 from planes.model.wire.cniversion import at_least
@@ -223,6 +223,7 @@ def read_resolv_conf(path: str, root: str = "") -> Dns:
 
     Raises:
         NotFound: it cannot be read, is no regular file, or is too large for one.
+        BadInput: it says more than a result can.
     """
     try:
         data = read_regular(resolve(root, path), MAX_RESOLV_CONF_BYTES, follows=True)
@@ -231,9 +232,12 @@ def read_resolv_conf(path: str, root: str = "") -> Dns:
         raise NotFound(f"cannot read resolvConf {shown(path)}: {cause}") from error
     lines = [line.split() for line in data.decode("utf-8", "replace").splitlines()]
     said = [words for words in lines if len(words) > 1 and words[0][0] not in "#;"]
-    return Dns(
+    dns = Dns(
         nameservers=tuple(words[1] for words in said if words[0] == "nameserver"),
         domain=next((words[1] for words in reversed(said) if words[0] == "domain"), ""),
         search=tuple(word for words in said if words[0] == "search" for word in words[1:]),
         options=tuple(word for words in said if words[0] == "options" for word in words[1:]),
     )
+    if max(map(len, (dns.nameservers, dns.search, dns.options))) > MAX_DNS:
+        raise BadInput(f"cannot use resolvConf {shown(path)}: it has more than {MAX_DNS} entries")
+    return dns

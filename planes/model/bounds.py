@@ -89,8 +89,10 @@ MAX_ROUTES: Final = 1024
 MAX_RESULT_ROUTES: Final = 4096
 """Routes of a plugin's result: a plane may have that many; each is a write to the kernel."""
 MAX_IPS_OF_NETCONF: Final = 64
-"""Addresses of one network configuration, or of a plugin's result."""
-MAX_INTERFACES: Final = 256
+"""Addresses of one network configuration, beside those of its ranges."""
+MAX_RESULT_IPS: Final = 1024
+"""Addresses of a plugin's result: more than any configuration can ask for."""
+MAX_INTERFACES: Final = 1024
 """Interfaces of a plugin's result."""
 MAX_DNS: Final = 256
 """Name servers, search domains or options of a network configuration or result, each."""

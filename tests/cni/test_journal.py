@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from cni.attachment import PlannedAttachment
 from cni.entry import Entry, Stage, decode, encode, salvage
 from cni.journal import Journal
-from planes.model.errors import Internal
+from planes.model.errors import BadInput, Internal
 from planes.model.wire.netconf import parse_conflist
 from planes.model.wire.result import Address, Interface, Result, Route
 
@@ -178,3 +180,49 @@ async def test_nobody_else_can_read_it(tmp_path: Path) -> None:
     directory = tmp_path / "journal"
     assert directory.stat().st_mode & 0o777 == 0o700
     assert (directory / "c1@eth0.json").stat().st_mode & 0o777 == 0o600
+
+
+async def test_an_entry_too_large_to_be_read_again_is_not_written(tmp_path: Path) -> None:
+    """After a restart it would be damage, and what it holds would not be found."""
+    journal = await opened(tmp_path)
+    large = attachment(result=None)
+    huge = replace(large, args={"a": "x" * (9 << 20)})
+    with pytest.raises(BadInput, match="cannot attach so much"):
+        await journal.begin(entry(attachments=(huge,)))
+    assert (await opened(tmp_path)).entries() == ()
+
+
+@pytest.mark.parametrize("name", ["c1@eth0.json", "x.tmp", "odd"])
+async def test_a_directory_in_the_journal_keeps_nobody_from_opening_it(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "journal" / name / "inner").mkdir(parents=True)
+    journal = await opened(tmp_path)
+    await journal.begin(entry())
+    assert len(await opened(tmp_path)) == 1
+
+
+async def test_an_entry_under_the_name_of_another_is_damage(tmp_path: Path) -> None:
+    """It could never be removed: it would come back at each start."""
+    journal = await opened(tmp_path)
+    await journal.begin(entry())
+    (tmp_path / "journal" / "c1@eth0.json").rename(tmp_path / "journal" / "c2@eth0.json")
+    again = await opened(tmp_path)
+    assert again.entries() == ()
+    assert [one.key for one in again.damaged()] == [("c2", "eth0")]
+
+
+WRONG = [
+    *({"containerID": 7}, {"containerID": ""}, {"callIfname": "a/b"}, {"netnsInode": "x"}),
+    *({"cniPath": "x"}, {"attachments": {}}, {"attachments": [7]}, {"stage": "odd"}),
+    *({"attempts": 1.5}, {"boot": 3}, {"attachments": [{"cniArgs": [["a"]]}]}),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_wrong_types_under_a_valid_checksum_are_one_error(wrong: dict[str, object]) -> None:
+    whole = json.loads(encode(entry()))["entry"]
+    body = json.dumps({**whole, **wrong}).encode()
+    digest = hashlib.sha256(body).hexdigest().encode()
+    with pytest.raises(Internal):
+        decode(b'{"version":1,"sha256":"%s","entry":%s}\n' % (digest, body))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from planes.model.bounds import MAX_INTERFACES, MAX_IPS_OF_NETCONF, MAX_RESULT_ROUTES
+from planes.model.bounds import MAX_INTERFACES, MAX_RESULT_IPS, MAX_RESULT_ROUTES
 from planes.model.decode import Fields, kind_of, loads
 from planes.model.encode import pretty
 from planes.model.errors import BadInput, CniCode, JsonObject
@@ -146,7 +146,7 @@ def parse_result(data: bytes | JsonObject, *, default_version: str) -> Result:
             parse_interface(link, canonical=family == 10)
             for link in _bounded(fields, "interfaces", MAX_INTERFACES)
         ),
-        ips=tuple(parse_ip(ip) for ip in _bounded(fields, "ips", MAX_IPS_OF_NETCONF)),
+        ips=tuple(parse_ip(ip) for ip in _bounded(fields, "ips", MAX_RESULT_IPS)),
         routes=tuple(parse_route(route) for route in _bounded(fields, "routes", MAX_RESULT_ROUTES)),
         dns=dns,
     )
