@@ -25,15 +25,12 @@ from cni.ground import ground_of
 from cni.holds import Holds
 from cni.hotplug import Hotplug
 from cni.inherited import Inheritance
-from cni.ipam.address_files import AddressFiles
 from cni.ipam.ipams import Ipams
-from cni.ipam.kept import KeptAddresses
 from cni.journal import Journal
 from cni.leave import Leaver
-from cni.live import LiveKernel
 from cni.native.registry import native_plugins
 from cni.networks import Networks
-from cni.orphans import Orphans
+from cni.orphan_search import orphans_of
 from cni.plan import Planner
 from cni.pods import Pods
 from cni.ports import Ports
@@ -78,7 +75,7 @@ class Daemon:
             self._networks, self._plugins, ipams.handles, self._sandboxes, settings.node
         )
         self._pods = Pods(world.store, is_standalone=settings.is_standalone, node=settings.node)
-        self._orphans = self._seeker()
+        self._orphans = orphans_of(settings, world, self._journal, self._leaver, self._gate)
         self.runtime = self._runtime(chains)
         self._recovery = Recovery(
             journal=self._journal,
@@ -192,23 +189,6 @@ class Daemon:
             journal=self._journal,
             pods=self._pods,
             cni_path=self._settings.cni_bin_dir,
-        )
-
-    def _seeker(self) -> Orphans:
-        """Give who looks for what no journal entry accounts for."""
-        settings, world = self._settings, self._world
-        return Orphans(
-            journal=self._journal,
-            addresses=world.store.addresses,
-            kept=KeptAddresses(AddressFiles(), DataDirs(settings.data_dirs)),
-            live=LiveKernel(world.kernel),
-            leaver=self._leaver,
-            kernel=world.kernel,
-            gate=self._gate,
-            clock=world.clock,
-            node=settings.node,
-            shares_addresses=settings.address_dir is not None,
-            files=world.files,
         )
 
     def _runtime(self, chains: Chains) -> Runtime:
