@@ -147,7 +147,10 @@ class Bench:
             cni_path=(BIN,),
             probe=self.probe,
         )
-        self.hotplug = Hotplug(
+        self.hotplug = self._hotplug(networks, planner, pods)
+
+    def _hotplug(self, networks: Networks, planner: Planner, pods: Pods) -> Hotplug:
+        return Hotplug(
             store=self.store,
             ground=Ground(networks, self.kernel),
             runtime=self.runtime,
