@@ -287,12 +287,8 @@ def test_tenant_cannot_make_a_review_slow_with_many_wires_and_addresses() -> Non
 
 
 def test_tenant_cannot_bury_a_rule_that_is_kept_under_others_that_only_warn() -> None:
-    lenient = [
-        make_plane(
-            f"a{number}", subnets=[{"cidr": f"10.{number}.0.0/16"}], enforcement={"pods": "Warn"}
-        )
-        for number in range(9)
-    ]
+    warns = {"enforcement": {"pods": "Warn"}}
+    lenient = [make_plane(f"a{n}", subnets=[{"cidr": f"10.{n}.0.0/16"}], **warns) for n in range(9)]
     namespace = make_namespace("shop", business="enabled", a0="enabled")
     catalog = world(
         nad({**MACVLAN, "ipam": {"type": "dhcp"}}, namespace="shop"), planes=(*lenient, BUSINESS)
