@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from statistics import median
 from typing import Final
 
 from tests.attacks.figures.figure import Figure
@@ -23,4 +24,5 @@ def measure() -> Iterable[Figure]:
         outcome = made.rage(kills)
     left = len(outcome.left) + len(outcome.wedged)
     yield Figure(_ATTACK, f"left after {outcome.kills} kills", left, 0, "")
+    yield Figure(_ATTACK, "socket, median", median(outcome.sockets), _SOCKET_SECONDS, "s")
     yield Figure(_ATTACK, "slowest socket", max(outcome.sockets), _SOCKET_SECONDS, "s")
