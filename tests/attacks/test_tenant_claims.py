@@ -54,7 +54,8 @@ def hold(scene: Scene, namespace: str, pod: str) -> None:
     """Have a daemon's block say that a pod has the wanted address."""
     owner = AddressOwner("c1", "net1", namespace, pod, "u1", "node-a")
     holders = {parse_address(WANTED): Holder(owner, 1)}
-    scene.api.put_object(IPBLOCKS, static_object("business", parse_network("10.9.0.0/24"), holders))
+    network = parse_network("10.9.0.192/26")
+    scene.api.put_object(IPBLOCKS, static_object("business", network, holders))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ async def test_blocks_that_cannot_be_listed_do_not_keep_admission_from_its_work(
         {
             "metadata": {"name": "business.static.bad"},
             "spec": {"plane": "business", "use": "Static", "cidr": "10.9.0.0/24", "node": ""},
-            "data": "[",
+            "holders": {WANTED: "["},
         },
     )
     async with scene.running(scene.for_admission()) as store:

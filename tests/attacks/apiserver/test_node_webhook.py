@@ -172,3 +172,29 @@ def test_node_webhook_token_of_the_hardened_overlays_writes_no_configuration_and
         for verb in ("get", "update"):
             assert not can(own_api_server, verb, "secrets/netplane-webhook-tls"), overlay
         assert can(own_api_server, "patch", "namespaces")
+
+
+@pytest.mark.parametrize("kind", ["Pod", "Node", "Deployment", ""])
+def test_node_webhook_token_writes_no_event_about_other_things(shipped: Shipped, kind: str) -> None:
+    assert by_policy(shipped.webhook.create(EVENTS, event(kind)))
+
+
+@pytest.mark.parametrize("kind", ["Plane", "NetworkAttachmentDefinition"])
+def test_node_webhook_writes_events_about_planes_and_nads(shipped: Shipped, kind: str) -> None:
+    """The control."""
+    reply = shipped.webhook.create(EVENTS, event(kind))
+    assert reply.is_success, reply.message
+
+
+EVENTS = "/api/v1/namespaces/default/events"
+
+
+def event(kind: str) -> JsonObject:
+    """Give an event about an object of a kind."""
+    return {
+        "metadata": {"generateName": "told-", "namespace": "default"},
+        "involvedObject": {"kind": kind, "name": "x"},
+        "reason": "Told",
+        "message": "told",
+        "source": {"component": "netplane"},
+    }
