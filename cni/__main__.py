@@ -17,6 +17,7 @@ from cni.state_lock import hold_state
 from cni.uninstall import uninstall
 from cni.world import World
 from planes.model.errors import Denied, PlanesError
+from planes.run.descriptors import raise_limit
 from planes.run.logs import configure
 
 # On a cluster the daemon before us may still be carrying out its last calls: what it drains for,
@@ -51,6 +52,7 @@ def main(
         settings = read_settings(argv, env)
         _require_root()
         configure(settings.log_level, stderr)
+        raise_limit()
         held = hold_state(settings.state_dir, 0.0 if settings.is_standalone else PATIENCE)
         try:
             return asyncio.run(_run(settings, env, make_world or machine))

@@ -15,6 +15,7 @@ from typing import TextIO
 from planes.model.errors import BadInput, PlanesError
 from planes.run import logs
 from planes.run.clock import Clock, SystemClock
+from planes.run.descriptors import raise_limit
 from webhook import settings as configuration
 from webhook import standalone
 from webhook.settings import Settings
@@ -28,6 +29,7 @@ def main(argv: Sequence[str], env: Mapping[str, str], stderr: TextIO) -> int:
         print(f"{configuration.PROGRAM}: {error}", file=stderr)
         return 2
     logs.configure(settings.log_level, stderr)
+    raise_limit()
     try:
         return asyncio.run(_serve(settings, SystemClock()))
     except PlanesError as error:

@@ -1,7 +1,8 @@
 """Logs as JSON lines: an event name and facts, with the context bound once.
 
 Invariant: a line is one JSON object `{"ts","level","event","logger",…}`; facts whose name says
-secret are masked, and formatting never raises into the caller.
+secret are masked, and formatting never raises into the caller. A line that repeats is written once
+in 10 s, and then once more with `repeated`: how often it was not.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import json
 import logging
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, TextIO
+
+from planes.run.repeats import Line, Repeats
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 
@@ -46,9 +49,8 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Give the record as one JSON object on one line."""
-        moment = datetime.fromtimestamp(record.created, UTC)
         line: dict[str, Any] = {
-            "ts": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "ts": _stamp(record.created),
             "level": record.levelname.lower(),
             "event": record.getMessage(),
             "logger": record.name,
@@ -63,6 +65,52 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str, separators=(",", ":"))
 
 
+class CountingHandler(logging.StreamHandler[TextIO]):
+    """Writes lines to a stream; those that repeat are counted."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._repeats = Repeats()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, or count it."""
+        try:
+            stamp, _, text = self.format(record).partition(",")
+            self._tell(record.created, stamp)
+            event = (record.name, record.levelno, str(record.msg))
+            if self._repeats.is_written(Line(event, text, _summary(record)), record.created):
+                self.stream.write(f"{stamp},{text}\n")
+            self.flush()
+        except Exception:
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Write what was counted to the end."""
+        with suppress(ValueError, OSError):  # the stream may be closed
+            moment = datetime.now(UTC).timestamp()
+            self._tell(float("inf"), f'{{"ts":"{_stamp(moment)}"')
+        super().close()
+
+    def _tell(self, now: float, stamp: str) -> None:
+        for text, repeated in self._repeats.ended(now):
+            self.stream.write(f'{stamp},{text[:-1]},"repeated":{repeated}}}\n')
+
+
+def _stamp(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _summary(record: logging.LogRecord) -> str:
+    """Give a record's line without its time and facts."""
+    line = {
+        "level": record.levelname.lower(),
+        "event": str(record.msg)[:500],
+        "logger": record.name,
+    }
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":"))[1:]
+
+
 def configure(level: str, stream: TextIO) -> logging.Handler:
     """Send every logger's lines to the stream; the handler is given back for its removal.
 
@@ -75,7 +123,7 @@ def configure(level: str, stream: TextIO) -> logging.Handler:
     for handler in list(root.handlers):
         if isinstance(handler.formatter, JsonFormatter):
             root.removeHandler(handler)
-    handler = logging.StreamHandler(stream)
+    handler = CountingHandler(stream)
     handler.setFormatter(JsonFormatter())
     root.addHandler(handler)
     root.setLevel(level.upper())

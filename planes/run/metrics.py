@@ -20,7 +20,10 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from planes.model.errors import Unavailable
+from planes.run.clock import Clock, SystemClock
+from planes.run.listening.bounds import Bounds
+from planes.run.listening.connections import Handler
+from planes.run.listening.port import Port
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -29,6 +32,12 @@ SECONDS_BUCKETS: Final = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025),
     *(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
+
+BOUNDS: Final = Bounds(
+    connections=16, waiting=32, hello_seconds=2.0, silent_seconds=2.0, idle_seconds=60.0
+)
+"""A scraper and the probes keep a few connections. Whoever reaches the port, which may be any user
+of a node, holds no more of the process's descriptors than these."""
 
 
 class Metrics:
@@ -62,51 +71,76 @@ class Metrics:
         return generate_latest(self.registry)
 
 
+class Rendering:
+    """Renders metrics, and gives the same text for a while after: ten times as long as it took.
+
+    So whoever asks in a loop gets a tenth of a processor at most.
+    """
+
+    def __init__(self, metrics: Metrics, clock: Clock) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._text = b""
+        self._until = float("-inf")
+
+    def text(self) -> bytes:
+        """Give the values as of now, or of a moment ago."""
+        started = self._clock.monotonic()
+        if started >= self._until:
+            self._text = self._metrics.render()
+            ended = self._clock.monotonic()
+            self._until = ended + 10 * (ended - started)
+        return self._text
+
+
 async def serve(
-    metrics: Metrics, host: str, port: int, *, unready: Callable[[], str] | None = None
+    metrics: Metrics,
+    host: str,
+    port: int,
+    *,
+    unready: Callable[[], str] | None = None,
+    clock: Clock | None = None,
 ) -> None:
-    """Serve `/metrics` over plain HTTP until cancelled.
+    """Serve `/metrics` over plain HTTP until cancelled, within `BOUNDS`.
 
     Args:
-        metrics: what is shown.
+        metrics: what is shown; also how many peers were turned away here, and why.
         host: "" for every address.
         port: where to listen.
         unready: says why the process is not ready, "" where it is; with it `/healthz` and `/livez`
             (the event loop turns) and `/readyz` (503 and the reason, or 200) are served too.
+        clock: default: the machine's.
 
     Raises:
         Unavailable: the address cannot be listened on.
     """
-
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE})
-
-    app = web.Application()
-    app.router.add_get("/metrics", answer)
-    if unready is not None:
-        _add_health(app, unready)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
+    refusals = metrics.counter("metrics_refusals", "Peers turned away from this port", ["reason"])
+    door = Port(
+        _answers(Rendering(metrics, clock or SystemClock()), unready),
+        BOUNDS,
+        turned_away=lambda reason: refusals.labels(reason).inc(),
+    )
+    remedy = "choose another --metrics HOST:PORT"
+    await door.open(host, port, remedy=remedy, what=" for metrics")
     try:
-        await web.TCPSite(runner, host, port).start()
         await asyncio.Event().wait()
-    except OSError as error:
-        raise Unavailable(
-            f"cannot listen on {host}:{port} for metrics: {error.strerror or error}",
-            remedy="choose another --metrics HOST:PORT",
-        ) from error
     finally:
-        await runner.cleanup()
+        await door.drain(1.0)
 
 
-def _add_health(app: web.Application, unready: Callable[[], str]) -> None:
-    async def alive(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
+def _answers(rendering: Rendering, unready: Callable[[], str] | None) -> Handler:
+    alive, ready = {"/healthz", "/livez"}, "/readyz"
 
-    async def ready(_: web.Request) -> web.Response:
-        reason = unready()
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        path = request.path
+        is_health = unready is not None and (path in alive or path == ready)
+        if path != "/metrics" and not is_health:
+            return web.Response(status=404, text="cannot find this path\n")
+        if request.method not in {"GET", "HEAD"}:
+            return web.Response(status=405, text="cannot answer: this path takes GET\n")
+        if path == "/metrics":
+            return web.Response(body=rendering.text(), headers={"Content-Type": CONTENT_TYPE})
+        reason = unready() if unready is not None and path == ready else ""
         return web.Response(status=503 if reason else 200, text=f"{reason or 'ok'}\n")
 
-    app.router.add_get("/healthz", alive)
-    app.router.add_get("/livez", alive)
-    app.router.add_get("/readyz", ready)
+    return answer
