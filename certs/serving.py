@@ -3,6 +3,8 @@
 Each pair gets a fresh `SSLContext`, tried out before it is used; a handshake is moved to the
 current one in the SNI callback. A live context is never loaded with another pair: between its
 certificate and its key there would be a moment in which handshakes fail.
+
+Peers are asked for a certificate only where an authority for those was named (`demand`).
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ class RotatingContext:
         self.listener.sni_callback = self._choose
         self._current: ssl.SSLContext | None = None
         self._pair: Pair | None = None
+        self._authorities = ""
 
     @property
     def pair(self) -> Pair | None:
@@ -40,8 +43,25 @@ class RotatingContext:
         """
         if pair == self._pair:
             return
-        context = _context_with(pair)
+        context = _context_with(pair, self._authorities)
         self._pair, self._current = pair, context
+
+    def demand(self, authorities: bytes) -> None:
+        """Take, from the next handshake on, only peers with a certificate of these authorities.
+
+        Args:
+            authorities: certificates in PEM.
+
+        Raises:
+            BadInput: there is no certificate in it that TLS accepts; what was demanded stays.
+        """
+        text = authorities.decode("ascii", "ignore")  # comments may be in any script
+        _demand(_empty_context(), text)
+        context = _context_with(self._pair, text) if self._pair is not None else None
+        # The handshake begins on the listener's context, which says that a certificate is asked
+        # for, and is moved to the current one, which knows by whom it must be issued.
+        self.listener.verify_mode = ssl.CERT_REQUIRED
+        self._authorities, self._current = text, context
 
     def _choose(
         self, tls: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _listener: ssl.SSLContext
@@ -55,13 +75,29 @@ class RotatingContext:
 
 def _empty_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # An API server speaks 1.3 (Go does since 2019). Of 1.2, OpenSSL would keep sessions in memory,
+    # and who shakes hands chooses which version it is.
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.num_tickets = 0  # nobody resumes: an API server keeps its connections
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     return context
 
 
-def _context_with(pair: Pair) -> ssl.SSLContext:
+def _demand(context: ssl.SSLContext, authorities: str) -> None:
+    try:
+        context.load_verify_locations(cadata=authorities)
+    except (ssl.SSLError, ValueError) as error:
+        raise BadInput(
+            "cannot ask peers for certificates: TLS accepts no authority of the file",
+            remedy="put the certificate of their CA there, in PEM",
+        ) from error
+    context.verify_mode = ssl.CERT_REQUIRED
+
+
+def _context_with(pair: Pair, authorities: str) -> ssl.SSLContext:
     context = _empty_context()
+    if authorities:
+        _demand(context, authorities)
     # OpenSSL through Python reads only files; an anonymous one keeps the key off the disk.
     descriptor = os.memfd_create("serving-pair", os.MFD_CLOEXEC)
     try:

@@ -12,8 +12,9 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-# A peer that asks and does not read its answers is cut off here instead of filling memory.
-_UNREAD_BYTES = 1 << 20
+# A peer that asks and does not read its answers is cut off here instead of filling memory: one
+# answer may wait whatever its size, a second one only behind less than this.
+_UNREAD_BYTES = 32 << 10
 
 _JSON = "application/json"
 _TEXT = "text/plain; charset=utf-8"

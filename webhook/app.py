@@ -10,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from time import perf_counter
 
 from aiohttp import web
 
-from planes.model.errors import BadInput, Internal, PlanesError
+from planes.model.errors import BadInput, Internal
+from planes.run.clock import Clock, SystemClock
 from planes.store.protocol import Store
 from webhook.answers import Prepared, line
+from webhook.bodies import Bodies, RefusedError, check_size
 from webhook.limits import Limits
 from webhook.metrics import ReviewMetrics
 from webhook.mutate import mutate
@@ -25,6 +28,7 @@ from webhook.namespaces import mutate_namespace
 from webhook.patience import Patience
 from webhook.reporting import Reporter
 from webhook.review import Answer, Errored, Review, encode, parse
+from webhook.structure import check_structure
 from webhook.validate import validate
 
 _log = logging.getLogger(__name__)
@@ -39,14 +43,6 @@ JUDGES: Mapping[str, Judge] = {
 }
 
 
-class RefusedError(PlanesError):
-    """The request is turned away before there is a review."""
-
-    def __init__(self, message: str, http_status: int, *, remedy: str = "") -> None:
-        super().__init__(message, remedy=remedy)
-        self.http_status = http_status
-
-
 class App:
     """Answers requests.
 
@@ -56,6 +52,7 @@ class App:
         unready: says why reviews must not be asked for now, beside an end that has come.
         judges: path to what answers its reviews.
         patience: waits where watched state is behind; None: what is known is all there is.
+        clock: tells how fast bodies come; default: the machine's.
     """
 
     def __init__(
@@ -68,6 +65,7 @@ class App:
         unready: Callable[[], Sequence[str]],
         judges: Mapping[str, Judge] = JUDGES,
         patience: Patience | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._store = store
         self._metrics = metrics
@@ -76,7 +74,8 @@ class App:
         self._unready = unready
         self._judges = judges
         self._patience = patience
-        self._unfinished = 0
+        self._bodies = Bodies(limits, metrics, clock or SystemClock())
+        self._large = asyncio.Lock()
         self._is_draining = False
 
     def drain(self) -> None:
@@ -90,22 +89,44 @@ class App:
         if judge is None:
             return self._probe(request, path)
         try:
-            body = await self._body(request)
+            _check_head(request, self._limits.body_bytes)
+            if request.content.is_eof():  # most bodies came together with their head
+                body = request.content.read_nowait()
+                check_size(body, self._limits.body_bytes)
+                return await self._review(path, judge, body)
+            async with self._bodies.arriving(request) as whole:
+                return await self._review(path, judge, whole)
         except RefusedError as refused:
             self._metrics.refused("overload" if refused.http_status == 503 else "body")
             return line(str(refused), refused.http_status, closes=True)
-        started = perf_counter()
-        is_large = len(body) >= self._limits.large_bytes
-        try:
-            review = await asyncio.to_thread(parse, body) if is_large else parse(body)
         except BadInput as error:
             self._metrics.count[path, "unreadable"]()
             return line(str(error), 400, closes=self._is_draining)
+
+    async def _review(self, path: str, judge: Judge, body: bytes | bytearray) -> Prepared:
+        started = perf_counter()
+        if len(body) >= self._limits.large_bytes:
+            return await self._large_review(path, judge, body, started)
+        review = parse(body)
         if self._patience is not None and self._patience.is_behind(review):
             await self._patience.wait(review)
-        if is_large:
-            return await asyncio.to_thread(self._answer, path, judge, review, started)
         return self._answer(path, judge, review, started)
+
+    async def _large_review(
+        self, path: str, judge: Judge, body: bytes | bytearray, started: float
+    ) -> Prepared:
+        """Answer in a thread; only one at a time is held as objects, and none while it waits."""
+        check_structure(body, self._limits.values)
+        patience = self._patience
+        async with self._large:
+            review = await asyncio.to_thread(parse, body)
+            if patience is None or not patience.is_behind(review):
+                return await asyncio.to_thread(self._answer, path, judge, review, started)
+            review = replace(review, obj=None, old=None)
+        await patience.wait(review)
+        async with self._large:
+            review = await asyncio.to_thread(parse, body)
+            return await asyncio.to_thread(self._answer, path, judge, review, started)
 
     def unready(self) -> list[str]:
         """Say why this replica must not be asked; empty when it may."""
@@ -127,47 +148,6 @@ class App:
         self._reporter.answered(path, review, answer)
         return Prepared(payload, closes=self._is_draining)
 
-    async def _body(self, request: web.BaseRequest) -> bytes:
-        if request.method != "POST":
-            raise RefusedError("cannot answer: this path takes POST", 405)
-        kind = request.headers.get("Content-Type", "")
-        if kind != "application/json" and kind.partition(";")[0].strip() != "application/json":
-            raise RefusedError("cannot read the body: Content-Type must be application/json", 415)
-        limit = self._limits.body_bytes
-        if (request.content_length or 0) > limit:
-            raise RefusedError(f"cannot read the body: it is larger than {limit} bytes", 413)
-        if request.content.is_eof():  # most bodies came together with their head
-            body = request.content.read_nowait()
-            _check_size(body, limit)
-            return body
-        if self._unfinished >= self._limits.unfinished:
-            raise RefusedError("cannot read the body: too many are on their way", 503)
-        self._unfinished += 1
-        self._metrics.unfinished.inc()
-        try:
-            async with asyncio.timeout(self._limits.body_seconds):
-                return await self._arriving(request, limit)
-        except TimeoutError:
-            seconds = self._limits.body_seconds
-            raise RefusedError(
-                f"cannot read the body: not here within {seconds:g} s", 408
-            ) from None
-        except web.RequestPayloadError as error:
-            raise RefusedError("cannot read the body: it ended too early", 400) from error
-        finally:
-            self._unfinished -= 1
-            self._metrics.unfinished.dec()
-
-    async def _arriving(self, request: web.BaseRequest, limit: int) -> bytes:
-        transport = request.transport
-        if transport is not None and request.headers.get("Expect", "").lower() == "100-continue":
-            transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        body = bytearray()
-        while chunk := await request.content.readany():
-            body += chunk
-            _check_size(body, limit)
-        return bytes(body)
-
     def _probe(self, request: web.BaseRequest, path: str) -> Prepared:
         if path not in {"/healthz", "/livez", "/readyz"}:
             return line(f"cannot find {path[:200]!a}", 404, closes=True)
@@ -179,6 +159,11 @@ class App:
         return line("ok", 200, closes=self._is_draining)
 
 
-def _check_size(body: bytes | bytearray, limit: int) -> None:
-    if len(body) > limit:
+def _check_head(request: web.BaseRequest, limit: int) -> None:
+    if request.method != "POST":
+        raise RefusedError("cannot answer: this path takes POST", 405)
+    kind = request.headers.get("Content-Type", "")
+    if kind != "application/json" and kind.partition(";")[0].strip() != "application/json":
+        raise RefusedError("cannot read the body: Content-Type must be application/json", 415)
+    if (request.content_length or 0) > limit:
         raise RefusedError(f"cannot read the body: it is larger than {limit} bytes", 413)

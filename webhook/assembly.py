@@ -12,6 +12,7 @@ from planes.run.metrics import Metrics
 from planes.run.supervise import Service
 from planes.store.protocol import Store
 from webhook.app import JUDGES, App
+from webhook.clients import ClientAuthority
 from webhook.limits import Limits
 from webhook.metrics import ReviewMetrics
 from webhook.patience import Patience
@@ -26,6 +27,9 @@ class Assembly:
     Args:
         unready: says why reviews must not be asked for now.
         is_patient: wait for a watch that is behind what the API server asks about.
+
+    Raises:
+        BadInput: the file of `--client-ca` holds no authority.
     """
 
     def __init__(
@@ -40,6 +44,10 @@ class Assembly:
         is_patient: bool = False,
     ) -> None:
         self._settings = settings
+        self._clients = None
+        if settings.client_ca is not None:
+            self._clients = ClientAuthority(settings.client_ca, context, clock)
+            self._clients.look()
         self._metrics = metrics
         self._limits = limits = Limits()
         reviews = ReviewMetrics(metrics, JUDGES)
@@ -50,6 +58,7 @@ class Assembly:
             reporter=Reporter(clock),
             unready=unready,
             patience=Patience(store, clock) if is_patient else None,
+            clock=clock,
         )
         self._server = Server(
             self._app.handle,
@@ -81,6 +90,8 @@ class Assembly:
             services["metrics"] = partial(
                 exposition.serve, self._metrics, host, port, unready=self._unready
             )
+        if self._clients is not None:
+            services["clients"] = self._clients.run
         services["listener"] = self._server.run
         return services
 

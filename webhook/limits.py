@@ -1,31 +1,34 @@
-"""What the listener bears from a peer, and why it is this much."""
+"""What the listener bears from its peers, and why it is this much."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from planes.run.listening.bounds import Bounds
+
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of one listener; times in seconds.
+class Limits(Bounds):
+    """Bounds of admission's port, beside those of any port; times in seconds.
 
     Attributes:
-        body_bytes: an API request carries at most 3 MiB; an UPDATE review holds the object twice,
-            and the envelope needs less than one more.
-        large_bytes: from here on a review is answered in a thread, so that small ones go on.
+        body_bytes: of one review. An API request carries at most 3 MiB, etcd stores 1.5 MiB of an
+            object, and an UPDATE review holds it twice.
+        large_bytes: from here on a review is answered in a thread, one at a time, so that small
+            ones go on.
+        values: of one large body; parsed, each takes up to 200 bytes.
         body_seconds: for a whole body to arrive; the API server waits 10 s at most by default.
-        silent_seconds: for a new connection to send its first request.
-        handshake_seconds: for a TLS handshake.
-        idle_seconds: between requests; longer than the API server's 90 s, so that it closes first.
-        connections: an API server keeps at most 25 to one host, plus bursts.
-        unfinished: bodies on their way at once; together they are what a peer can make us hold.
+        slow_seconds, bytes_per_second: a body gets the former and its share of the latter, where
+            that is less.
+        unfinished: bodies on their way at once, and large ones that wait for their turn.
+        arrived_bytes: of all these bodies together.
     """
 
-    body_bytes: int = 7 << 20
+    body_bytes: int = 3 << 20
     large_bytes: int = 64 << 10
+    values: int = 200_000
     body_seconds: float = 8.0
-    silent_seconds: float = 30.0
-    handshake_seconds: float = 10.0
-    idle_seconds: float = 120.0
-    connections: int = 512
+    slow_seconds: float = 3.0
+    bytes_per_second: int = 256 << 10
     unfinished: int = 64
+    arrived_bytes: int = 16 << 20

@@ -7,6 +7,10 @@ from collections.abc import Callable, Iterable
 from planes.run.metrics import Metrics
 
 VERDICTS = ("allowed", "patched", "denied", "errored", "unreadable")
+REASONS = (
+    *("body", "overload"),  # of a request
+    *("connections", "descriptors", "hello", "silent", "waiting"),  # of a peer
+)
 
 
 class ReviewMetrics:
@@ -28,7 +32,7 @@ class ReviewMetrics:
             path: seconds.labels(path).observe for path in {path for path, _ in self.count}
         }
         self._refusals = refusals
-        for reason in ("body", "connections", "overload", "silent"):
+        for reason in REASONS:
             refusals.labels(reason)
 
     def refused(self, reason: str) -> None:

@@ -17,6 +17,7 @@ from webhook.review import Review
 
 _LOOK_SECONDS: Final = 0.01
 _MOST_REMEMBERED: Final = 1024
+_MOST_WAITING: Final = 64
 
 
 class Patience:
@@ -31,6 +32,7 @@ class Patience:
         self._clock = clock
         self._seconds = seconds
         self._in_vain: dict[str, Namespace | None] = {}
+        self._waiting: dict[object, None] = {}
 
     def is_behind(self, review: Review) -> bool:
         """Tell whether a review is about a pod whose namespace must have changed since."""
@@ -45,9 +47,23 @@ class Patience:
         )
 
     async def wait(self, review: Review) -> None:
-        """Wait until the namespace is seen as it must be, or the time is over."""
+        """Wait until the namespace is seen as it must be, or the time is over.
+
+        Too many at once are peers that ask about namespaces of their own invention: who has waited
+        longest is answered then, so that those who wait never hold every connection.
+        """
+        if len(self._waiting) >= _MOST_WAITING:
+            del self._waiting[next(iter(self._waiting))]
+        turn = object()
+        self._waiting[turn] = None
+        try:
+            await self._watch(review, turn)
+        finally:
+            self._waiting.pop(turn, None)
+
+    async def _watch(self, review: Review, turn: object) -> None:
         deadline = self._clock.monotonic() + self._seconds
-        while self.is_behind(review):
+        while turn in self._waiting and self.is_behind(review):
             if self._clock.monotonic() >= deadline:
                 if len(self._in_vain) >= _MOST_REMEMBERED:
                     self._in_vain.clear()

@@ -123,7 +123,7 @@ class Errored:
 Answer = Allowed | Patched | Denied | Errored
 
 
-def parse(body: bytes) -> Review:
+def parse(body: bytes | bytearray) -> Review:
     """Read an AdmissionReview.
 
     Raises:

@@ -75,6 +75,12 @@ OPTIONS = (
     Option(
         "--cert-dir", None, "directory of ca.crt, tls.crt and tls.key; made with them if missing"
     ),
+    Option(
+        "--client-ca",
+        None,
+        "PEM file: only peers with a certificate of this CA are answered at --listen",
+        metavar="FILE",
+    ),
     Option("--cert-names", "", "more DNS names and addresses for the certificate, a,b,c", _names),
     Option("--state-dir", "/var/lib/netplane", "directory of status files and addresses"),
     Option("--metrics", None, "where to serve /metrics and probes over plain HTTP", endpoint),
@@ -118,6 +124,7 @@ class Settings:
         manifests: the directory of standalone mode, None on a cluster.
         cluster: None in standalone mode.
         cert_dir: None where certificates are kept in a Secret.
+        client_ca: who vouches for those who ask; None: everybody may.
         names: what the certificate is for: where we listen, this host, and what was added; on a
             cluster only what was added, the Service's names are a matter of course.
         namespace_isolation, global_namespaces: as the daemon has them; both must decide alike.
@@ -129,6 +136,7 @@ class Settings:
     cluster: OnCluster | None
     listen: tuple[str, int]
     cert_dir: Path | None
+    client_ca: Path | None
     names: tuple[str, ...]
     state_dir: Path
     metrics: tuple[str, int] | None
@@ -156,6 +164,7 @@ def read(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
         cluster=None if is_alone else _cluster(values),
         listen=values["listen"],
         cert_dir=_certificates(values) if is_alone else _cluster_certificates(values),
+        client_ca=Path(values["client_ca"]) if values["client_ca"] else None,
         names=_all_names(values["listen"][0], values["cert_names"])
         if is_alone
         else values["cert_names"],

@@ -55,15 +55,13 @@ async def test_before_the_first_pair_a_handshake_fails_cleanly() -> None:
             await served_serial(port, trusting(make_root(current())))
 
 
-async def test_tls_1_1_is_refused() -> None:
+async def test_tls_1_2_is_refused() -> None:
     root = make_root(current())
     context = RotatingContext()
     context.swap(make_serving(root, current()))
-    assert context.listener.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert context.listener.minimum_version is ssl.TLSVersion.TLSv1_3
     client = trusting(root)
-    client.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
-        client.minimum_version = client.maximum_version = ssl.TLSVersion.TLSv1_1
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
     async with listening(context) as port:
         with pytest.raises((ssl.SSLError, ConnectionError)):
             await served_serial(port, client)

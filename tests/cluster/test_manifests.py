@@ -21,7 +21,7 @@ from tests.cluster.netplane import EXAMPLES, OVERLAYS
 MANIFESTS = ROOT / "manifests"
 CERT_MANAGER = {"Issuer": "issuers", "Certificate": "certificates"}
 # In the order of an installation: `uninstall` takes the place of the daemon of another one.
-ORDER = ("default", "lab", "multus-takeover", "files", "cert-manager", "uninstall")
+ORDER = ("default", "lab", "multus-takeover", "client-ca", "files", "cert-manager", "uninstall")
 # kubectl sends the selector of a disruption budget whole each time, changed or not, and says so;
 # the object stays the same, as its resourceVersion does.
 _BUDGET = "poddisruptionbudget.policy/netplane-webhook configured"

@@ -65,3 +65,18 @@ async def test_a_wait_in_vain_ends_and_is_not_repeated_until_the_namespace_chang
     assert not patience.is_behind(review())
     store.put_namespace(Namespace("shop"))
     assert patience.is_behind(review())
+
+
+async def test_of_too_many_that_wait_the_first_is_answered_at_once() -> None:
+    """So reviews of namespaces that somebody invented hold no connection for the whole second."""
+    patience = Patience(FakeStore(), clock := FakeClock())
+    tasks = [
+        asyncio.ensure_future(patience.wait(review(namespace=f"invented-{number}")))
+        for number in range(65)
+    ]
+    await settle()
+    clock.advance(0.01)
+    await settle()
+    assert [task.done() for task in tasks] == [True] + [False] * 64
+    clock.advance(1.0)
+    await asyncio.gather(*tasks)

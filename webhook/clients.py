@@ -1,0 +1,54 @@
+"""Who may ask: peers with a certificate of an authority, whose file may be replaced at any time."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Final
+
+from certs.serving import RotatingContext
+from planes.model.errors import BadInput
+from planes.run.clock import Clock
+
+_log = logging.getLogger(__name__)
+
+_LOOK_SECONDS: Final = 10.0
+_MOST_BYTES: Final = 1 << 20
+
+
+class ClientAuthority:
+    """Has the listener's context demand certificates of the authorities in a file."""
+
+    def __init__(self, path: Path, context: RotatingContext, clock: Clock) -> None:
+        self._path = path
+        self._context = context
+        self._clock = clock
+        self._read: bytes | None = None
+
+    def look(self) -> None:
+        """Read the file, and demand what is in it where that is new.
+
+        Raises:
+            BadInput: it cannot be read, or holds no authority; what was demanded stays in force.
+        """
+        try:
+            with self._path.open("rb") as file:
+                found = file.read(_MOST_BYTES)
+        except OSError as error:
+            raise BadInput(
+                f"cannot read --client-ca {self._path}: {error.strerror or error}",
+                remedy="name a file with the certificate of the CA, in PEM",
+            ) from error
+        if found != self._read:
+            self._context.demand(found)
+            self._read = found
+            _log.info("peers need a certificate", extra={"authorities": str(self._path)})
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await self._clock.sleep(_LOOK_SECONDS)
+            try:
+                self.look()
+            except BadInput as error:
+                _log.warning("authorities of peers are as before", extra={"reason": str(error)})
