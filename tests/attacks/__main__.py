@@ -14,13 +14,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.attacks.figures import kill_storm, tenant_objects
+from tests.attacks.figures import kill_storm, local_metrics, peer_port, tenant_objects
 from tests.attacks.figures.figure import Figure, Measure
 
 MEASURES: Mapping[str, Measure] = {
     "kill-storm": kill_storm.measure,
     "tenant-nads": tenant_objects.measure_nads,
     "tenant-pods": tenant_objects.measure_pods,
+    "peer-port": peer_port.measure,
+    "local-metrics": local_metrics.measure,
 }
 
 
