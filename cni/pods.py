@@ -73,6 +73,8 @@ class Pods:
         """Find the pod: as watched, else by one live read.
 
         Raises:
+            PlanesError: it cannot be told whether it is of the workload it names, where a plane
+                reserves addresses for that.
             Unavailable: a pod of that name exists, but it is not the one the caller means (yet), or
                 its namespace was not seen yet: without its labels nobody knows its planes.
             BadInput: the netconf's `namespace` or `planes` is no such thing, or this node goes by
@@ -80,6 +82,9 @@ class Pods:
         """
         pod = await self._pod(caller)
         if pod is not None:
+            doubt = await self._store.owner_doubt(pod)
+            if doubt:
+                pod = replace(pod, owner_doubt=doubt)
             return Subject(pod, self._namespace_of(pod), is_known=True, has_planes=True)
         if self._is_standalone:
             return self._made_up(caller, Fields(conf, _WHAT))

@@ -17,6 +17,7 @@ from planes.model.objects import Pod
 from planes.model.patch import pod_patch
 from planes.model.state.membership import required_by_label
 from planes.store.protocol import Store
+from webhook.owners import as_created
 from webhook.review import Allowed, Answer, Patched, Review
 from webhook.subject import Subject, audit_of, pod_of, subject_of
 
@@ -28,10 +29,10 @@ def mutate(review: Review, store: Store) -> Answer:
     pod = pod_of(review)
     if not isinstance(pod, Pod):
         return pod
-    subject = subject_of(pod, store)
+    subject = subject_of(as_created(pod, review, store), store)
     if not isinstance(subject, Subject):
         return subject
-    decision = decide(pod, subject.namespace, subject.catalog, creating=True)
+    decision = decide(subject.pod, subject.namespace, subject.catalog, creating=True)
     reviewed = _reviewed(subject)
     if decision.errors:
         patch = pod_patch(review.obj or {}, reviewed, {})

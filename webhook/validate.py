@@ -20,6 +20,7 @@ from planes.model.names import (
 from planes.model.objects import Pod
 from planes.model.patch import resource_patch
 from planes.store.protocol import Store
+from webhook.owners import as_created, check_owner
 from webhook.review import Allowed, Answer, Denied, Errored, Review
 from webhook.subject import Subject, audit_of, node_of, pod_of, subject_of
 
@@ -39,14 +40,15 @@ def validate(review: Review, store: Store) -> Answer:
     pod = pod_of(review)
     if not isinstance(pod, Pod):
         return pod
-    return _created(pod, review, store) if review.operation == "CREATE" else _updated(pod, review)
+    judged = _created if review.operation == "CREATE" else _updated
+    return judged(pod, review, store)
 
 
 def _created(pod: Pod, review: Review, store: Store) -> Answer:
-    subject = subject_of(pod, store)
+    subject = subject_of(as_created(pod, review, store), store)
     if not isinstance(subject, Subject):
         return subject
-    decision = decide(pod, subject.namespace, subject.catalog, creating=True)
+    decision = decide(subject.pod, subject.namespace, subject.catalog, creating=True)
     warnings = [str(finding) for finding in decision.warnings]
     audit = audit_of(decision)
     if decision.errors:
@@ -63,7 +65,7 @@ def _too_few_devices(decision: Decision) -> str:
     return f"the pod's networks need devices that no container asks for; request {needed}"
 
 
-def _updated(pod: Pod, review: Review) -> Answer:
+def _updated(pod: Pod, review: Review, store: Store) -> Answer:
     try:
         before = Pod.from_object(review.old or {}, review.namespace)
     except BadInput as error:
@@ -89,6 +91,7 @@ def _updated(pod: Pod, review: Review) -> Answer:
                     status=403,
                 )
             )
+    findings += check_owner(pod, before, review, store)
     if findings:
         return Denied(findings, audit={"decision": "denied"})
     return Allowed(audit={"decision": "allowed"})

@@ -78,8 +78,10 @@ class PatchKind(StrEnum):
 class KubeApi(Protocol):
     """What we ask of an API server."""
 
-    async def get(self, resource: Resource, name: str, *, namespace: str = "") -> JsonObject:
-        """Read one object, live.
+    async def get(
+        self, resource: Resource, name: str, *, namespace: str = "", is_metadata_only: bool = False
+    ) -> JsonObject:
+        """Read one object, live; `is_metadata_only` as in `Query`.
 
         Raises:
             NotFound: there is none.

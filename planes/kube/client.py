@@ -57,13 +57,16 @@ class Client:
         """Close all connections."""
         await self._transport.close()
 
-    async def get(self, resource: Resource, name: str, *, namespace: str = "") -> JsonObject:
-        """Read one object, live.
+    async def get(
+        self, resource: Resource, name: str, *, namespace: str = "", is_metadata_only: bool = False
+    ) -> JsonObject:
+        """Read one object, live; `is_metadata_only` as in `Query`.
 
         Raises:
             NotFound: there is none.
         """
-        return await self._ask(Asked("get", resource, namespace, name), "GET")
+        accept = _METADATA if is_metadata_only else JSON
+        return await self._ask(Asked("get", resource, namespace, name), "GET", accept=accept)
 
     async def pages(self, query: Query) -> AsyncGenerator[Page, None]:
         """List in pages, all of one moment.
@@ -196,6 +199,7 @@ class Client:
         *,
         subresource: str = "",
         content_type: str = JSON,
+        accept: str = JSON,
     ) -> JsonObject:
         resource, namespace, name = asked.resource, asked.namespace, asked.name
         if name in _NO_NAMES or (resource.is_namespaced and namespace in _NO_NAMES):
@@ -206,6 +210,7 @@ class Client:
             resource.path(namespace, name, subresource),
             body=None if body is None else _encoded(asked, body),
             content_type=content_type,
+            accept=accept,
         )
         return _decoded(asked, await self._transport.send(request))
 

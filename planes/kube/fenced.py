@@ -25,9 +25,13 @@ class FencedApi:
         self._api = api
         self._check = check
 
-    async def get(self, resource: Resource, name: str, *, namespace: str = "") -> JsonObject:
+    async def get(
+        self, resource: Resource, name: str, *, namespace: str = "", is_metadata_only: bool = False
+    ) -> JsonObject:
         """Read one object, live."""
-        return await self._api.get(resource, name, namespace=namespace)
+        return await self._api.get(
+            resource, name, namespace=namespace, is_metadata_only=is_metadata_only
+        )
 
     def pages(self, query: Query) -> AsyncGenerator[Page, None]:
         """List in pages, all of one moment."""

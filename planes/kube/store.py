@@ -19,6 +19,7 @@ from planes.kube.ipblocks import STATIC
 from planes.kube.known import Known
 from planes.kube.live_catalog import LiveCatalog
 from planes.kube.namespaces import read_namespace
+from planes.kube.owners import LiveOwners
 from planes.kube.pod_views import POD_FIELDS, ClaimingPods, ClaimSink, NodePods, PodView
 from planes.kube.rereading import Rereading
 from planes.kube.resources import IPBLOCKS, NADS, NAMESPACES, PLANES, PODS
@@ -55,6 +56,8 @@ class KubeStore:
         nad_policy: what NADs of tenants may be.
     """
 
+    checks_owners = True
+
     def __init__(
         self,
         api: KubeApi,
@@ -85,6 +88,7 @@ class KubeStore:
         self._at_least = at_least
         self._watchings = self._watched(None)
         self._statuses = StatusWriter(api, self._pods)
+        self.owner_doubt = LiveOwners(api, clock, lambda: self.catalog.planes).doubt
         self._events = EventWriter(api, clock=clock, host=node, on_drop=self._on_drop)
         self._count_drop: Callable[[str], None] = lambda _: None
         self._told: frozenset[Problem] = frozenset()

@@ -82,6 +82,9 @@ class Pod:
         name: "" while the API server has not made one from `generate_name`.
         owner_kind: kind of the controlling owner, "" for a bare pod.
         phase: as in `status.phase`, "" where there is no status yet.
+        owner_api, owner_uid: API version and UID of the controlling owner, as the pod names them.
+        owner_doubt: why that owner, and so its number among the replicas, is not to be believed; ""
+            where it is, or where nobody asks.
     """
 
     namespace: str
@@ -95,6 +98,9 @@ class Pod:
     owner_kind: str = ""
     owner_name: str = ""
     phase: str = ""
+    owner_api: str = ""
+    owner_uid: str = ""
+    owner_doubt: str = ""
 
     @classmethod
     def from_object(cls, obj: Mapping[str, Any], namespace: str = "") -> Pod:
@@ -106,7 +112,7 @@ class Pod:
         meta = _metadata(obj)
         spec = _object(obj.get("spec"), "spec")
         status = _object(obj.get("status"), "status")
-        kind, owner = _controller(meta.get("ownerReferences"))
+        controller = _controller(meta.get("ownerReferences"))
         return cls(
             namespace=_string(meta.get("namespace"), "metadata.namespace") or namespace,
             name=_string(meta.get("name"), "metadata.name"),
@@ -116,9 +122,11 @@ class Pod:
             annotations=_strings(meta.get("annotations"), "metadata.annotations"),
             node=_string(spec.get("nodeName"), "spec.nodeName"),
             host_network=spec.get("hostNetwork") is True,
-            owner_kind=kind,
-            owner_name=owner,
+            owner_kind=controller.kind,
+            owner_name=controller.name,
             phase=_string(status.get("phase"), "status.phase"),
+            owner_api=controller.api_version,
+            owner_uid=controller.uid,
         )
 
     @property
@@ -135,14 +143,17 @@ class Pod:
     def ordinal(self) -> int | None:
         """Which replica it is, counted from 0; None where replicas have no number.
 
-        The pod-index label (StatefulSet, Kubernetes 1.28), else the name's suffix where a
-        StatefulSet owns the pod, else the completion index of an Indexed Job.
+        The name's suffix where a StatefulSet owns the pod: no two pods have it. Else the pod-index
+        label, else the completion index of an Indexed Job.
         """
+        suffix = _ORDINAL_SUFFIX.search(self.name) if self.owner_kind == "StatefulSet" else None
+        if suffix is not None and self.name[: suffix.start()] == self.owner_name:
+            return int(suffix[1])
         label = self.labels.get(POD_INDEX_LABEL, "")
         if _ORDINAL.match(label):
             return int(label)
-        if self.owner_kind == "StatefulSet" and (found := _ORDINAL_SUFFIX.search(self.name)):
-            return int(found[1])
+        if suffix is not None:
+            return int(suffix[1])
         index = self.annotations.get(JOB_INDEX_KEY) or self.labels.get(JOB_INDEX_KEY, "")
         return int(index) if _ORDINAL.match(index) else None
 
@@ -160,24 +171,42 @@ class Pod:
     @property
     def owners(self) -> tuple[str, ...]:
         """Names a reservation may know it by: the pod, its controller, the Deployment above."""
-        names = [self.name, self.owner_name]
-        if self.owner_kind == "ReplicaSet" and "pod-template-hash" in self.labels:
-            names.append(self.owner_name.removesuffix("-" + self.labels["pod-template-hash"]))
+        names = (self.name, self.owner_name, self.deployment)
         return tuple(dict.fromkeys(name for name in names if name))
 
+    @property
+    def deployment(self) -> str:
+        """The Deployment that its ReplicaSet's name and its own label speak of, "" for none."""
+        template_hash = self.labels.get("pod-template-hash", "")
+        if self.owner_kind != "ReplicaSet" or not template_hash:
+            return ""
+        name = self.owner_name.removesuffix(f"-{template_hash}")
+        return name if name != self.owner_name else ""
 
-def _controller(owners: Any) -> tuple[str, str]:
+
+class _Controller(NamedTuple):
+    kind: str = ""
+    name: str = ""
+    api_version: str = ""
+    uid: str = ""
+
+
+def _controller(owners: Any) -> _Controller:
     if owners is None:
-        return "", ""
+        return _Controller()
     if not isinstance(owners, list):
         raise BadInput("cannot read metadata.ownerReferences: it is not a list")
     for index, owner in enumerate(owners):
         path = f"metadata.ownerReferences[{index}]"
         reference = _object(owner, path)
         if reference.get("controller") is True:
-            kind = _string(reference.get("kind"), f"{path}.kind")
-            return kind, _string(reference.get("name"), f"{path}.name")
-    return "", ""
+            return _Controller(
+                _string(reference.get("kind"), f"{path}.kind"),
+                _string(reference.get("name"), f"{path}.name"),
+                _string(reference.get("apiVersion"), f"{path}.apiVersion"),
+                _string(reference.get("uid"), f"{path}.uid"),
+            )
+    return _Controller()
 
 
 @dataclass(frozen=True, slots=True)

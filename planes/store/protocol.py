@@ -150,6 +150,21 @@ class Store(Protocol):
         """
         ...
 
+    @property
+    def checks_owners(self) -> bool:
+        """False where an administrator writes each pod, with whatever owner it names."""
+        ...
+
+    async def owner_doubt(self, pod: Pod) -> str:
+        """Say why a pod is not of the workload it names, "" where it is, or where that is all one.
+
+        It matters where a plane reserves addresses for workloads of the pod's namespace.
+
+        Raises:
+            PlanesError: it cannot be told now.
+        """
+        ...
+
     async def put_status(self, pod: Pod, status: str) -> None:
         """Publish a pod's network-status; a pod that is gone is tolerated.
 

@@ -59,8 +59,14 @@ class SteppedKube:
         self._line = line
         self.is_dead = False
 
-    async def get(self, resource: Resource, name: str, *, namespace: str = "") -> JsonObject:
-        return await self._step(lambda: self._kube.get(resource, name, namespace=namespace))
+    async def get(
+        self, resource: Resource, name: str, *, namespace: str = "", is_metadata_only: bool = False
+    ) -> JsonObject:
+        return await self._step(
+            lambda: self._kube.get(
+                resource, name, namespace=namespace, is_metadata_only=is_metadata_only
+            )
+        )
 
     async def pages(self, query: Query) -> AsyncGenerator[Page, None]:
         async def whole() -> list[Page]:

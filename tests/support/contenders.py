@@ -35,9 +35,13 @@ class Line:
         if self.is_cut:
             raise AWAY
 
-    async def get(self, resource: Resource, name: str, *, namespace: str = "") -> JsonObject:
+    async def get(
+        self, resource: Resource, name: str, *, namespace: str = "", is_metadata_only: bool = False
+    ) -> JsonObject:
         await self._pass()
-        return await self._kube.get(resource, name, namespace=namespace)
+        return await self._kube.get(
+            resource, name, namespace=namespace, is_metadata_only=is_metadata_only
+        )
 
     async def create(
         self, resource: Resource, obj: JsonObject, *, namespace: str = ""

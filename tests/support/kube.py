@@ -138,10 +138,12 @@ class FakeKube:
 
     # planes.kube.api.KubeApi
 
-    async def get(self, resource: Resource, name: str, *, namespace: str = "") -> JsonObject:
+    async def get(
+        self, resource: Resource, name: str, *, namespace: str = "", is_metadata_only: bool = False
+    ) -> JsonObject:
         """Read one object."""
         self._asked("get", resource, namespace, name)
-        return shown(self._storage.need("get", resource, name, namespace))
+        return shown(self._storage.need("get", resource, name, namespace), is_metadata_only)
 
     async def pages(self, query: Query) -> AsyncGenerator[Page, None]:
         """List in pages, all of one moment."""

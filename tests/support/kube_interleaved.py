@@ -29,10 +29,14 @@ class Interleaved:
         for _ in range(self._random.randint(0, self._most)):
             await asyncio.sleep(0)
 
-    async def get(self, resource: Resource, name: str, *, namespace: str = "") -> JsonObject:
+    async def get(
+        self, resource: Resource, name: str, *, namespace: str = "", is_metadata_only: bool = False
+    ) -> JsonObject:
         """Read one object."""
         await self._others()
-        obj = await self._api.get(resource, name, namespace=namespace)
+        obj = await self._api.get(
+            resource, name, namespace=namespace, is_metadata_only=is_metadata_only
+        )
         await self._others()
         return obj
 

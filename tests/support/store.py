@@ -117,6 +117,8 @@ class FakeStore:
         fetched: (namespace, pod) of every live read, in order.
         late_pods: seen by `fetch_pod` alone, as when the watch lags.
         status_error: raised by `put_status` and `drop_status` while it is set.
+        checks_owners: whether tenants write pods, as on a cluster.
+        doubts: what `owner_doubt` says of a pod, by `namespace/name`; an error is raised.
     """
 
     def __init__(
@@ -143,6 +145,8 @@ class FakeStore:
         self.late_pods: dict[tuple[str, str], Pod] = {}
         self.status_error: PlanesError | None = None
         self.faults: tuple[Problem, ...] = ()
+        self.checks_owners = False
+        self.doubts: dict[str, str | PlanesError] = {}
         self._catalog = self._build()
 
     @property
@@ -185,6 +189,13 @@ class FakeStore:
         self.fetched.append((namespace, name))
         key = (namespace, name)
         return self.late_pods.get(key) or self._pods.get(key)
+
+    async def owner_doubt(self, pod: Pod) -> str:
+        """Say of a pod's owner what the test says."""
+        doubt = self.doubts.get(pod.key, "")
+        if isinstance(doubt, PlanesError):
+            raise doubt
+        return doubt
 
     async def put_status(self, pod: Pod, status: str) -> None:
         """Keep a network-status, and show it on the pod."""

@@ -117,9 +117,10 @@ def _policy(plane: Plane, subnet: Subnet, pod: Pod, address: IPAddress) -> Refus
     if reservation is not None:
         if reservation.is_for(pod):
             return None
-        return Refusal(
-            f"plane {plane.name} reserves it for {reservation}", _advice(subnet), _FORBIDDEN
-        )
+        cause = f"plane {plane.name} reserves it for {reservation}"
+        if pod.owner_doubt and reservation.is_for(replace(pod, owner_doubt="")):
+            cause += f", and {pod.owner_doubt}"
+        return Refusal(cause, _advice(subnet), _FORBIDDEN)
     if plane.allow is Allow.RESERVED:
         own = ", ".join(str(each.address) for each in plane.reserved_for(pod))
         remedy = f"reserved for this pod: {own}" if own else "ask an administrator to reserve one"

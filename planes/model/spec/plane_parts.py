@@ -19,10 +19,10 @@ from planes.model.spec.block_sizes import WIDEST_BLOCK
 from planes.model.spec.plane_spec import (
     PlaneRoute,
     Quota,
-    Reservation,
     Subnet,
     TypedNetwork,
 )
+from planes.model.spec.reservations import Reservation
 from planes.model.spec.selector import Selector, parse_selector
 from planes.model.spec.spec_reader import SpecReader
 

@@ -15,6 +15,7 @@ from planes.model.errors import JsonObject
 from planes.model.names import NETPLANE_NAMESPACE, PLANE_LABEL_PREFIX
 from planes.model.objects import NadRef, Namespace, Pod
 from planes.model.spans import SpanSet
+from planes.model.spec.reservations import Reservation
 from planes.model.spec.selector import Requirement, Selector
 
 JOINED = "enabled"
@@ -136,28 +137,6 @@ class TypedNetwork:
     mtu: int = 0
     resource_name: str = ""
     plugins: tuple[JsonObject, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """An address kept for certain pods: of a namespace, an owner, a replica number."""
-
-    address: IPAddress
-    namespace: str
-    owner: str = ""
-    ordinal: int | None = None
-
-    def is_for(self, pod: Pod) -> bool:
-        """Tell whether a pod may have it."""
-        return (
-            pod.namespace == self.namespace
-            and (not self.owner or self.owner in pod.owners)
-            and (self.ordinal is None or self.ordinal == pod.ordinal)
-        )
-
-    def __str__(self) -> str:
-        whose = f"{self.namespace}/{self.owner or '*'}"
-        return whose if self.ordinal is None else f"{whose} ordinal {self.ordinal}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +272,11 @@ class Plane:
     @cached_property
     def _reservation_by_address(self) -> Mapping[IPAddress, Reservation]:
         return {reservation.address: reservation for reservation in self.reservations}
+
+    @cached_property
+    def owner_namespaces(self) -> frozenset[str]:
+        """Namespaces for whose workloads it keeps addresses."""
+        return frozenset(one.namespace for one in self.reservations if one.is_by_owner)
 
     def reserved_for(self, pod: Pod) -> Iterator[Reservation]:
         """Yield the reservations a pod may have, in the order they are listed."""
