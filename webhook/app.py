@@ -20,6 +20,7 @@ from planes.run.clock import Clock, SystemClock
 from planes.store.protocol import Store
 from webhook.answers import Prepared, line
 from webhook.bodies import Bodies, RefusedError, check_size
+from webhook.lane import Lane
 from webhook.limits import Limits
 from webhook.metrics import ReviewMetrics
 from webhook.mutate import mutate
@@ -28,7 +29,7 @@ from webhook.namespaces import mutate_namespace
 from webhook.patience import Patience
 from webhook.reporting import Reporter
 from webhook.review import Answer, Errored, Review, encode, parse
-from webhook.structure import check_structure
+from webhook.structure import check_structure, is_light
 from webhook.validate import validate
 
 _log = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class App:
         self._judges = judges
         self._patience = patience
         self._bodies = Bodies(limits, metrics, clock or SystemClock())
-        self._large = asyncio.Lock()
+        self._lane = Lane()
         self._is_draining = False
 
     def drain(self) -> None:
@@ -93,9 +94,9 @@ class App:
             if request.content.is_eof():  # most bodies came together with their head
                 body = request.content.read_nowait()
                 check_size(body, self._limits.body_bytes)
-                return await self._review(path, judge, body)
+                return await self._review(path, judge, body, request)
             async with self._bodies.arriving(request) as whole:
-                return await self._review(path, judge, whole)
+                return await self._review(path, judge, whole, request)
         except RefusedError as refused:
             self._metrics.refused("overload" if refused.http_status == 503 else "body")
             return line(str(refused), refused.http_status, closes=True)
@@ -103,28 +104,33 @@ class App:
             self._metrics.count[path, "unreadable"]()
             return line(str(error), 400, closes=self._is_draining)
 
-    async def _review(self, path: str, judge: Judge, body: bytes | bytearray) -> Prepared:
+    async def _review(
+        self, path: str, judge: Judge, body: bytes | bytearray, request: web.BaseRequest
+    ) -> Prepared:
         started = perf_counter()
-        if len(body) >= self._limits.large_bytes:
-            return await self._large_review(path, judge, body, started)
+        limits = self._limits
+        if len(body) >= limits.large_bytes or not is_light(body, limits.containers):
+            return await self._heavy_review(path, judge, body, request.remote or "")
         review = parse(body)
         if self._patience is not None and self._patience.is_behind(review):
             await self._patience.wait(review)
         return self._answer(path, judge, review, started)
 
-    async def _large_review(
-        self, path: str, judge: Judge, body: bytes | bytearray, started: float
+    async def _heavy_review(
+        self, path: str, judge: Judge, body: bytes | bytearray, source: str
     ) -> Prepared:
         """Answer in a thread; only one at a time is held as objects, and none while it waits."""
         check_structure(body, self._limits.values)
         patience = self._patience
-        async with self._large:
+        async with self._lane.turn(source):
+            started = perf_counter()
             review = await asyncio.to_thread(parse, body)
             if patience is None or not patience.is_behind(review):
                 return await asyncio.to_thread(self._answer, path, judge, review, started)
             review = replace(review, obj=None, old=None)
         await patience.wait(review)
-        async with self._large:
+        async with self._lane.turn(source):
+            started = perf_counter()
             review = await asyncio.to_thread(parse, body)
             return await asyncio.to_thread(self._answer, path, judge, review, started)
 
@@ -165,5 +171,8 @@ def _check_head(request: web.BaseRequest, limit: int) -> None:
     kind = request.headers.get("Content-Type", "")
     if kind != "application/json" and kind.partition(";")[0].strip() != "application/json":
         raise RefusedError("cannot read the body: Content-Type must be application/json", 415)
-    if (request.content_length or 0) > limit:
+    if request.content_length is None:
+        # An API server says the length. Chunks of one byte cost the parser a call each.
+        raise RefusedError("cannot read the body: its length is not said", 411)
+    if request.content_length > limit:
         raise RefusedError(f"cannot read the body: it is larger than {limit} bytes", 413)

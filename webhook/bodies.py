@@ -65,7 +65,7 @@ class Bodies:
         Raises:
             RefusedError: it is too large, too slow or cut off.
         """
-        until = asyncio.timeout(self._seconds(request.content_length))
+        until = asyncio.timeout(self._seconds(request.content_length or 0))
         arrival = _Arrival(self._clock.monotonic(), until)
         while len(self._arrivals) >= self._limits.unfinished:
             self._give_way(arrival)
@@ -94,16 +94,14 @@ class Bodies:
                         self._give_way(arrival)
         except TimeoutError:
             if arrival.is_given_up:
-                raise _crowded() from None
+                raise crowded() from None
             raise RefusedError("cannot read the body: it came too slowly", 408) from None
         except web.RequestPayloadError as error:
             raise RefusedError("cannot read the body: it ended too early", 400) from error
 
-    def _seconds(self, length: int | None) -> float:
-        """Return how long a body may take."""
+    def _seconds(self, length: int) -> float:
+        """Return how long a body of so many bytes may take."""
         limits = self._limits
-        if length is None:
-            return limits.body_seconds
         return min(limits.body_seconds, limits.slow_seconds + length / limits.bytes_per_second)
 
     def _give_way(self, newcomer: _Arrival) -> None:
@@ -116,7 +114,7 @@ class Bodies:
         unfinished = (one for one in self._arrivals if not one.is_whole and one is not newcomer)
         slowest = min(unfinished, key=lambda one: one.rate(now), default=None)
         if slowest is None:
-            raise _crowded()
+            raise crowded()
         del self._arrivals[slowest]
         self._bytes -= len(slowest.body)
         slowest.body = bytearray()
@@ -134,5 +132,6 @@ def check_size(body: bytes | bytearray, limit: int) -> None:
         raise RefusedError(f"cannot read the body: it is larger than {limit} bytes", 413)
 
 
-def _crowded() -> RefusedError:
+def crowded() -> RefusedError:
+    """Give the answer to whoever comes when there are too many."""
     return RefusedError("cannot read the body: too many are on their way", 503)

@@ -14,9 +14,10 @@ class Limits(Bounds):
     Attributes:
         body_bytes: of one review. An API request carries at most 3 MiB, etcd stores 1.5 MiB of an
             object, and an UPDATE review holds it twice.
-        large_bytes: from here on a review is answered in a thread, one at a time, so that small
-            ones go on.
-        values: of one large body; parsed, each takes up to 200 bytes.
+        large_bytes, containers: from here on, or with more lists and objects than this, a review is
+            answered in a thread, one at a time, so that light ones go on. A pod with two sidecars
+            has 10 kB and 200 of them.
+        values: of one heavy body; parsed, each takes up to 200 bytes.
         body_seconds: for a whole body to arrive; the API server waits 10 s at most by default.
         slow_seconds, bytes_per_second: a body gets the former and its share of the latter, where
             that is less.
@@ -26,6 +27,7 @@ class Limits(Bounds):
 
     body_bytes: int = 3 << 20
     large_bytes: int = 64 << 10
+    containers: int = 2000
     values: int = 200_000
     body_seconds: float = 8.0
     slow_seconds: float = 3.0

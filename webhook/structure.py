@@ -8,6 +8,11 @@ from __future__ import annotations
 from planes.model.errors import BadInput
 
 
+def is_light(body: bytes | bytearray, containers: int) -> bool:
+    """Report whether a body can hold no more lists and objects than this: what parsing costs."""
+    return body.count(b"[") + body.count(b"{") <= containers
+
+
 def check_structure(body: bytes | bytearray, values: int) -> None:
     """Refuse a body that may hold more values than this.
 

@@ -26,6 +26,7 @@ _STANDARD: Final = frozenset(
     {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message"}
 )
 _SECRET: Final = re.compile(r"passw|secret|token|authorization|private|bearer", re.IGNORECASE)
+_EVENT_CHARACTERS: Final = 500
 _OWN: Final = frozenset({"ts", "level", "event", "logger"})
 
 
@@ -77,7 +78,7 @@ class CountingHandler(logging.StreamHandler[TextIO]):
         try:
             stamp, _, text = self.format(record).partition(",")
             self._tell(record.created, stamp)
-            event = (record.name, record.levelno, str(record.msg))
+            event = (record.name, record.levelno, str(record.msg)[:_EVENT_CHARACTERS])
             if self._repeats.is_written(Line(event, text, _summary(record)), record.created):
                 self.stream.write(f"{stamp},{text}\n")
             self.flush()
@@ -105,7 +106,7 @@ def _summary(record: logging.LogRecord) -> str:
     """Give a record's line without its time and facts."""
     line = {
         "level": record.levelname.lower(),
-        "event": str(record.msg)[:500],
+        "event": str(record.msg)[:_EVENT_CHARACTERS],
         "logger": record.name,
     }
     return json.dumps(line, ensure_ascii=False, separators=(",", ":"))[1:]

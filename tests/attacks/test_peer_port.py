@@ -255,3 +255,24 @@ async def test_peer_that_pipelines_without_end_is_answered_in_order() -> None:
         peer.writer.write((HEAD.format(len(body)).encode() + body) * 200)
         for _ in range(200):
             assert (await peer.reply()).status == 200
+
+
+async def test_peer_with_small_bodies_of_many_lists_waits_for_its_turn() -> None:
+    """They go through the lane of heavy reviews; light ones are answered meanwhile."""
+    started, finish = threading.Event(), threading.Event()
+
+    def slow(review: Review, _: Store) -> Answer:
+        if review.name == "heavy":
+            started.set()
+            finish.wait(20)
+        return Allowed()
+
+    obj = pod_object("heavy")
+    obj["spec"]["containers"] = [{} for _ in range(3000)]
+    async with hooked(FakeStore(), judges={PATH: slow}) as hook:
+        peer = await hook.connect()
+        asking = asyncio.create_task(peer.ask(PATH, review_object(obj)))
+        await asyncio.to_thread(started.wait, 20)
+        assert await is_answered(hook)
+        finish.set()
+        assert (await asking).status == 200

@@ -121,16 +121,14 @@ async def test_a_declared_length_over_the_limit_is_413_before_the_body(hook: Hoo
     assert await peer.is_closed()
 
 
-async def test_chunks_over_the_limit_are_413(hook: Hook) -> None:
+async def test_a_body_whose_length_is_not_said_is_411(hook: Hook) -> None:
+    """An API server says it; each chunk of one byte would cost as much as thousands of bytes."""
     peer = await hook.connect()
     peer.writer.write(
         b"POST /mutate/pods HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        b"Transfer-Encoding: chunked\r\n\r\n" + b"800\r\n" + b"x" * 2048 + b"\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * 1000
     )
-    await peer.writer.drain()
-    for _ in range(3):
-        peer.writer.write(b"800\r\n" + b"x" * 2048 + b"\r\n")
-    assert (await peer.reply()).status == 413
+    assert (await peer.reply()).status == 411
     assert await peer.is_closed()
 
 

@@ -113,7 +113,9 @@ class Connections(web.Server):
             access_log=_NO_LOG,
             auto_decompress=False,
             keepalive_timeout=self._bounds.idle_seconds,
-            lingering_time=1.0,
+            # What a peer goes on sending after its answer is not worth being parsed: TLS takes it
+            # off the network, unread, until the peer has seen the end.
+            lingering_time=0.0,
             max_headers=_MOST_HEADERS,
             read_bufsize=READ_BYTES,
         )

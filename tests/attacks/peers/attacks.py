@@ -162,6 +162,25 @@ async def endless_head(target: Target) -> None:
         writer.transport.abort()
 
 
+async def small_lists(target: Target) -> None:
+    """Send bodies of tiny lists, each just small enough to be parsed at once."""
+    await many_lists(target, 60 << 10)
+
+
+async def tiny_chunks(target: Target) -> None:
+    """Send a body in chunks of one byte, as fast as they are taken."""
+    _, writer = await target.greeted()
+    head = _HEAD.replace("Content-Length: {}", "Transfer-Encoding: chunked")
+    try:
+        writer.write(head.encode())
+        while True:
+            await _check(writer)
+            writer.write(b"1\r\n \r\n" * 2000)
+            await writer.drain()
+    finally:
+        writer.transport.abort()
+
+
 async def unread_answers(target: Target) -> None:
     """Ask without end and read no answer."""
     reader, writer = await target.greeted()
@@ -201,6 +220,8 @@ ATTACKS: Final[Mapping[str, Attack]] = {
     "slow-bodies": Attack("150 slow bodies", slow_body, 150),
     "lists": Attack("16 bodies of 3 MiB of `[],`, again and again", many_lists, 16),
     "too-many-lists": Attack("16 bodies of 7 MiB of `[],`, again and again", too_many_lists, 16),
+    "small-lists": Attack("150 bodies of 60 KiB of `[],`, again and again", small_lists, 150),
+    "chunks": Attack("64 bodies in chunks of one byte", tiny_chunks, 64),
     "heads": Attack("64 heads without end", endless_head, 64),
     "unread": Attack("64 that read no answers", unread_answers, 64),
 }
