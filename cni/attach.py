@@ -14,6 +14,7 @@ from ipaddress import ip_interface
 
 from cni.attachment import PlannedAttachment, waves
 from cni.chain import Chains
+from cni.collecting import Collecting
 from cni.completion import complete
 from cni.default_route import settled, takers
 from cni.entry import Entry, Stage
@@ -43,7 +44,9 @@ class Attacher:
         sandboxes: Sandboxes,
         ports: Ports,
         probe: Probe,
+        collecting: Collecting,
     ) -> None:
+        self._collecting = collecting
         self._chains = chains
         self._holds = holds
         self._leaver = leaver
@@ -65,7 +68,7 @@ class Attacher:
         undo = Undo()
         begun: list[PlannedAttachment] = []
         try:
-            await self._ports.check(entry)
+            await self._admit(entry)
             undo.push("attach", lambda: self._tear_down(entry, begun))
             await self._journal.begin(entry)
             self._probe.reached("journal.begun")
@@ -87,6 +90,18 @@ class Attacher:
             await complete(undo.unwind())
             raise
         return done
+
+    async def _admit(self, entry: Entry) -> None:
+        """Wait for GC of the entry's networks, and check its ports.
+
+        Nothing may be awaited between this and the journal: what that then holds, GC spares, and
+        nobody else's port can be.
+        """
+        names = frozenset(one.conflist.name for one in entry.attachments)
+        await self._ports.check(entry)
+        while self._collecting.is_one_of(names):
+            await self._collecting.give_way(names)
+            await self._ports.check(entry)
 
     async def _settle_routes(self, entry: Entry, results: dict[str, Result]) -> dict[str, Result]:
         """Give the default route to who takes it, in the kernel and in the results."""

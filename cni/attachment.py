@@ -55,6 +55,11 @@ class PlannedAttachment:
     result: Result | None = None
 
     @property
+    def is_cluster_network(self) -> bool:
+        """True for the default network as the administrator set it up, not a NAD in its place."""
+        return self.is_default and "/" not in self.network  # no network's own name has a slash
+
+    @property
     def stands_on_others(self) -> bool:
         """True where its master is an interface inside the sandbox, made by an earlier one."""
         return any(bool(plugin.raw.get("linkInContainer")) for plugin in self.conflist.plugins)

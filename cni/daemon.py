@@ -14,6 +14,7 @@ from typing import Final
 from cni.attach import Attacher
 from cni.chain import Chains, Plugins
 from cni.check import Checker
+from cni.collecting import Collecting
 from cni.conflist import ConflistKeeper
 from cni.default_network import ConfDir
 from cni.delegate import ExecPlugin
@@ -32,6 +33,7 @@ from cni.networks import Networks
 from cni.plan import Planner
 from cni.pods import Pods
 from cni.ports import Ports
+from cni.programs import Programs
 from cni.recovery import Recovery
 from cni.report import Reporter
 from cni.retire import Retirement
@@ -64,6 +66,8 @@ class Daemon:
         world.measure(self._metrics)
         self._journal = Journal(settings.state_dir / "journal", world.files)
         self._gate = Gate(settings.max_in_flight)
+        self._programs = Programs(world.clock, self._gate.step_aside)
+        self._collecting = Collecting()
         self._reporter = Reporter(world.store)
         self._sandboxes = KernelSandboxes(world.kernel)
         chains, ipams = self._chains()
@@ -98,7 +102,7 @@ class Daemon:
         world, settings = self._world, self._settings
 
         def binary(kind: str) -> ExecPlugin:
-            return ExecPlugin(world.system, kind, settings.plugin_deadline)
+            return ExecPlugin(world.system, kind, settings.plugin_deadline, self._programs)
 
         ipams = Ipams(
             world.store.addresses,
@@ -113,7 +117,7 @@ class Daemon:
             disabled=settings.not_native,
             root=settings.host_root,
         )
-        self._plugins = Plugins(native, world.system, settings.plugin_deadline)
+        self._plugins = Plugins(native, world.system, settings.plugin_deadline, self._programs)
         return Chains(self._plugins, ipams, world.probe), ipams
 
     def _ways(self, chains: Chains) -> tuple[Leaver, Attacher]:
@@ -134,6 +138,7 @@ class Daemon:
             sandboxes=self._sandboxes,
             ports=Ports(self._journal, world.listeners),
             probe=world.probe,
+            collecting=self._collecting,
         )
         return leaver, attacher
 
@@ -204,7 +209,14 @@ class Daemon:
                 self._networks, self._settings.node, is_standalone=self._settings.is_standalone
             ),
             checker=Checker(chains, self._networks, self._sandboxes, world.store),
-            collector=Collector(self._journal, self._leaver, self._networks, chains),
+            collector=Collector(
+                journal=self._journal,
+                leaver=self._leaver,
+                networks=self._networks,
+                chains=chains,
+                gate=self._gate,
+                collecting=self._collecting,
+            ),
             kernel=world.kernel,
             reporter=self._reporter,
             cni_path=self._settings.cni_bin_dir,

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Final
 
 from cni.plugin import Call
+from cni.programs import Programs
 from cni.system import Completed, Exec
 from planes.model.decode import Fields, loads
 from planes.model.errors import Internal, NotFound, PlanesError
@@ -30,12 +32,16 @@ class ExecPlugin:
         system: how programs are run.
         kind: the plugin's type: its binary is looked up at every call, in the call's path.
         deadline: seconds a call may take.
+        programs: says when it may run; None where nobody has to wait.
     """
 
-    def __init__(self, system: Exec, kind: str, deadline: float) -> None:
+    def __init__(
+        self, system: Exec, kind: str, deadline: float, programs: Programs | None = None
+    ) -> None:
         self._system = system
         self._kind = kind
         self._deadline = deadline
+        self._programs = programs
 
     async def add(self, call: Call, conf: NetConf) -> Result:
         """Attach; the plugin's result.
@@ -70,7 +76,15 @@ class ExecPlugin:
 
     async def _invoke(self, verb: Verb, call: Call, conf: NetConf) -> bytes:
         path = require(self._system, self._kind, call.cni_path)
-        done = await self._system.run(path, environment(verb, call), conf.encode(), self._deadline)
+        turn = (
+            nullcontext()
+            if self._programs is None
+            else self._programs.place(verb, call, self._kind)
+        )
+        async with turn:
+            done = await self._system.run(
+                path, environment(verb, call), conf.encode(), self._deadline
+            )
         if done.code == 0:
             if done.stderr:
                 _log.info("plugin said", extra={"type": self._kind, "text": _text(done.stderr)})

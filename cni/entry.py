@@ -98,6 +98,7 @@ class Entry:
             plane=attachment.plane,
             ips=attachment.ips,
             candidates=attachment.candidates,
+            is_cluster_network=attachment.is_cluster_network,
         )
 
 

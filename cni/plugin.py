@@ -25,6 +25,7 @@ class Call:
         plane: the plane it was decided for, "" for none: whose addresses it may take.
         ips: the addresses of that plane to take, as decided; empty for any.
         candidates: where `ips` is empty, addresses of which the first free one is taken.
+        is_cluster_network: it is about the administrator's default network, which no NAD names.
     """
 
     container_id: str
@@ -36,6 +37,7 @@ class Call:
     plane: str = ""
     ips: tuple[str, ...] = ()
     candidates: tuple[str, ...] = ()
+    is_cluster_network: bool = False
 
     def arg(self, key: str) -> str:
         """The last CNI_ARGS value of a key, "" where absent."""

@@ -1,7 +1,7 @@
 """The verbs: one checked call in, stdout out.
 
 Invariant: ADD leaves either everything it answered for or nothing; DEL needs only the journal;
-no verb but GC keeps other sandboxes waiting.
+no verb keeps other sandboxes waiting.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Runtime:
         return await self._verbs[request.verb](request)
 
     async def _add(self, request: CniRequest) -> bytes:
-        async with self._gate.call(request.container_id):
+        async with self._gate.call(request.container_id, attaches=True):
             self._probe.reached("called")
             await self._make_room(request)
             subject = await self._pods.find(caller_of(request), request.conf)
@@ -181,7 +181,7 @@ class Runtime:
         return taken or await self._strangers.take(request, path)
 
     async def _check(self, request: CniRequest) -> bytes:
-        async with self._gate.call(request.container_id):
+        async with self._gate.call(request.container_id, attaches=True):
             found = self._journal.find((request.container_id, request.ifname))
             if found is None:
                 found = await self._strangers.attached(request, self._path(request))
@@ -193,8 +193,7 @@ class Runtime:
         return b""
 
     async def _collect(self, request: CniRequest) -> bytes:
-        async with self._gate.collection():
-            await self._collector.collect(request.conf, self._path(request))
+        await self._collector.collect(request.conf, self._path(request))
         return b""
 
     def _path(self, request: CniRequest) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The gate: serial per sandbox, parallel otherwise, bounded, fair, and GC alone."""
+"""The gate: serial per sandbox, parallel otherwise, bounded at work, fair."""
 
 from __future__ import annotations
 
@@ -25,14 +25,6 @@ class Room:
             for _ in range(turns):
                 await asyncio.sleep(0)
             self.inside.remove(container)
-
-    async def collect(self) -> None:
-        async with self.gate.collection():
-            assert self.inside == []
-            self.order.append("GC")
-            for _ in range(5):
-                await asyncio.sleep(0)
-            assert self.inside == []
 
 
 async def test_calls_of_one_sandbox_are_serial_and_of_others_parallel() -> None:
@@ -66,15 +58,35 @@ async def test_a_call_that_waits_for_its_sandbox_holds_no_slot() -> None:
     await asyncio.gather(long, *waiting)
 
 
-async def test_collection_is_alone_and_not_starved() -> None:
-    room = Room(Gate(8))
-    before = [asyncio.create_task(room.call(str(number))) for number in range(3)]
-    await asyncio.sleep(0)
-    collecting = asyncio.create_task(room.collect())
-    await asyncio.sleep(0)
-    after = [asyncio.create_task(room.call(f"late{number}")) for number in range(3)]
-    await asyncio.gather(*before, collecting, *after)
-    assert room.order.index("GC") == 3
+async def test_who_attaches_keeps_nobody_from_leaving() -> None:
+    gate = Gate(1)
+    async with gate.call("a", attaches=True), asyncio.timeout(1), gate.call("b"):
+        pass
+
+
+async def test_a_call_that_steps_aside_lets_the_next_one_in() -> None:
+    gate = Gate(1)
+    async with gate.call("a"):
+        gate.step_aside("a")
+        async with asyncio.timeout(1), gate.call("b"):
+            gate.step_aside("a")  # twice is once
+            late = asyncio.create_task(_enter(gate, "c"))
+            await asyncio.sleep(0.01)
+            assert not late.done()
+    await asyncio.wait_for(late, 1)
+
+
+async def test_a_call_that_does_not_end_counts_as_work_for_a_while_only() -> None:
+    gate = Gate(1, seconds=0.02)
+    async with gate.call("a"), asyncio.timeout(1), gate.call("b"), gate.call("c"):
+        assert gate.is_busy("a")
+    async with asyncio.timeout(1), gate.call("d"):
+        pass
+
+
+async def _enter(gate: Gate, container: str) -> None:
+    async with gate.call(container):
+        pass
 
 
 async def test_a_cancelled_waiter_leaves_no_trace() -> None:

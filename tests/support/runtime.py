@@ -13,6 +13,7 @@ from typing import Any
 from cni.attach import Attacher
 from cni.chain import Chains, Plugins
 from cni.check import Checker
+from cni.collecting import Collecting
 from cni.default_network import ConfDir
 from cni.delegate import ExecPlugin
 from cni.detach import Detacher
@@ -29,6 +30,7 @@ from cni.networks import Networks
 from cni.plan import Planner
 from cni.pods import Pods
 from cni.ports import Ports
+from cni.programs import Programs
 from cni.recovery import Recovery
 from cni.report import Reporter
 from cni.runtime import Runtime
@@ -101,12 +103,14 @@ class Bench:
 
     def _compose(self) -> None:
         self.journal = Journal(self.journal_dir)
+        self.collecting = Collecting(patience=0.05)
+        programs = Programs(self.clock, self.gate.step_aside)
 
         def binary(kind: str) -> ExecPlugin:
-            return ExecPlugin(self.exec, kind, 5)
+            return ExecPlugin(self.exec, kind, 5, programs)
 
         ipams = Ipams(self.store.addresses, lambda: self.store.catalog, binary)
-        plugins = Plugins({"inside": self.native}, self.exec, 5)
+        plugins = Plugins({"inside": self.native}, self.exec, 5, programs)
         self.chains = Chains(plugins, ipams, self.probe)
         networks = Networks(
             self.store, ConfDir(self.conf_dir, self.clock), is_standalone=self.is_standalone
@@ -132,7 +136,14 @@ class Bench:
             inheritance=Inheritance(self.multus_dir, self.journal, "node-a"),
             strangers=Strangers(networks, "node-a", is_standalone=self.is_standalone),
             checker=Checker(self.chains, networks, self.kernel, self.store),
-            collector=Collector(self.journal, self.leaver, networks, self.chains),
+            collector=Collector(
+                journal=self.journal,
+                leaver=self.leaver,
+                networks=networks,
+                chains=self.chains,
+                gate=self.gate,
+                collecting=self.collecting,
+            ),
             kernel=self.kernel,
             reporter=self.reporter,
             cni_path=(BIN,),
@@ -176,6 +187,7 @@ class Bench:
             sandboxes=self.kernel,
             ports=Ports(self.journal, self.listeners),
             probe=self.probe,
+            collecting=self.collecting,
         )
 
     def put_default(self, default: JsonObject) -> None:
