@@ -28,8 +28,9 @@ Each may take some MiB, which count against the memory limit of the daemon's con
 """
 
 _LEAVING: Final = frozenset({Verb.DEL, Verb.GC})
-# Below what a runtime waits for an ADD (120 s of ours) and the shim for a DEL (60 s).
-_PATIENCE: Final = {True: 20.0, False: 60.0}
+# Below what an ADD and a DEL may take as a whole (120 s, 55 s), so that the reason is told.
+_ADD_PATIENCE: Final = 60.0
+_DEL_PATIENCE: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +50,7 @@ class Programs:
         clock: tells how long a binary has run.
         on_wait: told of the sandbox whose call waits for a binary from here on.
         limit: most binaries at once, of each of the four kinds of work.
+        patience: seconds that an ADD and a DEL wait for their turn.
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class Programs:
         clock: Clock,
         on_wait: Callable[[str], None] = lambda _container_id: None,
         limit: int = LIMIT,
+        patience: tuple[float, float] = (_ADD_PATIENCE, _DEL_PATIENCE),
     ) -> None:
+        self._patience = patience
         self._clock = clock
         self._on_wait = on_wait
         self._places = {
@@ -95,7 +99,7 @@ class Programs:
         key = call.owner.namespace or call.container_id
         async with AsyncExitStack() as held:
             try:
-                async with asyncio.timeout(_PATIENCE[is_leaving]):
+                async with asyncio.timeout(self._patience[is_leaving]):
                     await held.enter_async_context(places.hold(key))
             except TimeoutError as error:
                 raise self._crowded(call, kind, key) from error
