@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TextIO
 
+from cni.contain import adopt_orphans, end_earlier, owner_of
 from cni.daemon import Daemon
 from cni.install import install
 from cni.machine import machine
@@ -22,6 +24,8 @@ from planes.run.logs import configure
 # On a cluster the daemon before us may still be carrying out its last calls: what it drains for,
 # and what a plugin may take to undo.
 PATIENCE: Final = 90.0
+_log = logging.getLogger(__name__)
+
 _COMMANDS: Final = {"install": install, "uninstall": uninstall}
 
 
@@ -52,6 +56,8 @@ def main(
         _require_root()
         configure(settings.log_level, stderr)
         held = hold_state(settings.state_dir, 0.0 if settings.is_standalone else PATIENCE)
+        if ended := end_earlier(owner_of(settings.state_dir)):
+            _log.warning("killed plugins of the daemon before us", extra={"programs": ended})
         try:
             return asyncio.run(_run(settings, env, make_world or machine))
         finally:
@@ -74,6 +80,7 @@ async def _run(
     env: Mapping[str, str],
     make_world: Callable[[Settings, Mapping[str, str]], World],
 ) -> int:
+    adopt_orphans()
     world = make_world(settings, env)
     try:
         daemon = Daemon(settings, world)

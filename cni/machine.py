@@ -11,12 +11,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from cni.contain import Containment, owner_of
 from cni.net.kernel import Kernel
 from cni.probe import Silent
 from cni.settings import PROG, Settings
 from cni.system import SystemExec
 from cni.world import World
-from planes.run.clock import SystemClock
+from planes.run.clock import Clock, SystemClock
 from planes.run.heap import settle_heap
 from planes.store.directory import DirStore
 
@@ -50,8 +51,10 @@ def _alone(settings: Settings, manifests: Path, env: Mapping[str, str]) -> World
         namespace_isolation=settings.namespace_isolation,
         global_namespaces=settings.global_namespaces,
     )
-    system = SystemExec(env, clock, settings.host_root)
-    return World(store, Kernel(threads=KERNEL_THREADS), system, clock, Silent(), files)
+    system = _programs(settings, env, clock)
+    return World(
+        store, Kernel(threads=KERNEL_THREADS), system, clock, Silent(), files, halt=system.halt
+    )
 
 
 def _on_cluster(settings: Settings, env: Mapping[str, str]) -> World:
@@ -73,7 +76,7 @@ def _on_cluster(settings: Settings, env: Mapping[str, str]) -> World:
         namespace_isolation=settings.namespace_isolation,
         global_namespaces=settings.global_namespaces,
     )
-    system = SystemExec(env, clock, settings.host_root)
+    system = _programs(settings, env, clock)
     return World(
         store,
         Kernel(threads=KERNEL_THREADS),
@@ -87,4 +90,11 @@ def _on_cluster(settings: Settings, env: Mapping[str, str]) -> World:
         },
         measure=store.measure,
         close=client.close,
+        halt=system.halt,
     )
+
+
+def _programs(settings: Settings, env: Mapping[str, str], clock: Clock) -> SystemExec:
+    owner = owner_of(settings.state_dir)
+    containment = Containment(owner, spares_daemons=settings.is_standalone)
+    return SystemExec(env, clock, settings.host_root, containment)

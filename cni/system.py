@@ -1,7 +1,7 @@
 """The operating-system seam: finding and running plugin binaries.
 
-Invariant: when `run` ends, whichever way, the program and what it started in its process group
-are gone; its output is bounded and its runtime has a deadline.
+Invariant: when `run` ends, whichever way, the program and what it started are gone
+(`cni.contain`); its output is bounded and its runtime has a deadline.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Final, Protocol
 
 from cni import rooted
 from cni.completion import complete
+from cni.contain import MARK, Containment
 from planes.model.errors import Internal, Unavailable
 from planes.run.clock import Clock
 
@@ -60,12 +61,28 @@ class SystemExec:
         environment: every program's, besides what a call gives it.
         clock: for the pauses before a busy binary is tried again.
         root: the directory that programs are looked up in and run with as root; "" is ours.
+        containment: ends what programs leave behind.
     """
 
-    def __init__(self, environment: Mapping[str, str], clock: Clock, root: str = "") -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        clock: Clock,
+        root: str = "",
+        containment: Containment | None = None,
+    ) -> None:
         self._environment = dict(environment)
         self._clock = clock
         self._root = root
+        self._containment = containment or Containment(f"{os.getpid()}")
+        self._running: set[asyncio.subprocess.Process] = set()
+        self._is_halted = False
+
+    def halt(self) -> None:
+        """Kill what runs, and start nothing any more: the daemon has no time left."""
+        self._is_halted = True
+        for process in self._running:
+            _kill(process)
 
     def find(self, name: str, directories: Sequence[str]) -> str | None:
         """Give the first regular file of that name."""
@@ -95,10 +112,32 @@ class SystemExec:
         self, path: str, env: Mapping[str, str], stdin: bytes, deadline: float
     ) -> Completed | str:
         """Run a program to its end; why it could not be started, where it could not."""
+        if self._is_halted:
+            raise _stopping(path)
+        run = self._containment.begin()
+        is_over = False
         try:
-            process = await self._start(path, env)
-        except OSError as error:
-            return rooted.not_entered(self._root, error.strerror or str(error))
+            try:
+                process = await self._start(path, {**env, MARK: run.mark})
+            except OSError as error:
+                return rooted.not_entered(self._root, error.strerror or str(error))
+            run.pid = process.pid
+            stdout, stderr, code = await self._to_end(process, path, stdin, deadline)
+            is_over = True
+        finally:
+            await complete(self._containment.end(run, is_over=is_over))
+        if self._is_halted and code < 0:
+            raise _stopping(path)
+        if max(len(stdout), len(stderr)) > MAX_OUTPUT:
+            raise Internal(f"cannot run the plugin {path}: it printed over {MAX_OUTPUT} bytes")
+        fault = rooted.could_not_start(self._root, code, stderr)
+        return fault or Completed(code, stdout, stderr)
+
+    async def _to_end(
+        self, process: asyncio.subprocess.Process, path: str, stdin: bytes, deadline: float
+    ) -> tuple[bytes, bytes, int]:
+        """Give what a program printed and how it ended; it is gone, and reaped, in any case."""
+        self._running.add(process)
         is_over = False
         try:
             async with asyncio.timeout(deadline):
@@ -111,13 +150,11 @@ class SystemExec:
                 remedy="see what the plugin waits for; the deadline is --plugin-deadline",
             ) from error
         finally:
+            self._running.discard(process)
             if not is_over:
                 _kill(process)
                 await complete(process.wait())
-        if max(len(stdout), len(stderr)) > MAX_OUTPUT:
-            raise Internal(f"cannot run the plugin {path}: it printed over {MAX_OUTPUT} bytes")
-        fault = rooted.could_not_start(self._root, code, stderr)
-        return fault or Completed(code, stdout, stderr)
+        return stdout, stderr, code
 
     async def _start(self, path: str, env: Mapping[str, str]) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -128,6 +165,13 @@ class SystemExec:
             env=dict(env),
             start_new_session=True,
         )
+
+
+def _stopping(path: str) -> Unavailable:
+    return Unavailable(
+        f"cannot run the plugin {path}: the netplane daemon is stopping",
+        remedy="it is tried again when the daemon is back",
+    )
 
 
 async def _converse(process: asyncio.subprocess.Process, stdin: bytes) -> tuple[bytes, bytes]:

@@ -29,6 +29,7 @@ class World:
         listeners: what listens on the node.
         services: what has to run before the store and after it, by name.
         measure: shows what the world knows of itself on the daemon's metrics.
+        halt: ends all programs, and lets none be started: the daemon has no time left.
         close: gives back what was opened; the last thing that is called.
     """
 
@@ -41,4 +42,5 @@ class World:
     listeners: Listeners = field(default_factory=ProcListeners)
     services: Mapping[str, Service] = field(default_factory=dict)
     measure: Callable[[Metrics], None] = lambda _metrics: None
+    halt: Callable[[], None] = lambda: None
     close: Callable[[], Awaitable[None]] = _nothing_open
