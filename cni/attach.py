@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from ipaddress import ip_interface
+from typing import Final
 
 from cni.attachment import PlannedAttachment, waves
 from cni.chain import Chains
@@ -27,6 +28,9 @@ from cni.sandbox import Sandboxes
 from cni.undo import Undo
 from planes.model.errors import CniCode, Conflict
 from planes.model.wire.result import Result
+
+# Whoever asked has waited long already, and what hung may hang again: the journal has the rest.
+UNDO_SECONDS: Final = 20.0
 
 Report = Callable[[Entry], Awaitable[None]]
 
@@ -141,7 +145,8 @@ class Attacher:
         results[attachment.ifname] = result
 
     async def _tear_down(self, entry: Entry, begun: list[PlannedAttachment]) -> None:
-        await self._leaver.leave(replace(entry, attachments=tuple(begun)), entry.netns)
+        begun_only = replace(entry, attachments=tuple(begun))
+        await self._leaver.leave(begun_only, entry.netns, within=UNDO_SECONDS)
         self._probe.reached("undone")
 
 

@@ -28,6 +28,7 @@ from cni.inherited import Inheritance
 from cni.ipam.ipams import Ipams
 from cni.journal import Journal
 from cni.leave import Leaver
+from cni.measuring import HANGING_SECONDS, count_calls, show_state
 from cni.native.registry import native_plugins
 from cni.networks import Networks
 from cni.plan import Planner
@@ -45,6 +46,7 @@ from cni.settings import Settings
 from cni.strangers import Strangers
 from cni.world import World
 from planes.model.errors import PlanesError
+from planes.run.crew import told
 from planes.run.metrics import Metrics, serve
 from planes.run.supervise import Service, Supervisor
 
@@ -57,9 +59,17 @@ DRAIN_SECONDS: Final = 30.0
 
 
 class Daemon:
-    """One node's runtime, from its settings and the world it stands on."""
+    """One node's runtime, from its settings and the world it stands on.
 
-    def __init__(self, settings: Settings, world: World) -> None:
+    Args:
+        settings: its settings.
+        world: what it stands on.
+        on_stop: told when it begins to end.
+    """
+
+    def __init__(
+        self, settings: Settings, world: World, on_stop: Callable[[], None] = lambda: None
+    ) -> None:
         self._settings = settings
         self._world = world
         self._metrics = Metrics()
@@ -90,12 +100,15 @@ class Daemon:
             clock=world.clock,
         )
         self._spool = Spool(settings.state_dir / "spool", self.runtime, world.clock)
+        show_state(self._metrics, self._journal, self._programs, world.stuck)
         self._server = self._make_server()
         self.retirement = Retirement(
             self._journal, self._recovery, self._spool, self._leaver, self._gate
         )
         self._is_open = asyncio.Event()
-        self._supervisor = Supervisor(self._services(), drain_seconds=DRAIN_SECONDS + 5)
+        self._supervisor = Supervisor(
+            self._services(), drain_seconds=DRAIN_SECONDS + 7, on_stop=on_stop
+        )
         self._fault: PlanesError | None = None
 
     def _chains(self) -> tuple[Chains, Ipams]:
@@ -162,7 +175,8 @@ class Daemon:
         """
         if not self._is_open.is_set():
             return "starting" if self._world.store.is_synced else "planes and pods are not read yet"
-        return self._conflist.unready() if self._conflist is not None else ""
+        hanging = told(self._world.stuck(HANGING_SECONDS))
+        return hanging or (self._conflist.unready() if self._conflist is not None else "")
 
     def _make_server(self) -> Server:
         settings, world = self._settings, self._world
@@ -173,9 +187,10 @@ class Daemon:
             readiness=self._unready,
             metrics=self._metrics.render,
             delegates=self._hotplug(),
-            observe=self._observer(),
+            observe=count_calls(self._metrics),
             deadline=settings.call_deadline,
             drain=DRAIN_SECONDS,
+            halt=world.halt,
         )
 
     def _hotplug(self) -> Hotplug:
@@ -222,20 +237,6 @@ class Daemon:
             cni_path=self._settings.cni_bin_dir,
             probe=world.probe,
         )
-
-    def _observer(self) -> Callable[[str, int, float], None]:
-        """Count calls and measure them; watch the journal's length."""
-        labels = ("verb", "code")
-        calls = self._metrics.counter("calls", "CNI calls by verb and error code (0: none)", labels)
-        seconds = self._metrics.seconds("call", "how long CNI calls took", ("verb",))
-        entries = self._metrics.gauge("journal_entries", "calls the journal remembers")
-        entries.set_function(lambda: len(self._journal))
-
-        def observe(verb: str, code: int, duration: float) -> None:
-            calls.labels(verb, str(code)).inc()
-            seconds.labels(verb).observe(duration)
-
-        return observe
 
     def _services(self) -> Mapping[str, Service]:
         """Name the services in order of start; they are stopped last first."""

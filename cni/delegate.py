@@ -14,6 +14,7 @@ from typing import Final
 from cni.plugin import Call
 from cni.programs import Programs
 from cni.system import Completed, Exec
+from cni.unable import PluginFailed
 from planes.model.decode import Fields, loads
 from planes.model.errors import Internal, NotFound, PlanesError
 from planes.model.wire.cniversion import Verb, at_least
@@ -91,7 +92,7 @@ class ExecPlugin:
             return done.stdout
         raise self._error(verb, conf, done)
 
-    def _error(self, verb: Verb, conf: NetConf, done: Completed) -> Internal:
+    def _error(self, verb: Verb, conf: NetConf, done: Completed) -> PluginFailed:
         prefix = self._failed(verb, conf)
         if not done.stdout.strip():
             said = _text(done.stderr)
@@ -101,17 +102,17 @@ class ExecPlugin:
                 if said
                 else (f"netplugin failed with no error message: {ended}")
             )
-            return Internal(f"{prefix}{cause}")
+            return PluginFailed(f"{prefix}{cause}")
         try:
             fields = Fields(loads(done.stdout, "the plugin's error"), "the plugin's error")
             code, message = fields.integer("code"), fields.string("msg")
             details = fields.string("details")
         except (PlanesError, AttributeError):
-            return Internal(
+            return PluginFailed(
                 f"{prefix}netplugin failed but its diagnostic message cannot be parsed: "
                 f"{_text(done.stdout)}"
             )
-        return Internal(f"{prefix}{message}", remedy=details, code=code or None)
+        return PluginFailed(f"{prefix}{message}", remedy=details, code=code or None)
 
     def _failed(self, verb: Verb, conf: NetConf) -> str:
         """Give libcni's wrapping: only ADD and DEL are wrapped."""

@@ -5,8 +5,8 @@ Invariant: the Kubernetes adapter is imported on a cluster only; a single machin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+import asyncio
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -18,11 +18,15 @@ from cni.settings import PROG, Settings
 from cni.system import SystemExec
 from cni.world import World
 from planes.run.clock import Clock, SystemClock
+from planes.run.crew import Stuck
 from planes.run.heap import settle_heap
+from planes.run.threads import Threads
 from planes.store.directory import DirStore
 
 # A DEL waits 5 to 20 ms for the kernel's grace period, and many can wait at the same time.
 KERNEL_THREADS: Final = 32
+# The event loop's own: what asyncio.to_thread is given, and the name service.
+LOOP_THREADS: Final = 8
 # Journal, status, address files: short, and more threads would only contend for the interpreter.
 FILE_THREADS: Final = 3
 
@@ -40,7 +44,7 @@ def machine(settings: Settings, env: Mapping[str, str]) -> World:
 
 def _alone(settings: Settings, manifests: Path, env: Mapping[str, str]) -> World:
     clock = SystemClock()
-    files = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="files")
+    files = Threads(FILE_THREADS, "files")
     store = DirStore(
         manifests,
         settings.state_dir,
@@ -51,9 +55,9 @@ def _alone(settings: Settings, manifests: Path, env: Mapping[str, str]) -> World
         namespace_isolation=settings.namespace_isolation,
         global_namespaces=settings.global_namespaces,
     )
-    system = _programs(settings, env, clock)
+    system, kernel = _programs(settings, env, clock), Kernel(threads=KERNEL_THREADS)
     return World(
-        store, Kernel(threads=KERNEL_THREADS), system, clock, Silent(), files, halt=system.halt
+        store, kernel, system, clock, Silent(), files, halt=system.halt, stuck=_stuck(kernel, files)
     )
 
 
@@ -64,7 +68,7 @@ def _on_cluster(settings: Settings, env: Mapping[str, str]) -> World:
     from planes.kube.store import KubeStore  # noqa: PLC0415
 
     clock = SystemClock()
-    files = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="files")
+    files = Threads(FILE_THREADS, "files")
     agent = f"{PROG}/{version('netplane')}"
     client = connect(settings.kubeconfig, user_agent=agent, env=env, clock=clock)
     book = KubeAddressBook(client, settings.node, settings.state_dir, clock, executor=files)
@@ -76,10 +80,10 @@ def _on_cluster(settings: Settings, env: Mapping[str, str]) -> World:
         namespace_isolation=settings.namespace_isolation,
         global_namespaces=settings.global_namespaces,
     )
-    system = _programs(settings, env, clock)
+    system, kernel = _programs(settings, env, clock), Kernel(threads=KERNEL_THREADS)
     return World(
         store,
-        Kernel(threads=KERNEL_THREADS),
+        kernel,
         system,
         clock,
         Silent(),
@@ -91,7 +95,19 @@ def _on_cluster(settings: Settings, env: Mapping[str, str]) -> World:
         measure=store.measure,
         close=client.close,
         halt=system.halt,
+        stuck=_stuck(kernel, files),
     )
+
+
+def _stuck(kernel: Kernel, files: Threads) -> Callable[[float], list[Stuck]]:
+    """Make the event loop's own threads ones that may hang, too; give who tells of all."""
+    own = Threads(LOOP_THREADS, "loop")
+    asyncio.get_running_loop().set_default_executor(own)
+
+    def stuck(seconds: float) -> list[Stuck]:
+        return [one for pool in (kernel, files, own) for one in pool.stuck(seconds)]
+
+    return stuck
 
 
 def _programs(settings: Settings, env: Mapping[str, str], clock: Clock) -> SystemExec:

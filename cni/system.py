@@ -76,11 +76,11 @@ class SystemExec:
         self._root = root
         self._containment = containment or Containment(f"{os.getpid()}")
         self._running: set[asyncio.subprocess.Process] = set()
-        self._is_halted = False
+        self._halted = asyncio.Event()
 
     def halt(self) -> None:
         """Kill what runs, and start nothing any more: the daemon has no time left."""
-        self._is_halted = True
+        self._halted.set()
         for process in self._running:
             _kill(process)
 
@@ -112,7 +112,7 @@ class SystemExec:
         self, path: str, env: Mapping[str, str], stdin: bytes, deadline: float
     ) -> Completed | str:
         """Run a program to its end; why it could not be started, where it could not."""
-        if self._is_halted:
+        if self._halted.is_set():
             raise _stopping(path)
         run = self._containment.begin()
         is_over = False
@@ -126,7 +126,7 @@ class SystemExec:
             is_over = True
         finally:
             await complete(self._containment.end(run, is_over=is_over))
-        if self._is_halted and code < 0:
+        if self._halted.is_set() and code < 0:
             raise _stopping(path)
         if max(len(stdout), len(stderr)) > MAX_OUTPUT:
             raise Internal(f"cannot run the plugin {path}: it printed over {MAX_OUTPUT} bytes")

@@ -79,7 +79,7 @@ async def test_what_outlives_a_plugin_that_was_killed_is_killed_too(
 ) -> None:
     path, pid = leaver(tmp_path, how, "exec sleep 300")
     with pytest.raises(Unavailable, match="did not end"):
-        await programs().run(path, {}, b"", 1.5)
+        await programs().run(path, {}, b"", 3)
     assert look(int(pid.read_text())) is None
 
 
