@@ -3,7 +3,8 @@
 Lock order, always: sandbox, then a slot. A call that waits for its sandbox holds no slot, so one
 busy sandbox cannot keep the others out. Slots bound work, not waiting: a call gives its slot away
 when it runs a binary (`cni.programs` bounds those), and when it has not ended after a while, since
-it then waits for somebody (an API server, a lock). Each queue is first come, first served.
+it then waits for somebody (an API server, a lock). Namespaces share them: one that creates many
+pods at once leaves half of what is free to the others. Each queue is first come, first served.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from planes.run.locks import KeyedLocks
+from planes.run.shares import Shares
 
 WORK_SECONDS: Final = 1.0  # a native ADD takes some 10 ms
 
@@ -21,12 +23,13 @@ WORK_SECONDS: Final = 1.0  # a native ADD takes some 10 ms
 class _Slot:
     """One of the slots, until it is given back or its time is over."""
 
-    def __init__(self, slots: asyncio.Semaphore) -> None:
+    def __init__(self, slots: Shares, key: str) -> None:
         self._slots = slots
+        self._key = key
         self._is_held = False
 
     async def take(self, seconds: float) -> None:
-        await self._slots.acquire()
+        await self._slots.take(self._key)
         self._is_held = True
         self._timer = asyncio.get_running_loop().call_later(seconds, self.give_back)
 
@@ -34,7 +37,7 @@ class _Slot:
         if self._is_held:
             self._is_held = False
             self._timer.cancel()
-            self._slots.release()
+            self._slots.give_back(self._key)
 
 
 class Gate:
@@ -47,8 +50,8 @@ class Gate:
 
     def __init__(self, limit: int, seconds: float = WORK_SECONDS) -> None:
         self._sandboxes = KeyedLocks()
-        self._attaching = asyncio.Semaphore(limit)
-        self._leaving = asyncio.Semaphore(limit)
+        self._attaching = Shares(limit, 1)
+        self._leaving = Shares(limit, 1)
         self._seconds = seconds
         self._slots: dict[str, _Slot] = {}
 
@@ -61,15 +64,18 @@ class Gate:
         return self._sandboxes.is_held(container_id)
 
     @asynccontextmanager
-    async def call(self, container_id: str, *, attaches: bool = False) -> AsyncIterator[None]:
+    async def call(
+        self, container_id: str, namespace: str = "", *, attaches: bool = False
+    ) -> AsyncIterator[None]:
         """Carry out a call of a sandbox inside the block.
 
         Args:
             container_id: the sandbox.
+            namespace: whose pod it is, as far as is known.
             attaches: it may attach (or looks at what is attached), so it keeps nobody from leaving.
         """
         async with self._sandboxes.hold(container_id):
-            slot = _Slot(self._attaching if attaches else self._leaving)
+            slot = _Slot(self._attaching if attaches else self._leaving, namespace or container_id)
             await slot.take(self._seconds)
             self._slots[container_id] = slot
             try:
@@ -77,6 +83,12 @@ class Gate:
             finally:
                 del self._slots[container_id]
                 slot.give_back()
+
+    @asynccontextmanager
+    async def aside(self, container_id: str) -> AsyncIterator[None]:
+        """Work on a sandbox inside the block, beside all calls but its own: it takes no slot."""
+        async with self._sandboxes.hold(container_id):
+            yield
 
     def step_aside(self, container_id: str) -> None:
         """Give the slot of a sandbox's call away: from here on it waits more than it works."""

@@ -42,15 +42,27 @@ class Shares:
 
     @asynccontextmanager
     async def hold(self, key: str) -> AsyncIterator[None]:
-        """Have a place inside the block; waits for one, first come, first served within a key."""
+        """Have a place inside the block; see `take`."""
+        await self.take(key)
+        try:
+            yield
+        finally:
+            self.give_back(key)
+
+    async def take(self, key: str) -> None:
+        """Take a place; waits for one, first come, first served within a key."""
         if key not in self._waiting and self._may_take(key):
             self._take(key)
         else:
             await self._wait(key)
-        try:
-            yield
-        finally:
-            self._give_back(key)
+
+    def give_back(self, key: str) -> None:
+        """Give a place back that was taken for a key."""
+        self._taken -= 1
+        self._held[key] -= 1
+        if not self._held[key]:
+            del self._held[key]
+        self._grant()
 
     def _may_take(self, key: str) -> bool:
         free = self._limit - self._taken
@@ -60,13 +72,6 @@ class Shares:
         self._taken += 1
         self._held[key] += 1
 
-    def _give_back(self, key: str) -> None:
-        self._taken -= 1
-        self._held[key] -= 1
-        if not self._held[key]:
-            del self._held[key]
-        self._grant()
-
     async def _wait(self, key: str) -> None:
         place = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key, deque()).append(place)
@@ -74,7 +79,7 @@ class Shares:
             await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():  # granted in the turn of the cancellation
-                self._give_back(key)
+                self.give_back(key)
             else:
                 self._withdraw(key, place)
             raise

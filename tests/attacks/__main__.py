@@ -16,10 +16,12 @@ from pathlib import Path
 
 from tests.attacks.figures import tenant_objects
 from tests.attacks.figures.figure import Figure, Measure
+from tests.attacks.figures.hanging import hanging_plugins
 
 MEASURES: Mapping[str, Measure] = {
     "tenant-nads": tenant_objects.measure_nads,
     "tenant-pods": tenant_objects.measure_pods,
+    "hanging-plugins": hanging_plugins,
 }
 
 

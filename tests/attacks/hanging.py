@@ -99,8 +99,8 @@ def _script(path: Path, text: str) -> str:
     return f"export PLUGIN={path}\n{text}"
 
 
-def _nad(name: str, of: str, kind: str) -> JsonObject:
-    conf = {"cniVersion": "1.0.0", "name": name, "type": kind}
+def _nad(name: str, of: str, kind: str, **more: Any) -> JsonObject:
+    conf = {"cniVersion": "1.0.0", "name": name, "type": kind, **more}
     return {
         "apiVersion": "k8s.cni.cncf.io/v1",
         "kind": "NetworkAttachmentDefinition",
@@ -117,6 +117,11 @@ def _pod(name: str, of: str, networks: str = "") -> JsonObject:
         "metadata": {"name": name, "namespace": of, "annotations": annotations},
         "spec": {"containers": [{"name": "c", "image": "i"}]},
     }
+
+
+def _locked(directory: Path) -> JsonObject:
+    files = str(directory / "host-local")
+    return {"type": "host-local", "dataDir": files, "subnet": "10.66.0.0/16"}
 
 
 def _cluster(directory: Path) -> JsonObject:
@@ -148,6 +153,8 @@ def scene(directory: Path) -> Iterator[Scene]:
             _nad("hang", "evil", "hang"),
             _nad("late", "evil", "late"),
             _nad("works", "shop", "works"),
+            _nad("locked", "evil", "bridge", bridge="br-evil", ipam=_locked(directory)),
+            _pod("locked", "evil", "locked"),
             _pod("hang", "evil", "hang"),
             _pod("late", "evil", "late"),
             _pod("works", "shop", "works"),

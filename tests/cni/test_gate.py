@@ -84,6 +84,25 @@ async def test_a_call_that_does_not_end_counts_as_work_for_a_while_only() -> Non
         pass
 
 
+async def test_a_namespace_with_many_calls_leaves_room_for_the_others() -> None:
+    gate = Gate(8, seconds=60)
+    inside = 0
+
+    async def stay(number: int, until: asyncio.Event) -> None:
+        nonlocal inside
+        async with gate.call(f"many{number}", "many", attaches=True):
+            inside += 1
+            await until.wait()
+
+    over = asyncio.Event()
+    tasks = [asyncio.create_task(stay(number, over)) for number in range(20)]
+    await asyncio.sleep(0.01)
+    assert inside == 4
+    async with asyncio.timeout(1), gate.call("one", "other", attaches=True):
+        over.set()
+    await asyncio.wait_for(asyncio.gather(*tasks), 5)
+
+
 async def _enter(gate: Gate, container: str) -> None:
     async with gate.call(container):
         pass
