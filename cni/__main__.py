@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TextIO
 
-from cni.contain import adopt_orphans, end_earlier, owner_of
+from cni.contain import adopt_orphans, end_earlier, owner_of, unfinished_of
 from cni.daemon import Daemon
 from cni.install import install
 from cni.machine import machine
@@ -61,7 +61,8 @@ def main(
         _require_root()
         configure(settings.log_level, stderr)
         held = hold_state(settings.state_dir, 0.0 if settings.is_standalone else PATIENCE)
-        if ended := end_earlier(owner_of(settings.state_dir)):
+        unfinished = unfinished_of(settings.state_dir) if settings.is_standalone else None
+        if ended := end_earlier(owner_of(settings.state_dir), unfinished):
             _log.warning("killed plugins of the daemon before us", extra={"programs": ended})
         resort = LastResort()
         try:

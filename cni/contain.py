@@ -34,6 +34,7 @@ class Process:
 
     pid: int
     state: str
+    parent: int
     session: int
     began: int
 
@@ -58,13 +59,15 @@ class Containment:
 
     Args:
         owner: begins every mark; tells this daemon's plugins from those of others.
-        spares_daemons: a plugin that ended by itself may leave processes behind, as podman's
-            dnsname does. On a cluster they would die with our container in any case.
+        unfinished: with it a plugin that ended by itself may leave processes behind, as podman's
+            dnsname does (on a cluster they would die with our container in any case). The
+            directory then names the runs that have not ended: what they left is no daemon.
     """
 
-    def __init__(self, owner: str, *, spares_daemons: bool = False) -> None:
+    def __init__(self, owner: str, unfinished: Path | None = None) -> None:
         self._owner = owner
-        self._spares_daemons = spares_daemons
+        self._unfinished = unfinished
+        self._spares_daemons = unfinished is not None
         self._numbers = itertools.count(1)
         self._runs: dict[str, Run] = {}
         self._session = os.getsid(0)
@@ -74,6 +77,10 @@ class Containment:
         mark = f"{self._owner}.{os.getpid()}.{next(self._numbers)}"
         run = Run(mark, int(time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS))
         self._runs[mark] = run
+        if self._unfinished is not None:
+            with suppress(OSError):  # a full disk: then nobody ends it after a kill -9
+                self._unfinished.mkdir(mode=0o700, exist_ok=True)
+                (self._unfinished / mark).touch()
         return run
 
     async def end(self, run: Run, *, is_over: bool) -> None:
@@ -84,6 +91,9 @@ class Containment:
             is_over: it ended by itself.
         """
         self._runs.pop(run.mark, None)
+        if self._unfinished is not None:
+            with suppress(OSError):
+                (self._unfinished / run.mark).unlink(missing_ok=True)
         spared = is_over and self._spares_daemons
         for _ in range(_ROUNDS):
             if not self._strangers():
@@ -91,6 +101,11 @@ class Containment:
             if not await ended(start(lambda: self._sweep("" if spared else run.mark))):
                 return
             await asyncio.sleep(_PAUSE)
+
+    async def end_orphans(self, run: Run) -> None:
+        """Kill what has left a run that is being killed: it may hold the pipes we wait for."""
+        if self._strangers():
+            await ended(start(lambda: self._sweep(run.mark)))
 
     def _strangers(self) -> list[int]:
         """Give our children that are no first process of a run: one look at one file of /proc."""
@@ -138,6 +153,11 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def unfinished_of(state_dir: Path) -> Path:
+    """Give where the runs of plugins that may leave daemons are named while they run."""
+    return state_dir / "running"
+
+
 def owner_of(state_dir: Path) -> str:
     """Give what marks the plugins of whoever holds a state directory; of one life or the next."""
     try:
@@ -147,15 +167,23 @@ def owner_of(state_dir: Path) -> str:
     return f"{found.st_dev:x}-{found.st_ino:x}"
 
 
-def end_earlier(owner: str, seconds: float = 1.0) -> int:
+def end_earlier(owner: str, unfinished: Path | None = None, seconds: float = 1.0) -> int:
     """Kill the plugins of an earlier life, which was killed itself; how many there were. Blocks.
 
     Otherwise one that goes on attaching would race with its undo.
+
+    Args:
+        owner: of that life's marks.
+        unfinished: names the runs that had not ended; None means whatever bears a mark.
+        seconds: how long to wait until they are gone.
     """
+    names = _take(unfinished) if unfinished is not None else None
     left = [
         pid
         for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
-        if pid != os.getpid() and (mark_of(pid) or "").startswith(f"{owner}.")
+        if pid != os.getpid()
+        and (mark := mark_of(pid) or "").startswith(f"{owner}.")
+        and (names is None or mark in names)
     ]
     for pid in left:
         _kill(pid)
@@ -176,9 +204,18 @@ def children(pid: int) -> list[int]:
             threads = os.listdir(f"/proc/{pid}/task")
     found: list[int] = []
     for thread in threads:
-        with suppress(OSError), open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
-            found += map(int, file.read().split())
+        try:
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                found += map(int, file.read().split())
+        except OSError:
+            if pid == os.getpid():  # a kernel without that file (CONFIG_PROC_CHILDREN)
+                return _with_parent(pid)
     return found
+
+
+def _with_parent(parent: int) -> list[int]:
+    pids = map(int, filter(str.isdigit, os.listdir("/proc")))
+    return [one.pid for one in map(look, pids) if one is not None and one.parent == parent]
 
 
 def look(pid: int) -> Process | None:
@@ -188,7 +225,7 @@ def look(pid: int) -> Process | None:
             fields = file.read().rpartition(b")")[2].split()
     except OSError:
         return None
-    return Process(pid, fields[0].decode(), int(fields[3]), int(fields[19]))
+    return Process(pid, fields[0].decode(), int(fields[1]), int(fields[3]), int(fields[19]))
 
 
 def mark_of(pid: int) -> str | None:
@@ -201,6 +238,16 @@ def mark_of(pid: int) -> str | None:
     prefix = f"{MARK}=".encode()
     found = [one[len(prefix) :] for one in variables if one.startswith(prefix)]
     return found[0].decode(errors="replace") if found else None
+
+
+def _take(directory: Path) -> frozenset[str]:
+    """Give the names in a directory, and remove them."""
+    names: set[str] = set()
+    with suppress(OSError):
+        for path in directory.iterdir():
+            names.add(path.name)
+            path.unlink()
+    return frozenset(names)
 
 
 def _is_alive(pid: int) -> bool:

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from cni.contain import Containment, owner_of
+from cni.contain import Containment, owner_of, unfinished_of
 from cni.net.kernel import Kernel
 from cni.probe import Silent
 from cni.settings import PROG, Settings
@@ -112,5 +112,6 @@ def _stuck(kernel: Kernel, files: Threads) -> Callable[[float], list[Stuck]]:
 
 def _programs(settings: Settings, env: Mapping[str, str], clock: Clock) -> SystemExec:
     owner = owner_of(settings.state_dir)
-    containment = Containment(owner, spares_daemons=settings.is_standalone)
+    unfinished = unfinished_of(settings.state_dir) if settings.is_standalone else None
+    containment = Containment(owner, unfinished)
     return SystemExec(env, clock, settings.host_root, containment)

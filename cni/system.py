@@ -17,13 +17,14 @@ from typing import Final, Protocol
 
 from cni import rooted
 from cni.completion import complete
-from cni.contain import MARK, Containment
+from cni.contain import MARK, Containment, Run
 from planes.model.errors import Internal, Unavailable
 from planes.run.clock import Clock
 
-MAX_OUTPUT: Final = 16 << 20  # bytes on stdout or stderr; a result has a few kilobytes
+MAX_OUTPUT: Final = 1 << 20  # bytes on stdout or stderr; a result has a few kilobytes
 BUSY_TRIES: Final = 6
 BUSY_PAUSE: Final = 1.0
+_KILL_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class SystemExec:
             except OSError as error:
                 return rooted.not_entered(self._root, error.strerror or str(error))
             run.pid = process.pid
-            stdout, stderr, code = await self._to_end(process, path, stdin, deadline)
+            stdout, stderr, code = await self._to_end(process, run, path, stdin, deadline)
             is_over = True
         finally:
             await complete(self._containment.end(run, is_over=is_over))
@@ -134,7 +135,12 @@ class SystemExec:
         return fault or Completed(code, stdout, stderr)
 
     async def _to_end(
-        self, process: asyncio.subprocess.Process, path: str, stdin: bytes, deadline: float
+        self,
+        process: asyncio.subprocess.Process,
+        run: Run,
+        path: str,
+        stdin: bytes,
+        deadline: float,
     ) -> tuple[bytes, bytes, int]:
         """Give what a program printed and how it ended; it is gone, and reaped, in any case."""
         self._running.add(process)
@@ -152,9 +158,15 @@ class SystemExec:
         finally:
             self._running.discard(process)
             if not is_over:
-                _kill(process)
-                await complete(process.wait())
+                await complete(self._kill(process, run))
         return stdout, stderr, code
+
+    async def _kill(self, process: asyncio.subprocess.Process, run: Run) -> None:
+        """Kill a program and await its end; asyncio's may come only with that of its pipes."""
+        _kill(process)
+        gone = asyncio.ensure_future(process.wait())
+        while not (await asyncio.wait({gone}, timeout=_KILL_SECONDS))[0]:
+            await self._containment.end_orphans(run)
 
     async def _start(self, path: str, env: Mapping[str, str]) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(

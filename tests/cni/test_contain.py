@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cni.contain import Containment, adopt_orphans, end_earlier, look
+from cni.contain import Containment, _with_parent, adopt_orphans, end_earlier, look
 from cni.system import SystemExec
 from planes.model.errors import Unavailable
 from planes.run.clock import SystemClock
@@ -42,8 +42,8 @@ def adopting() -> Iterator[None]:
     ctypes.CDLL(None).prctl(36, 0, 0, 0, 0)
 
 
-def programs(**flags: bool) -> SystemExec:
-    return SystemExec(dict(os.environ), SystemClock(), "", Containment(OWNER, **flags))
+def programs(unfinished: Path | None = None) -> SystemExec:
+    return SystemExec(dict(os.environ), SystemClock(), "", Containment(OWNER, unfinished))
 
 
 def leaver(directory: Path, how: str, then: str = "") -> tuple[str, Path]:
@@ -83,6 +83,18 @@ async def test_what_outlives_a_plugin_that_was_killed_is_killed_too(
     assert look(int(pid.read_text())) is None
 
 
+async def test_what_keeps_a_plugins_output_open_ends_at_the_deadline(
+    tmp_path: Path, adopting: None
+) -> None:
+    """Whoever waits for the end of the output waits for it, and it left group and session."""
+    text = f"setsid sh -c 'echo $$ > {tmp_path}/pid; exec sleep 300' &"
+    path = str(write_plugin(tmp_path, "leaver", text))
+    async with asyncio.timeout(20):
+        with pytest.raises(Unavailable, match="did not end"):
+            await programs().run(path, {}, b"", 1)
+    assert look(int((tmp_path / "pid").read_text())) is None
+
+
 async def test_plugins_that_run_beside_it_are_left_alone(tmp_path: Path, adopting: None) -> None:
     """With their children, with their orphans, and with those that took their mark off."""
     system = programs()
@@ -106,9 +118,12 @@ async def test_plugins_that_run_beside_it_are_left_alone(tmp_path: Path, adoptin
 
 async def test_on_one_machine_a_plugin_may_leave_a_daemon(tmp_path: Path, adopting: None) -> None:
     """As podman's dnsname leaves dnsmasq."""
-    system = programs(spares_daemons=True)
+    running = tmp_path / "running"
+    system = programs(running)
     path, pid = leaver(tmp_path, "in a session of its own")
     await system.run(path, {}, b"", 20)
+    assert list(running.iterdir()) == []
+    assert end_earlier(OWNER, running) == 0
     assert is_alive(int(pid.read_text()))
     (tmp_path / "late").mkdir()
     late, _ = leaver(tmp_path / "late", "in a session of its own", "exec sleep 300")
@@ -155,3 +170,25 @@ def test_plugins_of_an_earlier_life_are_ended(tmp_path: Path) -> None:
         assert ours.wait(5) == -9
         assert not_.poll() is None
         not_.kill()
+
+
+def test_of_an_earlier_life_only_unfinished_plugins_are_ended_where_daemons_may_stay(
+    tmp_path: Path,
+) -> None:
+    sleeper = [sys.executable, "-c", "import time; time.sleep(300)"]
+    (tmp_path / f"{OWNER}.1.1").touch()
+    with (
+        subprocess.Popen(sleeper, env={"NETPLANE_EXEC": f"{OWNER}.1.1"}) as hung,
+        subprocess.Popen(sleeper, env={"NETPLANE_EXEC": f"{OWNER}.1.2"}) as daemon,
+    ):
+        assert end_earlier(OWNER, tmp_path) == 1
+        assert hung.wait(5) == -9
+        assert daemon.poll() is None
+        daemon.kill()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_children_are_found_where_the_kernel_does_not_list_them() -> None:
+    with subprocess.Popen(["sleep", "300"]) as child:
+        assert child.pid in _with_parent(os.getpid())
+        child.kill()
