@@ -23,6 +23,9 @@ from planes.model.wire.result import Result, parse_result
 
 _log = logging.getLogger(__name__)
 
+# GC goes through the networks of everybody: one that hangs must not hold up its runtime for long.
+GC_SECONDS: Final = 10.0
+
 _WRAPPED: Final = {Verb.ADD: "add", Verb.DEL: "delete"}
 
 
@@ -82,10 +85,9 @@ class ExecPlugin:
             if self._programs is None
             else self._programs.place(verb, call, self._kind)
         )
+        deadline = min(self._deadline, GC_SECONDS) if verb is Verb.GC else self._deadline
         async with turn:
-            done = await self._system.run(
-                path, environment(verb, call), conf.encode(), self._deadline
-            )
+            done = await self._system.run(path, environment(verb, call), conf.encode(), deadline)
         if done.code == 0:
             if done.stderr:
                 _log.info("plugin said", extra={"type": self._kind, "text": _text(done.stderr)})

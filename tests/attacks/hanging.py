@@ -22,6 +22,12 @@ from tests.support.netns import CNI_BIN_DIR, Namespace, Node, namespace, node
 from tests.support.scripts import HANGING, RESULT, write_plugin
 
 JsonObject = dict[str, Any]
+_SCRIPTS = {
+    "hang": HANGING,
+    "works": RESULT,
+    "late": f"case $CNI_COMMAND in DEL) {HANGING};; esac\n{RESULT}",
+    "hoard": f"case $CNI_COMMAND in GC) {HANGING};; esac\n{RESULT}",
+}
 
 
 @dataclass
@@ -29,7 +35,7 @@ class Scene:
     """The node, its daemon's place, and the tenant's calls.
 
     Attributes:
-        plugins: the directory of the scripts; `kinds` run and end, the others hang.
+        plugins: the directory of the scripts.
     """
 
     node: Node
@@ -100,7 +106,7 @@ def _script(path: Path, text: str) -> str:
 
 
 def _nad(name: str, of: str, kind: str, **more: Any) -> JsonObject:
-    conf = {"cniVersion": "1.0.0", "name": name, "type": kind, **more}
+    conf = {"name": name, "type": kind, "cniVersion": "1.0.0", **more}
     return {
         "apiVersion": "k8s.cni.cncf.io/v1",
         "kind": "NetworkAttachmentDefinition",
@@ -141,7 +147,7 @@ def scene(directory: Path) -> Iterator[Scene]:
         plugins = directory / "plugins"
         made = Scene(here, where, plugins)
         where.default_network(_cluster(directory))
-        for kind, text in (("hang", HANGING), ("works", RESULT), ("late", _LATE)):
+        for kind, text in _SCRIPTS.items():
             write_plugin(plugins, kind, _script(plugins / kind, text))
         namespaces = [
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
@@ -155,7 +161,9 @@ def scene(directory: Path) -> Iterator[Scene]:
             _nad("works", "shop", "works"),
             _nad("locked", "evil", "bridge", bridge="br-evil", ipam=_locked(directory)),
             _pod("locked", "evil", "locked"),
+            _nad("hoard", "evil", "hoard", cniVersion="1.1.0"),
             _pod("hang", "evil", "hang"),
+            _pod("hoard", "evil", "hoard"),
             _pod("late", "evil", "late"),
             _pod("works", "shop", "works"),
             _pod("plain", "shop"),
@@ -164,9 +172,6 @@ def scene(directory: Path) -> Iterator[Scene]:
             yield made
         finally:
             _end(made)
-
-
-_LATE = f"case $CNI_COMMAND in DEL) {HANGING};; esac\n{RESULT}"  # attaches, and hangs at DEL
 
 
 def _end(made: Scene) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.attacks.hanging import Scene, sandboxes, scene
+from tests.support.daemon import CniError
 from tests.support.netns import machine, why_no_kernel_tests
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(180)]
@@ -60,3 +62,27 @@ def test_tenant_whose_plugins_hang_does_not_hold_gc_up(here: Scene) -> None:
         here.place.call("GC", "", conf={"cni.dev/valid-attachments": []})
         assert sum(here.visit("ours")) < HALF_A_MINUTE
         assert here.running() == 4, "a sandbox with a call in flight is no garbage"
+
+
+def test_tenant_whose_gc_hangs_keeps_nobody_waiting(here: Scene) -> None:
+    """Neither other pods, nor its own next one, nor the runtime for long."""
+    here.start()
+    with sandboxes(2) as theirs:
+        here.attack(theirs[:1], pod="hoard")
+        here.threads[0].join(30)
+        listed = {"cni.dev/valid-attachments": [{"containerID": "evil0", "ifname": "eth0"}]}
+        told: list[str] = []
+
+        def collect() -> None:
+            with pytest.raises(CniError) as caught:
+                here.place.call("GC", "", conf=listed)
+            told.append(caught.value.msg)
+
+        collecting = threading.Thread(target=collect)
+        collecting.start()
+        here.until_hanging(1, "hoard")
+        here.place.call("ADD", theirs[1].path, container="evil1", pod="evil/hoard")
+        assert sum(here.visit("ours")) < HALF_A_MINUTE
+        collecting.join(HALF_A_MINUTE)
+        assert "while a sandbox waited to be attached" in told[0]
+        assert here.running("hoard") == 0
