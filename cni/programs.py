@@ -49,7 +49,8 @@ class Programs:
     Args:
         clock: tells how long a binary has run.
         on_wait: told of the sandbox whose call waits for a binary from here on.
-        limit: most binaries at once, of each of the four kinds of work.
+        limit: most binaries at once for NADs, attaching or leaving; half as many more for each of
+            the two at the default network.
         patience: seconds that an ADD and a DEL wait for their turn.
     """
 
@@ -64,9 +65,11 @@ class Programs:
         self._clock = clock
         self._on_wait = on_wait
         self._places = {
-            # The cluster's own plugin is one that works: half of what is free for one namespace,
-            # so that many pods created at once are as quick as before.
-            (is_cluster, is_leaving): Shares(limit, 1 if is_cluster else 7)
+            # The cluster's own plugin is one that works, and works at all pods: half of what is
+            # free for one namespace, so that many pods created at once are as quick as before.
+            (is_cluster, is_leaving): Shares(max(1, limit // 2), 1)
+            if is_cluster
+            else Shares(limit, 7)
             for is_cluster in (False, True)
             for is_leaving in (False, True)
         }
