@@ -1,4 +1,4 @@
-"""The composition of the daemon: every collaborator is made here, and nowhere else.
+"""The composition of the daemon: every collaborator is made here or in `cni.carriers`.
 
 Invariant: the socket appears only when the store was read, cut-off calls are undone and spooled
 DELs were given their chance; at the end calls drain first, then events are flushed.
@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from cni.attach import Attacher
-from cni.chain import Chains, Plugins
+from cni.carriers import make_carriers
+from cni.chain import Chains
 from cni.check import Checker
 from cni.collecting import Collecting
 from cni.conflist import ConflistKeeper
 from cni.default_network import ConfDir
-from cni.delegate import ExecPlugin
 from cni.detach import Detacher
 from cni.gate import Gate
 from cni.gc import Collector
@@ -25,11 +25,9 @@ from cni.ground import ground_of
 from cni.holds import Holds
 from cni.hotplug import Hotplug
 from cni.inherited import Inheritance
-from cni.ipam.ipams import Ipams
 from cni.journal import Journal
 from cni.leave import Leaver
 from cni.measuring import HANGING_SECONDS, count_calls, show_state
-from cni.native.registry import native_plugins
 from cni.networks import Networks
 from cni.plan import Planner
 from cni.pods import Pods
@@ -80,14 +78,19 @@ class Daemon:
         self._collecting = Collecting()
         self._reporter = Reporter(world.store)
         self._sandboxes = KernelSandboxes(world.kernel)
-        chains, ipams = self._chains()
+        carriers = make_carriers(settings, world, self._programs)
+        chains = carriers.chains
         conf_dir = ConfDir(settings.cni_conf_dir, world.clock, settings.host_root)
         self._conflist = self._keeper(conf_dir)
         self._networks = Networks(world.store, conf_dir, is_standalone=settings.is_standalone)
         self._leaver, self._attacher = self._ways(chains)
         self._ground = ground_of(self._networks, world, settings.host_root)
         self._planner = Planner(
-            self._networks, self._plugins, ipams.handles, self._sandboxes, settings.node
+            self._networks,
+            carriers.plugins,
+            carriers.ipams.handles,
+            self._sandboxes,
+            settings.node,
         )
         self._pods = Pods(world.store, is_standalone=settings.is_standalone, node=settings.node)
         self.runtime = self._runtime(chains)
@@ -110,28 +113,6 @@ class Daemon:
             self._services(), drain_seconds=DRAIN_SECONDS + 7, on_stop=on_stop
         )
         self._fault: PlanesError | None = None
-
-    def _chains(self) -> tuple[Chains, Ipams]:
-        world, settings = self._world, self._settings
-
-        def binary(kind: str) -> ExecPlugin:
-            return ExecPlugin(world.system, kind, settings.plugin_deadline, self._programs)
-
-        ipams = Ipams(
-            world.store.addresses,
-            lambda: world.store.catalog,
-            binary,
-            disabled=settings.not_native,
-        )
-        native = native_plugins(
-            world.kernel,
-            ipams,
-            binary,
-            disabled=settings.not_native,
-            root=settings.host_root,
-        )
-        self._plugins = Plugins(native, world.system, settings.plugin_deadline, self._programs)
-        return Chains(self._plugins, ipams, world.probe), ipams
 
     def _ways(self, chains: Chains) -> tuple[Leaver, Attacher]:
         """Give who takes sandboxes out of the world, and who brings them in."""

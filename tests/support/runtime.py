@@ -104,13 +104,7 @@ class Bench:
     def _compose(self) -> None:
         self.journal = Journal(self.journal_dir)
         self.collecting = Collecting(patience=0.05)
-        programs = Programs(self.clock, self.gate.step_aside)
-
-        def binary(kind: str) -> ExecPlugin:
-            return ExecPlugin(self.exec, kind, 5, programs)
-
-        ipams = Ipams(self.store.addresses, lambda: self.store.catalog, binary)
-        plugins = Plugins({"inside": self.native}, self.exec, 5, programs)
+        plugins, ipams = self._plugins()
         self.chains = Chains(plugins, ipams, self.probe)
         networks = Networks(
             self.store, ConfDir(self.conf_dir, self.clock), is_standalone=self.is_standalone
@@ -136,14 +130,7 @@ class Bench:
             inheritance=Inheritance(self.multus_dir, self.journal, "node-a"),
             strangers=Strangers(networks, "node-a", is_standalone=self.is_standalone),
             checker=Checker(self.chains, networks, self.kernel, self.store),
-            collector=Collector(
-                journal=self.journal,
-                leaver=self.leaver,
-                networks=networks,
-                chains=self.chains,
-                gate=self.gate,
-                collecting=self.collecting,
-            ),
+            collector=self._collector(networks),
             kernel=self.kernel,
             reporter=self.reporter,
             cni_path=(BIN,),
@@ -175,6 +162,25 @@ class Bench:
     def holds(self) -> Holds:
         """Who holds addresses that come from elsewhere."""
         return Holds(self.store.addresses, lambda: self.store.catalog)
+
+    def _plugins(self) -> tuple[Plugins, Ipams]:
+        programs = Programs(self.clock, self.gate.step_aside)
+
+        def binary(kind: str) -> ExecPlugin:
+            return ExecPlugin(self.exec, kind, 5, programs)
+
+        ipams = Ipams(self.store.addresses, lambda: self.store.catalog, binary)
+        return Plugins({"inside": self.native}, self.exec, 5, programs), ipams
+
+    def _collector(self, networks: Networks) -> Collector:
+        return Collector(
+            journal=self.journal,
+            leaver=self.leaver,
+            networks=networks,
+            chains=self.chains,
+            gate=self.gate,
+            collecting=self.collecting,
+        )
 
     @property
     def attacher(self) -> Attacher:
