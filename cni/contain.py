@@ -13,6 +13,7 @@ import ctypes
 import itertools
 import os
 import signal
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -167,30 +168,36 @@ def owner_of(state_dir: Path) -> str:
     return f"{found.st_dev:x}-{found.st_ino:x}"
 
 
-def end_earlier(owner: str, unfinished: Path | None = None, seconds: float = 1.0) -> int:
+def end_earlier(owner: str, unfinished: Path | None = None, seconds: float = 2.0) -> int:
     """Kill the plugins of an earlier life, which was killed itself; how many there were. Blocks.
 
-    Otherwise one that goes on attaching would race with its undo.
+    Otherwise one that goes on attaching would race with its undo. The environment of a process that
+    hangs in the kernel may not be readable, which must not keep us from starting.
 
     Args:
         owner: of that life's marks.
         unfinished: names the runs that had not ended; None means whatever bears a mark.
-        seconds: how long to wait until they are gone.
+        seconds: how long to look for them, and to wait until they are gone.
     """
-    names = _take(unfinished) if unfinished is not None else None
-    left = [
-        pid
-        for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
-        if pid != os.getpid()
-        and (mark := mark_of(pid) or "").startswith(f"{owner}.")
-        and (names is None or mark in names)
-    ]
-    for pid in left:
-        _kill(pid)
+    left: list[int] = []
+    thread = threading.Thread(target=_end_all, args=(owner, unfinished, left), daemon=True)
+    thread.start()
     until = time.monotonic() + seconds
-    while any(_is_alive(pid) for pid in left) and time.monotonic() < until:
+    thread.join(seconds)
+    while any(_is_alive(pid) for pid in tuple(left)) and time.monotonic() < until:
         time.sleep(_PAUSE)
     return len(left)
+
+
+def _end_all(owner: str, unfinished: Path | None, found: list[int]) -> None:
+    names = _take(unfinished) if unfinished is not None else None
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        mark = mark_of(pid) if pid != os.getpid() else None
+        if mark is None or not mark.startswith(f"{owner}."):
+            continue
+        if names is None or mark in names:
+            found.append(pid)
+            _kill(pid)
 
 
 def children(pid: int) -> list[int]:

@@ -94,14 +94,7 @@ class Daemon:
         )
         self._pods = Pods(world.store, is_standalone=settings.is_standalone, node=settings.node)
         self.runtime = self._runtime(chains)
-        self._recovery = Recovery(
-            journal=self._journal,
-            leaver=self._leaver,
-            gate=self._gate,
-            reporter=self._reporter,
-            store=world.store,
-            clock=world.clock,
-        )
+        self._recovery = self._recovering()
         self._spool = Spool(settings.state_dir / "spool", self.runtime, world.clock)
         show_state(self._metrics, self._journal, self._programs, world.stuck)
         self._server = self._make_server()
@@ -135,6 +128,16 @@ class Daemon:
             collecting=self._collecting,
         )
         return leaver, attacher
+
+    def _recovering(self) -> Recovery:
+        return Recovery(
+            journal=self._journal,
+            leaver=self._leaver,
+            gate=self._gate,
+            reporter=self._reporter,
+            store=self._world.store,
+            clock=self._world.clock,
+        )
 
     def _keeper(self, conf_dir: ConfDir) -> ConflistKeeper | None:
         """Give who keeps our file in the conf dir; on one machine its owner writes netconfs."""

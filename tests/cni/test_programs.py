@@ -7,10 +7,12 @@ from contextlib import AsyncExitStack, suppress
 
 import pytest
 
+from cni.attachment import PlannedAttachment
 from cni.plugin import Call
 from cni.programs import Programs
 from planes.model.errors import Unavailable
 from planes.model.wire.cniversion import Verb
+from planes.model.wire.netconf import parse_conflist
 from planes.store.protocol import AddressOwner
 from tests.support.clock import FakeClock
 
@@ -72,3 +74,17 @@ async def test_whoever_waits_for_a_binary_is_said_to_wait() -> None:
     async with programs.place(Verb.ADD, call("shop", "c9"), "works"):
         await asyncio.sleep(0)
     assert told == ["c9"]
+
+
+@pytest.mark.parametrize(
+    ("network", "is_default", "expected"),
+    [("cluster", True, True), ("evil/slow", True, False), ("evil/slow", False, False)],
+    ids=["the administrator's", "a NAD in its place", "a NAD"],
+)
+def test_a_nad_in_place_of_the_default_network_is_still_a_nad(
+    network: str, is_default: bool, expected: bool
+) -> None:
+    """A tenant chooses it by an annotation (v1.multus-cni.io/default-network)."""
+    conflist = parse_conflist({"cniVersion": "1.0.0", "name": "n", "type": "slow"})
+    planned = PlannedAttachment(network, conflist, "eth0", is_default=is_default)
+    assert planned.is_cluster_network is expected
