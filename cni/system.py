@@ -167,6 +167,11 @@ class SystemExec:
         gone = asyncio.ensure_future(process.wait())
         while not (await asyncio.wait({gone}, timeout=_KILL_SECONDS))[0]:
             await self._containment.end_orphans(run)
+        await self._containment.end_orphans(run)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_KILL_SECONDS):
+                for pipe in (process.stdout, process.stderr):
+                    await _discard(pipe)
 
     async def _start(self, path: str, env: Mapping[str, str]) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -212,8 +217,15 @@ async def _drain(pipe: asyncio.StreamReader, process: asyncio.subprocess.Process
         chunks += chunk
         if len(chunks) > MAX_OUTPUT:
             _kill(process)
+            await _discard(pipe)
             break
     return bytes(chunks)
+
+
+async def _discard(pipe: asyncio.StreamReader | None) -> None:
+    """Read to the end: a pipe that still holds something is not closed."""
+    while pipe is not None and await pipe.read(1 << 16):
+        pass
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
