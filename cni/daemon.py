@@ -1,4 +1,4 @@
-"""The composition of the daemon: every collaborator is made here or in `cni.carriers`.
+"""The composition of the daemon: all collaborators are made here, or in `carriers` and `ways`.
 
 Invariant: the socket appears only when the store was read, cut-off calls are undone and spooled
 DELs were given their chance; at the end calls drain first, then events are flushed.
@@ -11,27 +11,22 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from cni.attach import Attacher
 from cni.carriers import make_carriers
 from cni.chain import Chains
 from cni.check import Checker
 from cni.collecting import Collecting
 from cni.conflist import ConflistKeeper
 from cni.default_network import ConfDir
-from cni.detach import Detacher
 from cni.gate import Gate
 from cni.gc import Collector
 from cni.ground import ground_of
-from cni.holds import Holds
 from cni.hotplug import Hotplug
 from cni.inherited import Inheritance
 from cni.journal import Journal
-from cni.leave import Leaver
 from cni.measuring import HANGING_SECONDS, count_calls, show_state
 from cni.networks import Networks
 from cni.plan import Planner
 from cni.pods import Pods
-from cni.ports import Ports
 from cni.programs import Programs
 from cni.recovery import Recovery
 from cni.report import Reporter
@@ -42,6 +37,7 @@ from cni.serving.server import Server
 from cni.serving.spool import Spool, SpoolFirst
 from cni.settings import Settings
 from cni.strangers import Strangers
+from cni.ways import make_ways
 from cni.world import World
 from planes.model.errors import PlanesError
 from planes.run.crew import told
@@ -83,7 +79,14 @@ class Daemon:
         conf_dir = ConfDir(settings.cni_conf_dir, world.clock, settings.host_root)
         self._conflist = self._keeper(conf_dir)
         self._networks = Networks(world.store, conf_dir, is_standalone=settings.is_standalone)
-        self._leaver, self._attacher = self._ways(chains)
+        self._leaver, self._attacher = make_ways(
+            world=world,
+            chains=chains,
+            journal=self._journal,
+            sandboxes=self._sandboxes,
+            reporter=self._reporter,
+            collecting=self._collecting,
+        )
         self._ground = ground_of(self._networks, world, settings.host_root)
         self._planner = Planner(
             self._networks,
@@ -106,28 +109,6 @@ class Daemon:
             self._services(), drain_seconds=DRAIN_SECONDS + 7, on_stop=on_stop
         )
         self._fault: PlanesError | None = None
-
-    def _ways(self, chains: Chains) -> tuple[Leaver, Attacher]:
-        """Give who takes sandboxes out of the world, and who brings them in."""
-        world = self._world
-        holds = Holds(world.store.addresses, lambda: world.store.catalog)
-        leaver = Leaver(
-            Detacher(chains, holds, world.kernel, world.probe, world.files),
-            self._journal,
-            self._sandboxes,
-            self._reporter,
-        )
-        attacher = Attacher(
-            chains=chains,
-            holds=holds,
-            leaver=leaver,
-            journal=self._journal,
-            sandboxes=self._sandboxes,
-            ports=Ports(self._journal, world.listeners),
-            probe=world.probe,
-            collecting=self._collecting,
-        )
-        return leaver, attacher
 
     def _recovering(self) -> Recovery:
         return Recovery(
