@@ -144,6 +144,8 @@ class SystemExec:
     ) -> tuple[bytes, bytes, int]:
         """Give what a program printed and how it ended; it is gone, and reaped, in any case."""
         self._running.add(process)
+        if self._halted.is_set():  # while it was being started
+            _kill(process)
         is_over = False
         try:
             async with asyncio.timeout(deadline):
