@@ -11,9 +11,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from ipaddress import ip_interface
+from typing import Final
 
 from cni.attachment import PlannedAttachment, waves
 from cni.chain import Chains
+from cni.collecting import Collecting
 from cni.completion import complete
 from cni.default_route import settled, takers
 from cni.entry import Entry, Stage
@@ -26,6 +28,9 @@ from cni.sandbox import Sandboxes
 from cni.undo import Undo
 from planes.model.errors import CniCode, Conflict
 from planes.model.wire.result import Result
+
+# Whoever asked has waited long already, and what hung may hang again: the journal has the rest.
+UNDO_SECONDS: Final = 20.0
 
 Report = Callable[[Entry], Awaitable[None]]
 
@@ -43,7 +48,9 @@ class Attacher:
         sandboxes: Sandboxes,
         ports: Ports,
         probe: Probe,
+        collecting: Collecting,
     ) -> None:
+        self._collecting = collecting
         self._chains = chains
         self._holds = holds
         self._leaver = leaver
@@ -65,7 +72,7 @@ class Attacher:
         undo = Undo()
         begun: list[PlannedAttachment] = []
         try:
-            await self._ports.check(entry)
+            await self._admit(entry)
             undo.push("attach", lambda: self._tear_down(entry, begun))
             await self._journal.begin(entry)
             self._probe.reached("journal.begun")
@@ -87,6 +94,18 @@ class Attacher:
             await complete(undo.unwind())
             raise
         return done
+
+    async def _admit(self, entry: Entry) -> None:
+        """Wait for GC of the entry's networks, and check its ports.
+
+        Nothing may be awaited between this and the journal: what that then holds, GC spares, and
+        nobody else's port can be.
+        """
+        names = frozenset(one.conflist.name for one in entry.attachments)
+        await self._ports.check(entry)
+        while self._collecting.is_one_of(names):
+            await self._collecting.give_way(names)
+            await self._ports.check(entry)
 
     async def _settle_routes(self, entry: Entry, results: dict[str, Result]) -> dict[str, Result]:
         """Give the default route to who takes it, in the kernel and in the results."""
@@ -126,7 +145,8 @@ class Attacher:
         results[attachment.ifname] = result
 
     async def _tear_down(self, entry: Entry, begun: list[PlannedAttachment]) -> None:
-        await self._leaver.leave(replace(entry, attachments=tuple(begun)), entry.netns)
+        begun_only = replace(entry, attachments=tuple(begun))
+        await self._leaver.leave(begun_only, entry.netns, within=UNDO_SECONDS)
         self._probe.reached("undone")
 
 

@@ -55,6 +55,11 @@ class PlannedAttachment:
     result: Result | None = None
 
     @property
+    def is_cluster_network(self) -> bool:
+        """True for the default network as the administrator set it up, not a NAD in its place."""
+        return self.is_default and "/" not in self.network  # no network's own name has a slash
+
+    @property
     def stands_on_others(self) -> bool:
         """True where its master is an interface inside the sandbox, made by an earlier one."""
         return any(bool(plugin.raw.get("linkInContainer")) for plugin in self.conflist.plugins)
@@ -67,8 +72,7 @@ class PlannedAttachment:
         pod names instead has a namespace, and so a slash in its name). What has a result was
         attached before, perhaps by a release that allowed more: it must be taken back all the same.
         """
-        is_own = self.is_default and "/" not in self.network
-        return not is_own and self.result is None
+        return not self.is_cluster_network and self.result is None
 
     def to_json(self) -> JsonObject:
         """Give the journaled form; the conflist as text, so that no byte of it is touched."""

@@ -15,6 +15,7 @@ from cni.attachment import PlannedAttachment
 from cni.delegate import ExecPlugin, require
 from cni.plugin import Call, NativePlugin, NativePlugins
 from cni.probe import Probe
+from cni.programs import Programs
 from cni.system import Exec
 from planes.model.errors import Internal, JsonObject, PlanesError
 from planes.model.wire.cniversion import at_least
@@ -44,12 +45,20 @@ class Plugins:
         native: the types we carry out.
         system: finds and runs binaries.
         deadline: seconds a binary may take.
+        programs: says when a binary may run; None where nobody has to wait.
     """
 
-    def __init__(self, native: NativePlugins, system: Exec, deadline: float) -> None:
+    def __init__(
+        self,
+        native: NativePlugins,
+        system: Exec,
+        deadline: float,
+        programs: Programs | None = None,
+    ) -> None:
         self._native = native
         self._system = system
         self._deadline = deadline
+        self._programs = programs
 
     def native(self, conf: NetConf) -> NativePlugin | None:
         """Give the native type for a netconf; None where a binary must do it."""
@@ -58,7 +67,7 @@ class Plugins:
 
     def binary(self, conf: NetConf) -> ExecPlugin:
         """Give the binary of a netconf's type; it is looked up when it is called."""
-        return ExecPlugin(self._system, conf.type, self._deadline)
+        return ExecPlugin(self._system, conf.type, self._deadline, self._programs)
 
     def require(self, kind: str, cni_path: tuple[str, ...]) -> str:
         """Give the path of a binary.

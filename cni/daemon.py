@@ -1,4 +1,4 @@
-"""The composition of the daemon: every collaborator is made here, and nowhere else.
+"""The composition of the daemon: all collaborators are made here, or in `carriers` and `ways`.
 
 Invariant: the socket appears as soon as store and journal were read, whatever hangs: cut-off calls
 are undone and spooled DELs carried out behind it, each before the next call of the same sandbox;
@@ -11,29 +11,24 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from cni.attach import Attacher
-from cni.chain import Chains, Plugins
+from cni.carriers import make_carriers
+from cni.chain import Chains
 from cni.check import Checker
+from cni.collecting import Collecting
 from cni.conflist import ConflistKeeper
-from cni.data_dirs import DataDirs
 from cni.default_network import ConfDir
-from cni.delegate import ExecPlugin
-from cni.detach import Detacher
 from cni.gate import Gate
 from cni.gc import Collector
 from cni.ground import ground_of
-from cni.holds import Holds
 from cni.hotplug import Hotplug
 from cni.inherited import Inheritance
-from cni.ipam.ipams import Ipams
 from cni.journal import Journal
-from cni.leave import Leaver
-from cni.native.registry import native_plugins
+from cni.measuring import HANGING_SECONDS, count_calls, show_state
 from cni.networks import Networks
 from cni.orphan_search import orphans_of
 from cni.plan import Planner
 from cni.pods import Pods
-from cni.ports import Ports
+from cni.programs import Programs
 from cni.recovery import Recovery
 from cni.report import Reporter
 from cni.retire import Retirement
@@ -45,8 +40,10 @@ from cni.settings import Settings
 from cni.settling import Settling
 from cni.strangers import Strangers
 from cni.synced import until_synced
+from cni.ways import make_ways
 from cni.world import World
 from planes.model.errors import PlanesError
+from planes.run.crew import told
 from planes.run.metrics import Metrics, serve
 from planes.run.supervise import Service, Supervisor
 
@@ -54,93 +51,74 @@ DRAIN_SECONDS: Final = 30.0
 
 
 class Daemon:
-    """One node's runtime, from its settings and the world it stands on."""
+    """One node's runtime, from its settings and the world it stands on.
 
-    def __init__(self, settings: Settings, world: World) -> None:
+    Args:
+        settings: its settings.
+        world: what it stands on.
+        on_stop: told when it begins to end.
+    """
+
+    def __init__(
+        self, settings: Settings, world: World, on_stop: Callable[[], None] = lambda: None
+    ) -> None:
         self._settings = settings
         self._world = world
         self._metrics = Metrics()
         world.measure(self._metrics)
         self._journal = Journal(settings.state_dir / "journal", world.files, boot=world.boot)
         self._gate = Gate(settings.max_in_flight)
+        self._programs = Programs(world.clock, self._gate.step_aside)
+        self._collecting = Collecting()
         self._reporter = Reporter(world.store)
         self._sandboxes = KernelSandboxes(world.kernel)
-        chains, ipams = self._chains()
+        carriers = make_carriers(settings, world, self._programs)
+        chains = carriers.chains
         conf_dir = ConfDir(settings.cni_conf_dir, world.clock, settings.host_root)
         self._conflist = self._keeper(conf_dir)
         self._networks = Networks(world.store, conf_dir, is_standalone=settings.is_standalone)
-        self._leaver, self._attacher = self._ways(chains)
+        self._leaver, self._attacher = make_ways(
+            world=world,
+            chains=chains,
+            journal=self._journal,
+            sandboxes=self._sandboxes,
+            reporter=self._reporter,
+            collecting=self._collecting,
+        )
         self._ground = ground_of(self._networks, world, settings.host_root)
         self._planner = Planner(
-            self._networks, self._plugins, ipams.handles, self._sandboxes, settings.node
+            self._networks,
+            carriers.plugins,
+            carriers.ipams.handles,
+            self._sandboxes,
+            settings.node,
         )
         self._pods = Pods(world.store, is_standalone=settings.is_standalone, node=settings.node)
         self._orphans = orphans_of(settings, world, self._journal, self._leaver, self._gate)
         self.runtime = self._runtime(chains)
-        self._recovery = Recovery(
-            journal=self._journal,
-            leaver=self._leaver,
-            gate=self._gate,
-            reporter=self._reporter,
-            store=world.store,
-            clock=world.clock,
-        )
+        self._recovery = self._recovering()
         self._spool = Spool(settings.state_dir / "spool", self.runtime, world.clock)
         self._settling = Settling(self.runtime, self._recovery, self._spool)
+        show_state(self._metrics, self._journal, self._programs, world.stuck)
         self._server = self._make_server()
         self.retirement = Retirement(
             self._journal, self._recovery, self._spool, self._leaver, self._gate
         )
         self._is_open = asyncio.Event()
-        self._supervisor = Supervisor(self._services(), drain_seconds=DRAIN_SECONDS + 5)
+        self._supervisor = Supervisor(
+            self._services(), drain_seconds=DRAIN_SECONDS + 7, on_stop=on_stop
+        )
         self._fault: PlanesError | None = None
 
-    def _chains(self) -> tuple[Chains, Ipams]:
-        world, settings = self._world, self._settings
-
-        def binary(kind: str) -> ExecPlugin:
-            return ExecPlugin(world.system, kind, settings.plugin_deadline)
-
-        dirs = DataDirs(settings.data_dirs)
-        ipams = Ipams(
-            world.store.addresses,
-            lambda: world.store.catalog,
-            binary,
-            disabled=settings.not_native,
-            dirs=dirs,
-            root=settings.host_root,
-        )
-        native = native_plugins(
-            world.kernel,
-            ipams,
-            binary,
-            disabled=settings.not_native,
-            dirs=dirs,
-            root=settings.host_root,
-        )
-        self._plugins = Plugins(native, world.system, settings.plugin_deadline)
-        return Chains(self._plugins, ipams, world.probe), ipams
-
-    def _ways(self, chains: Chains) -> tuple[Leaver, Attacher]:
-        """Give who takes sandboxes out of the world, and who brings them in."""
-        world = self._world
-        holds = Holds(world.store.addresses, lambda: world.store.catalog)
-        leaver = Leaver(
-            Detacher(chains, holds, world.kernel, world.probe, world.files),
-            self._journal,
-            self._sandboxes,
-            self._reporter,
-        )
-        attacher = Attacher(
-            chains=chains,
-            holds=holds,
-            leaver=leaver,
+    def _recovering(self) -> Recovery:
+        return Recovery(
             journal=self._journal,
-            sandboxes=self._sandboxes,
-            ports=Ports(self._journal, world.listeners),
-            probe=world.probe,
+            leaver=self._leaver,
+            gate=self._gate,
+            reporter=self._reporter,
+            store=self._world.store,
+            clock=self._world.clock,
         )
-        return leaver, attacher
 
     def _keeper(self, conf_dir: ConfDir) -> ConflistKeeper | None:
         """Give who keeps our file in the conf dir; on one machine its owner writes netconfs."""
@@ -162,7 +140,8 @@ class Daemon:
         """
         if not self._is_open.is_set():
             return "starting" if self._world.store.is_synced else "planes and pods are not read yet"
-        return self._conflist.unready() if self._conflist is not None else ""
+        hanging = told(self._world.stuck(HANGING_SECONDS))
+        return hanging or (self._conflist.unready() if self._conflist is not None else "")
 
     def _make_server(self) -> Server:
         settings, world = self._settings, self._world
@@ -173,9 +152,10 @@ class Daemon:
             readiness=self._unready,
             metrics=self._metrics.render,
             delegates=self._hotplug(),
-            observe=self._observer(),
+            observe=count_calls(self._metrics),
             deadline=settings.call_deadline,
             drain=DRAIN_SECONDS,
+            halt=world.halt,
         )
 
     def _hotplug(self) -> Hotplug:
@@ -210,27 +190,18 @@ class Daemon:
             ),
             checker=Checker(chains, self._networks, self._sandboxes, world.store),
             collector=Collector(
-                self._journal, self._leaver, self._networks, chains, self._gate.is_aside
+                journal=self._journal,
+                leaver=self._leaver,
+                networks=self._networks,
+                chains=chains,
+                gate=self._gate,
+                collecting=self._collecting,
             ),
             orphans=self._orphans,
             reporter=self._reporter,
             cni_path=self._settings.cni_bin_dir,
             probe=world.probe,
         )
-
-    def _observer(self) -> Callable[[str, int, float], None]:
-        """Count calls and measure them; watch the journal's length."""
-        labels = ("verb", "code")
-        calls = self._metrics.counter("calls", "CNI calls by verb and error code (0: none)", labels)
-        seconds = self._metrics.seconds("call", "how long CNI calls took", ("verb",))
-        entries = self._metrics.gauge("journal_entries", "calls the journal remembers")
-        entries.set_function(lambda: len(self._journal))
-
-        def observe(verb: str, code: int, duration: float) -> None:
-            calls.labels(verb, str(code)).inc()
-            seconds.labels(verb).observe(duration)
-
-        return observe
 
     def _services(self) -> Mapping[str, Service]:
         """Name the services in order of start; they are stopped last first."""

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Final
 
 from cni.plugin import Call
+from cni.programs import Programs
 from cni.system import Completed, Exec
+from cni.unable import PluginFailed
 from planes.model.decode import Fields, loads
 from planes.model.errors import Internal, NotFound, PlanesError
 from planes.model.wire.cniversion import Verb, at_least
@@ -19,6 +22,9 @@ from planes.model.wire.netconf import NetConf
 from planes.model.wire.result import Result, parse_result
 
 _log = logging.getLogger(__name__)
+
+# GC goes through the networks of everybody: one that hangs must not hold up its runtime for long.
+GC_SECONDS: Final = 10.0
 
 _WRAPPED: Final = {Verb.ADD: "add", Verb.DEL: "delete"}
 
@@ -30,12 +36,16 @@ class ExecPlugin:
         system: how programs are run.
         kind: the plugin's type: its binary is looked up at every call, in the call's path.
         deadline: seconds a call may take.
+        programs: says when it may run; None where nobody has to wait.
     """
 
-    def __init__(self, system: Exec, kind: str, deadline: float) -> None:
+    def __init__(
+        self, system: Exec, kind: str, deadline: float, programs: Programs | None = None
+    ) -> None:
         self._system = system
         self._kind = kind
         self._deadline = deadline
+        self._programs = programs
 
     async def add(self, call: Call, conf: NetConf) -> Result:
         """Attach; the plugin's result.
@@ -70,14 +80,21 @@ class ExecPlugin:
 
     async def _invoke(self, verb: Verb, call: Call, conf: NetConf) -> bytes:
         path = require(self._system, self._kind, call.cni_path)
-        done = await self._system.run(path, environment(verb, call), conf.encode(), self._deadline)
+        turn = (
+            nullcontext()
+            if self._programs is None
+            else self._programs.place(verb, call, self._kind)
+        )
+        deadline = min(self._deadline, GC_SECONDS) if verb is Verb.GC else self._deadline
+        async with turn:
+            done = await self._system.run(path, environment(verb, call), conf.encode(), deadline)
         if done.code == 0:
             if done.stderr:
                 _log.info("plugin said", extra={"type": self._kind, "text": _text(done.stderr)})
             return done.stdout
         raise self._error(verb, conf, done)
 
-    def _error(self, verb: Verb, conf: NetConf, done: Completed) -> Internal:
+    def _error(self, verb: Verb, conf: NetConf, done: Completed) -> PluginFailed:
         prefix = self._failed(verb, conf)
         if not done.stdout.strip():
             said = _text(done.stderr)
@@ -87,17 +104,17 @@ class ExecPlugin:
                 if said
                 else (f"netplugin failed with no error message: {ended}")
             )
-            return Internal(f"{prefix}{cause}")
+            return PluginFailed(f"{prefix}{cause}")
         try:
             fields = Fields(loads(done.stdout, "the plugin's error"), "the plugin's error")
             code, message = fields.integer("code"), fields.string("msg")
             details = fields.string("details")
         except (PlanesError, AttributeError):
-            return Internal(
+            return PluginFailed(
                 f"{prefix}netplugin failed but its diagnostic message cannot be parsed: "
                 f"{_text(done.stdout)}"
             )
-        return Internal(f"{prefix}{message}", remedy=details, code=code or None)
+        return PluginFailed(f"{prefix}{message}", remedy=details, code=code or None)
 
     def _failed(self, verb: Verb, conf: NetConf) -> str:
         """Give libcni's wrapping: only ADD and DEL are wrapped."""

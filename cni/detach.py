@@ -20,6 +20,7 @@ from cni.entry import Entry
 from cni.holds import Holds
 from cni.plugin import Call
 from cni.probe import Probe
+from cni.unable import could_not_run
 from planes.model.errors import Internal, PlanesError
 from planes.run.jobs import ended, start
 
@@ -57,6 +58,8 @@ class _Teardown:
         self.attachment = attachment
         self.error: PlanesError | None = None
         self.needs_sandbox = False
+        # Of plugins that could not do their part and must not keep the others from theirs.
+        self._passed_over: PlanesError | None = None
         self._chains = chains
         self._left: list[Link] = []
 
@@ -87,6 +90,8 @@ class _Teardown:
                 self.error, self.needs_sandbox = error, link.native is None
                 return
             self._left.pop(0)
+        if not self._left and self.error is None:
+            self.error, self.needs_sandbox = self._passed_over, False
 
     def is_due(self, *, links_are_gone: bool) -> bool:
         """Tell whether `run` has something to do."""
@@ -135,10 +140,13 @@ class _Teardown:
         except PlanesError as error:
             if self.call.netns:
                 raise
-            # Without a namespace only the first plugin of a chain still has something to give
-            # back; a later one that cannot cope (sbr) must not keep it from its turn.
+            # Without a namespace a later plugin of a chain must not keep the first one, which gave
+            # the addresses, from its turn. Some cannot cope with there being none (sbr), and then
+            # have nothing to give back; one that could not do its work has (portmap's rules).
             if link.position == 0:
                 raise
+            if could_not_run(error):
+                self._passed_over = self._passed_over or error
             _log.warning(
                 "plugin cannot delete without a namespace",
                 extra={"type": link.conf.type, "error": str(error)},

@@ -106,6 +106,7 @@ class Entry:
             ips=attachment.ips,
             candidates=attachment.candidates,
             is_confined=attachment.is_confined,
+            is_cluster_network=attachment.is_cluster_network,
         )
 
 

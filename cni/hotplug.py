@@ -83,7 +83,8 @@ class Hotplug:
             "cni-args": attributes.cni_args,
         }
         wishes = read_wishes(request.ifname, asked)
-        async with self._gate.call(request.container_id):
+        namespace = caller_of(request).namespace
+        async with self._gate.call(request.container_id, namespace, attaches=True):
             if self._journal.find((request.container_id, request.ifname)) is not None:
                 raise Conflict(
                     f"cannot attach {request.ifname} of {request.container_id}: it is attached "

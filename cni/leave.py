@@ -6,6 +6,7 @@ tell the runtime "done" as soon as our own retries are as good as its own.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -67,28 +68,38 @@ class Leaver:
         self._sandboxes = sandboxes
         self._reporter = reporter
 
-    async def leave(self, entry: Entry, netns: str = "") -> Outcome:
+    async def leave(self, entry: Entry, netns: str = "", *, within: float | None = None) -> Outcome:
         """Tear down a journaled call.
 
         Args:
             entry: as journaled.
             netns: as the runtime says; "" means the recorded one, if it is still the same.
+            within: seconds after which what is not done is left to later; None waits for all of it.
 
         Raises:
             PlanesError: the journal could not be written, or the recorded namespace not looked
                 at; the call must be repeated.
         """
         netns = netns or await self._recorded(entry)
-        failures = await self._detacher.detach(entry, netns)
+        failures = await self._detach(entry, netns, within)
         inode = await self._inode(netns) if failures else 0
         if failures and netns and not inode:
             # Some plugins refuse a path that is gone but accept that there is none, others the
             # other way round: what matters is that they got their chance at both.
-            failures = await self._detacher.detach(_only(entry, failures), "")
+            failures = await self._detach(_only(entry, failures), "", within)
         if inode and not entry.netns_inode:  # from before us: our retries must find it again
             entry = replace(entry, netns=netns, netns_inode=inode)
         await self._record(entry, failures)
         return Outcome(failures, bool(inode), entry.attempts + 1)
+
+    async def _detach(self, entry: Entry, netns: str, within: float | None) -> tuple[Failure, ...]:
+        try:
+            async with asyncio.timeout(within):
+                return await self._detacher.detach(entry, netns)
+        except TimeoutError:
+            # Who of them was done does not matter: to be told once more does no harm.
+            late = Unavailable(f"cannot detach within {within:g} s", remedy="it is tried again")
+            return tuple(Failure(one, late, needs_sandbox=True) for one in entry.attachments)
 
     async def is_alive(self, netns: str, inode: int = 0) -> bool:
         """Tell whether a path is a namespace, and the one that is meant.

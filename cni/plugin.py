@@ -27,6 +27,7 @@ class Call:
         candidates: where `ips` is empty, addresses of which the first free one is taken.
         is_confined: files are kept below the allowed directories only. Not so for what the node's
             own administrator configured, and for taking back what was attached already.
+        is_cluster_network: it is about the administrator's default network, which no NAD names.
     """
 
     container_id: str
@@ -39,6 +40,7 @@ class Call:
     ips: tuple[str, ...] = ()
     candidates: tuple[str, ...] = ()
     is_confined: bool = True
+    is_cluster_network: bool = False
 
     def arg(self, key: str) -> str:
         """The last CNI_ARGS value of a key, "" where absent."""

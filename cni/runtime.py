@@ -1,12 +1,13 @@
 """The verbs: one checked call in, stdout out.
 
 Invariant: ADD leaves either everything it answered for or nothing; DEL needs only the journal;
-no verb but GC keeps other sandboxes waiting.
+no verb keeps other sandboxes waiting.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Final
 
@@ -97,7 +98,7 @@ class Runtime:
         return await self._verbs[request.verb](request)
 
     async def _add(self, request: CniRequest) -> bytes:
-        async with self._gate.call(request.container_id):
+        async with self._turn(request, attaches=True):
             self._probe.reached("called")
             await self._make_room(request)
             subject = await self._pods.find(caller_of(request), request.conf)
@@ -160,7 +161,7 @@ class Runtime:
             raise outcome.failures[0].error
 
     async def _delete(self, request: CniRequest) -> bytes:
-        async with self._gate.call(request.container_id):
+        async with self._turn(request):
             key = request.container_id, request.ifname
             damaged = self._journal.find_damaged(key)
             if damaged is not None:
@@ -186,7 +187,7 @@ class Runtime:
         return taken or await self._strangers.take(request, path)
 
     async def _check(self, request: CniRequest) -> bytes:
-        async with self._gate.call(request.container_id):
+        async with self._turn(request, attaches=True):
             found = self._journal.find((request.container_id, request.ifname))
             if found is None:
                 found = await self._strangers.attached(request, self._path(request))
@@ -198,9 +199,14 @@ class Runtime:
         return b""
 
     async def _collect(self, request: CniRequest) -> bytes:
-        async with self._gate.collection():
-            await self._collector.collect(request.conf, self._path(request))
+        await self._collector.collect(request.conf, self._path(request))
         return b""
+
+    def _turn(
+        self, request: CniRequest, *, attaches: bool = False
+    ) -> AbstractAsyncContextManager[None]:
+        namespace = caller_of(request).namespace
+        return self._gate.call(request.container_id, namespace, attaches=attaches)
 
     def _path(self, request: CniRequest) -> tuple[str, ...]:
         return _merged(request.cni_path, self._cni_path)

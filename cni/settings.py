@@ -89,7 +89,9 @@ OPTIONS: Final = (
         is_switch=True,
     ),
     Option("--metrics", None, "serve /metrics and /healthz there over plain HTTP", endpoint),
-    Option("--max-in-flight", "32", "most calls carried out at once", _positive),
+    Option(
+        "--max-in-flight", "32", "most calls at work at once; as many DELs beside them", _positive
+    ),
     Option("--call-deadline", "120", "seconds a call may take", _seconds),
     Option("--plugin-deadline", "90", "seconds a plugin binary may take", _seconds),
     Option("--native", "", "types to execute all the same, e.g. bridge=false", _native),

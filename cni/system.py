@@ -1,7 +1,7 @@
 """The operating-system seam: finding and running plugin binaries.
 
-Invariant: when `run` ends, whichever way, the program and what it started in its process group
-are gone; its output is bounded and its runtime has a deadline.
+Invariant: when `run` ends, whichever way, the program and what it started are gone
+(`cni.contain`); its output is bounded and its runtime has a deadline.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from typing import Final, Protocol
 
 from cni import rooted
 from cni.completion import complete
+from cni.contain import MARK, Containment, Run
 from planes.model.errors import Internal, Unavailable
 from planes.run.clock import Clock
 
-MAX_OUTPUT: Final = 16 << 20  # bytes on stdout or stderr; a result has a few kilobytes
+MAX_OUTPUT: Final = 1 << 20  # bytes on stdout or stderr; a result has a few kilobytes
 BUSY_TRIES: Final = 6
 BUSY_PAUSE: Final = 1.0
+_KILL_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,28 @@ class SystemExec:
         environment: every program's, besides what a call gives it.
         clock: for the pauses before a busy binary is tried again.
         root: the directory that programs are looked up in and run with as root; "" is ours.
+        containment: ends what programs leave behind.
     """
 
-    def __init__(self, environment: Mapping[str, str], clock: Clock, root: str = "") -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        clock: Clock,
+        root: str = "",
+        containment: Containment | None = None,
+    ) -> None:
         self._environment = dict(environment)
         self._clock = clock
         self._root = root
+        self._containment = containment or Containment(f"{os.getpid()}")
+        self._running: set[asyncio.subprocess.Process] = set()
+        self._halted = asyncio.Event()
+
+    def halt(self) -> None:
+        """Kill what runs, and start nothing any more: the daemon has no time left."""
+        self._halted.set()
+        for process in self._running:
+            _kill(process)
 
     def find(self, name: str, directories: Sequence[str]) -> str | None:
         """Give the first regular file of that name."""
@@ -95,10 +113,39 @@ class SystemExec:
         self, path: str, env: Mapping[str, str], stdin: bytes, deadline: float
     ) -> Completed | str:
         """Run a program to its end; why it could not be started, where it could not."""
+        if self._halted.is_set():
+            raise _stopping(path)
+        run = self._containment.begin()
+        is_over = False
         try:
-            process = await self._start(path, env)
-        except OSError as error:
-            return rooted.not_entered(self._root, error.strerror or str(error))
+            try:
+                process = await self._start(path, {**env, MARK: run.mark})
+            except OSError as error:
+                return rooted.not_entered(self._root, error.strerror or str(error))
+            run.pid = process.pid
+            stdout, stderr, code = await self._to_end(process, run, path, stdin, deadline)
+            is_over = True
+        finally:
+            await complete(self._containment.end(run, is_over=is_over))
+        if self._halted.is_set() and code < 0:
+            raise _stopping(path)
+        if max(len(stdout), len(stderr)) > MAX_OUTPUT:
+            raise Internal(f"cannot run the plugin {path}: it printed over {MAX_OUTPUT} bytes")
+        fault = rooted.could_not_start(self._root, code, stderr)
+        return fault or Completed(code, stdout, stderr)
+
+    async def _to_end(
+        self,
+        process: asyncio.subprocess.Process,
+        run: Run,
+        path: str,
+        stdin: bytes,
+        deadline: float,
+    ) -> tuple[bytes, bytes, int]:
+        """Give what a program printed and how it ended; it is gone, and reaped, in any case."""
+        self._running.add(process)
+        if self._halted.is_set():  # while it was being started
+            _kill(process)
         is_over = False
         try:
             async with asyncio.timeout(deadline):
@@ -111,13 +158,22 @@ class SystemExec:
                 remedy="see what the plugin waits for; the deadline is --plugin-deadline",
             ) from error
         finally:
+            self._running.discard(process)
             if not is_over:
-                _kill(process)
-                await complete(process.wait())
-        if max(len(stdout), len(stderr)) > MAX_OUTPUT:
-            raise Internal(f"cannot run the plugin {path}: it printed over {MAX_OUTPUT} bytes")
-        fault = rooted.could_not_start(self._root, code, stderr)
-        return fault or Completed(code, stdout, stderr)
+                await complete(self._kill(process, run))
+        return stdout, stderr, code
+
+    async def _kill(self, process: asyncio.subprocess.Process, run: Run) -> None:
+        """Kill a program and await its end; asyncio's may come only with that of its pipes."""
+        _kill(process)
+        gone = asyncio.ensure_future(process.wait())
+        while not (await asyncio.wait({gone}, timeout=_KILL_SECONDS))[0]:
+            await self._containment.end_orphans(run)
+        await self._containment.end_orphans(run)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_KILL_SECONDS):
+                for pipe in (process.stdout, process.stderr):
+                    await _discard(pipe)
 
     async def _start(self, path: str, env: Mapping[str, str]) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -128,6 +184,13 @@ class SystemExec:
             env=dict(env),
             start_new_session=True,
         )
+
+
+def _stopping(path: str) -> Unavailable:
+    return Unavailable(
+        f"cannot run the plugin {path}: the netplane daemon is stopping",
+        remedy="it is tried again when the daemon is back",
+    )
 
 
 async def _converse(process: asyncio.subprocess.Process, stdin: bytes) -> tuple[bytes, bytes]:
@@ -156,8 +219,15 @@ async def _drain(pipe: asyncio.StreamReader, process: asyncio.subprocess.Process
         chunks += chunk
         if len(chunks) > MAX_OUTPUT:
             _kill(process)
+            await _discard(pipe)
             break
     return bytes(chunks)
+
+
+async def _discard(pipe: asyncio.StreamReader | None) -> None:
+    """Read to the end: a pipe that still holds something is not closed."""
+    while pipe is not None and await pipe.read(1 << 16):
+        pass
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

@@ -11,6 +11,7 @@ from cni.net.kernel import Kernel
 from cni.probe import Probe
 from cni.system import Exec
 from planes.run.clock import Clock
+from planes.run.crew import Stuck
 from planes.run.metrics import Metrics
 from planes.run.supervise import Service
 from planes.store.protocol import Store
@@ -30,6 +31,8 @@ class World:
         boot: which start of the machine this is; "" where that is not known.
         services: what has to run before the store and after it, by name.
         measure: shows what the world knows of itself on the daemon's metrics.
+        halt: ends all programs, and lets none be started: the daemon has no time left.
+        stuck: tells of threads that are at one piece of work for so many seconds.
         close: gives back what was opened; the last thing that is called.
     """
 
@@ -43,4 +46,6 @@ class World:
     boot: str = ""
     services: Mapping[str, Service] = field(default_factory=dict)
     measure: Callable[[Metrics], None] = lambda _metrics: None
+    halt: Callable[[], None] = lambda: None
+    stuck: Callable[[float], list[Stuck]] = lambda _seconds: []
     close: Callable[[], Awaitable[None]] = _nothing_open

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from cni.net.execute import Outcome, Tools
 from planes.model.addresses import IPInterface
 from planes.model.errors import Internal, NotFound
 
 _TOOLS = {4: "iptables", 6: "ip6tables"}
+# Of the namespace of the calling thread.
+_LOADED = {
+    4: "/proc/thread-self/net/ip_tables_names",
+    6: "/proc/thread-self/net/ip6_tables_names",
+}
 _MULTICAST = {4: "224.0.0.0/4", 6: "ff00::/8"}
 _CHAIN_LENGTH = 28  # the kernel's limit is 29 bytes with the final zero
 
@@ -52,10 +59,34 @@ def add_rules(
             _change(tools, version, [f"-N {chain}"] * is_new + missing)
 
 
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A family whose table could not be read.
+
+    Attributes:
+        version: 4 or 6.
+        chain: what may be in it.
+        error: why.
+    """
+
+    version: int
+    chain: str
+    error: NotFound
+
+    def has_tables(self) -> bool:
+        """Tell whether the kernel has a nat table of the older kind, which nft does not show."""
+        try:
+            return "nat" in Path(_LOADED[self.version]).read_text(encoding="ascii").split()
+        except OSError:  # the kernel has no such tables
+            return False
+
+
 def remove_rules(
     tools: Tools, network: str, container_id: str, addresses: Sequence[IPInterface]
-) -> None:
+) -> list[Unseen]:
     """Take the rules of addresses away, and the chain with the last; blocks.
+
+    Gives the families that could not be looked at, since the tool does not work here.
 
     Args:
         tools: runs the tool.
@@ -67,10 +98,12 @@ def remove_rules(
         PlanesError: the tool fails although it is usable.
     """
     chain = chain_name(network, container_id)
+    unseen: list[Unseen] = []
     for version in sorted({one.version for one in addresses} or _TOOLS):
         try:
             present = read_table(tools, version)
-        except NotFound:
+        except NotFound as error:
+            unseen.append(Unseen(version, chain, error))
             continue
         if not any(line.startswith(f":{chain} ") for line in present):
             continue
@@ -84,6 +117,7 @@ def remove_rules(
             lines += [f"-F {chain}", f"-X {chain}"]
         if lines:
             _change(tools, version, lines)
+    return unseen
 
 
 def read_table(tools: Tools, version: int) -> list[str]:

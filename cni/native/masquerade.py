@@ -7,7 +7,6 @@ may have been made under another configuration.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from cni.native import iptables, nftables
@@ -92,6 +91,22 @@ def _add(tools: Tools, who: Masqueraded, backend: str) -> None:
 
 
 def _remove(tools: Tools, who: Masqueraded) -> None:
-    iptables.remove_rules(tools, who.network, who.container_id, who.addresses)
-    with suppress(NotFound):  # a node without nft has no rules of it
+    """Take the rules of both backends away.
+
+    Raises:
+        NotFound: a tool is missing that was there when the rules were made: they may still be.
+            Not where no addresses are known: such an ADD never came to its rules, perhaps for want
+            of the very tool.
+        PlanesError: a tool fails.
+    """
+    without = iptables.remove_rules(tools, who.network, who.container_id, who.addresses)
+    try:
         nftables.remove_rules(tools, who.network, who.ifname, who.container_id)
+    except NotFound as error:
+        # A node without nft has no rules of it, if it has the other tool.
+        if without and who.addresses:
+            raise without[0].error from error
+        return
+    for family in without:
+        if family.has_tables() or nftables.has_chain(tools, family.version, family.chain):
+            raise family.error

@@ -76,6 +76,16 @@ def remove_rules(tools: Tools, network: str, ifname: str, container_id: str) -> 
         _run(tools, lines)
 
 
+def has_chain(tools: Tools, version: int, chain: str) -> bool:
+    """Tell whether the nat table that iptables-nft keeps has a chain; blocks.
+
+    Raises:
+        NotFound: nft is not installed.
+    """
+    family = "ip" if version == 4 else "ip6"
+    return tools.execute(["nft", "list", "chain", family, "nat", chain]).status == 0
+
+
 def _hash(text: str) -> str:
     return hashlib.sha512(text.encode()).hexdigest()[:_HASH_LENGTH]
 

@@ -18,6 +18,7 @@ from cni.net.facts import Facts, read_facts
 from cni.net.links import Link, get_links, read_links
 from cni.net.namespaces import Netns
 from cni.net.workers import Worker, Workers
+from planes.run.crew import Stuck
 
 T = TypeVar("T")
 
@@ -47,11 +48,15 @@ class Kernel:
         self._workers = Workers(self._home, is_foreign=is_foreign, limit=min(threads, _QUICK))
         self._waiters = Workers(self._home, is_foreign=is_foreign, limit=threads)
 
-    def close(self) -> None:
-        """Let running steps end and the threads go; blocks until then."""
-        self._workers.close()
-        self._waiters.close()
-        os.close(self._home)
+    def close(self, seconds: float = 30.0) -> None:
+        """Let running steps end and the threads go; blocks until then, or until time is over."""
+        is_over = [pool.close(seconds) for pool in (self._workers, self._waiters)]
+        if all(is_over):  # else a thread that hangs may come back, and must find its way home
+            os.close(self._home)
+
+    def stuck(self, seconds: float) -> list[Stuck]:
+        """Give the threads that are at one step for so long."""
+        return [*self._workers.stuck(seconds), *self._waiters.stuck(seconds)]
 
     async def run(
         self,

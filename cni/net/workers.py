@@ -7,7 +7,6 @@ its job, since whatever it did next would happen in somebody's sandbox.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 from cni.net import namespaces
 from cni.net.channel import Channel
 from planes.model.errors import Internal, PlanesError, Unavailable
+from planes.run.crew import Crew, Stuck
 from planes.run.jobs import Job, Outcome, ended
 
 T = TypeVar("T")
@@ -106,22 +106,19 @@ class Worker:
 
 
 class Workers:
-    """The pool; threads start when there is work for them.
+    """The pool; threads start when there is work for them, spare ones while some hang.
 
     Args:
         home: descriptor of the host's namespace.
         is_foreign: True where that is not the namespace this process runs in.
-        limit: most threads at once.
+        limit: most threads at work at once.
     """
 
     def __init__(self, home: int, *, is_foreign: bool, limit: int) -> None:
         self._home = home
         self._is_foreign = is_foreign
-        self._limit = limit
         self._jobs: SimpleQueue[Job[Any] | None] = SimpleQueue()
-        self._lock = threading.Lock()
-        self._threads: set[threading.Thread] = set()
-        self._pending = 0
+        self._crew = Crew(self._serve, name="kernel", limit=limit)
         self._is_closed = False
 
     async def run(
@@ -142,27 +139,18 @@ class Workers:
             lambda result: self._submit(lambda worker: take_back(worker, result)),
         )
 
+    def stuck(self, seconds: float) -> list[Stuck]:
+        """Give the threads that are at one job for so long."""
+        return self._crew.stuck(seconds)
+
     def _submit(self, work: Callable[[Worker], T]) -> Outcome[T]:
         job = Job(work)
-        with self._lock:
-            if self._is_closed:
-                raise Internal("cannot do kernel work: the runtime is shutting down")
-            self._pending += 1
-            self._start_if_needed()
-            if not self._threads:
-                self._pending -= 1
-                raise Unavailable("cannot do kernel work: no thread can be started")
-            self._jobs.put(job)
+        if self._is_closed:
+            raise Internal("cannot do kernel work: the runtime is shutting down")
+        if not self._crew.enlist():
+            raise Unavailable("cannot do kernel work: no thread can be started")
+        self._jobs.put(job)
         return job.done
-
-    def _start_if_needed(self) -> None:
-        if len(self._threads) < min(self._pending, self._limit):
-            thread = threading.Thread(target=self._serve, name="kernel", daemon=True)
-            self._threads.add(thread)
-            try:
-                thread.start()
-            except RuntimeError:  # out of threads: those that run will do it
-                self._threads.discard(thread)
 
     def _serve(self) -> None:
         worker = Worker(self._home)
@@ -172,24 +160,21 @@ class Workers:
             job = self._jobs.get()
             if job is None:
                 break
+            self._crew.begin()
             if not job.carry_out(worker):
                 worker.drop_host()
-            is_fit = not worker.is_lost
-            with self._lock:
-                self._pending -= 1
+            self._crew.end()
+            is_fit = not worker.is_lost and not self._crew.is_surplus()
         if failure is not None:
             self._refuse(failure)
         worker.drop_host()
-        with self._lock:
-            self._threads.discard(threading.current_thread())
-            self._start_if_needed()
+        self._crew.leave()
 
     def _refuse(self, failure: PlanesError) -> None:
         job = self._jobs.get()
         if job is not None:
             job.refuse(failure)
-        with self._lock:
-            self._pending -= 1
+        self._crew.end()
 
     def _settle_in(self) -> PlanesError | None:
         if not self._is_foreign:
@@ -200,12 +185,7 @@ class Workers:
             return error
         return None
 
-    def close(self) -> None:
-        """Let running jobs end, then the threads."""
-        with self._lock:
-            self._is_closed = True
-            threads = list(self._threads)
-        for _thread in threads:
-            self._jobs.put(None)
-        for thread in threads:
-            thread.join()
+    def close(self, seconds: float) -> bool:
+        """Let running jobs end, then the threads; tells whether they did in the time given."""
+        self._is_closed = True
+        return self._crew.dismiss(lambda: self._jobs.put(None), seconds)

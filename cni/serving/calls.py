@@ -25,6 +25,9 @@ Observe = Callable[[str, int, float], None]
 Work = Callable[[CniRequest], Awaitable[bytes]]
 
 _logger: Final = logging.getLogger(__name__)
+# What a cancelled call has for its undo; then what it has when no program runs any more.
+UNDO_SECONDS: Final = 4.0
+HALT_SECONDS: Final = 2.0
 # The shim gives a DEL 60 s, then spools it, and a STATUS 10 s: it should see our answer instead.
 _SHORTER: Final = {Verb.DEL: 55.0, Verb.STATUS: 8.0}
 
@@ -36,9 +39,17 @@ class Calls:
         clock: measures calls.
         observe: told of every call.
         deadline: seconds a call may take; below the 240 s that the shim waits.
+        halt: ends all programs, and lets none be started any more.
     """
 
-    def __init__(self, clock: Clock, observe: Observe, deadline: float) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        observe: Observe,
+        deadline: float,
+        halt: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._halt = halt
         self._clock = clock
         self._observe = observe
         self._deadline = deadline
@@ -60,7 +71,9 @@ class Calls:
     async def drain(self, seconds: float) -> None:
         """Let the calls in flight end; after the time given, cancel them and await their undo.
 
-        A cancellation of the drain itself means: at once.
+        An undo may hang as the call did: it too is awaited for a while only, then no program is
+        left or started any more. What is then left is in the journal, for the next start. A
+        cancellation of the drain itself means: at once.
         """
         if self._tasks:
             _logger.info("waiting for calls in flight", extra={"calls": len(self._tasks)})
@@ -74,9 +87,15 @@ class Calls:
         left = set(self._tasks)
         for task in left:
             task.cancel()
+        if not left:
+            return
+        _logger.warning("cancelled calls in flight", extra={"calls": len(left)})
+        _, left = await asyncio.wait(left, timeout=UNDO_SECONDS)
         if left:
-            _logger.warning("cancelled calls in flight", extra={"calls": len(left)})
-            await asyncio.wait(left)
+            self._halt()
+            _, left = await asyncio.wait(left, timeout=HALT_SECONDS)
+        if left:
+            _logger.error("calls do not end: the journal keeps them", extra={"calls": len(left)})
 
     async def _observed(self, request: CniRequest, work: Work) -> Answer:
         started = self._clock.monotonic()

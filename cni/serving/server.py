@@ -44,6 +44,7 @@ class Server:
         observe: told of every call.
         deadline: seconds a call may take; below the 240 s that the shim waits.
         drain: seconds that calls in flight get when the server stops.
+        halt: ends all programs; called when calls do not end after that.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Server:
         observe: Observe = lambda _verb, _code, _seconds: None,
         deadline: float = 120.0,
         drain: float = 30.0,
+        halt: Callable[[], None] = lambda: None,
     ) -> None:
         self._verbs = verbs
         self._path = path
@@ -65,7 +67,7 @@ class Server:
         self._metrics = metrics
         self._delegates = delegates
         self._drain = drain
-        self._calls = Calls(clock, observe, deadline)
+        self._calls = Calls(clock, observe, deadline, halt)
         self._is_draining = False
 
     async def run(self, started: asyncio.Event | None = None) -> None:

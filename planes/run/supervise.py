@@ -29,6 +29,7 @@ class Supervisor:
         services: in order of start; they are stopped last first, so what others need goes first.
         drain_seconds: how long all of them together may take to drain.
         signals: which ask for the end; empty leaves the process's handlers alone (tests).
+        on_stop: called once, when the end begins.
     """
 
     def __init__(
@@ -37,7 +38,9 @@ class Supervisor:
         *,
         drain_seconds: float = 10.0,
         signals: Sequence[signal.Signals] = SIGNALS,
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_stop = on_stop
         self._services = dict(services)
         self._drain_seconds = drain_seconds
         self._signals = tuple(signals)
@@ -97,6 +100,7 @@ class Supervisor:
                 pending -= done
         finally:
             waiter.cancel()
+        self._on_stop()
         await self._drain(tasks)
 
     async def _drain(self, tasks: Mapping[str, asyncio.Task[None]]) -> None:

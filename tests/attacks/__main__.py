@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.attacks.figures import kill_storm, local_metrics, peer_port, tenant_objects
 from tests.attacks.figures.figure import Figure, Measure
+from tests.attacks.figures.hanging import hanging_plugins
 
 MEASURES: Mapping[str, Measure] = {
     "kill-storm": kill_storm.measure,
@@ -23,6 +24,7 @@ MEASURES: Mapping[str, Measure] = {
     "tenant-pods": tenant_objects.measure_pods,
     "peer-port": peer_port.measure,
     "local-metrics": local_metrics.measure,
+    "hanging-plugins": hanging_plugins,
 }
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from cni.leave import TRIES_OF_RUNTIME
 from cni.system import Completed
 from planes.model.errors import Internal, PlanesError, Unavailable
 from planes.model.objects import Nad
@@ -228,3 +230,45 @@ async def test_status_tells_of_all_networks_of_a_sandbox_and_of_what_is_left(
     assert interfaces == ["eth1"]
     await made.call("DEL", pod="plain/pod", ifname="eth1", conf=whole)
     assert made.leftovers() == NOTHING
+
+
+MISSING = {
+    "the plugin's own binary": None,
+    "a program, as go-iptables says": (
+        'failed to locate iptables: exec: "iptables": executable file not found in $PATH'
+    ),
+    "a program, as the reference portmap says": "neither iptables nor ip6tables is usable",
+    "permission": "fork/exec /usr/sbin/iptables: permission denied",
+    "a lock": "Another app is currently holding the xtables lock",
+}
+
+
+@pytest.mark.parametrize("why", MISSING)
+@pytest.mark.parametrize("has_netns", [True, False])
+async def test_what_could_not_run_is_kept_and_tried_until_it_can(
+    tmp_path: Path, why: str, has_netns: bool
+) -> None:
+    """Its rules are still there, even where the chain's first plugin gave its address back."""
+    made = await bench(tmp_path, shop(networks=""))
+    await made.call("ADD", pod="plain/none")
+    text = MISSING[why]
+
+    async def unable(call: PluginCall) -> Completed:
+        return failed(text or "")
+
+    works = made.exec.scripts.pop("meta")
+    if text is not None:
+        made.exec.scripts["meta"] = unable
+    if not has_netns:
+        made.kernel.sandboxes.clear()
+    for _ in range(TRIES_OF_RUNTIME - 1 if has_netns else 1):
+        with suppress(Unavailable):
+            await made.call("DEL")
+    await made.call("DEL")
+    assert ("meta", "c1", "eth0") in made.leftovers()["plugins"]
+    assert made.leftovers()["calls"] == 1
+    made.exec.scripts["meta"] = works
+    made.clock.advance(600)
+    await made.recovery.look()
+    assert made.leftovers()["plugins"] == set()
+    assert made.leftovers()["calls"] == 0

@@ -1,4 +1,4 @@
-"""The gate: serial per sandbox, parallel otherwise, bounded, fair, and GC alone."""
+"""The gate: serial per sandbox, parallel otherwise, bounded at work, fair."""
 
 from __future__ import annotations
 
@@ -25,14 +25,6 @@ class Room:
             for _ in range(turns):
                 await asyncio.sleep(0)
             self.inside.remove(container)
-
-    async def collect(self) -> None:
-        async with self.gate.collection():
-            assert self.inside == []
-            self.order.append("GC")
-            for _ in range(5):
-                await asyncio.sleep(0)
-            assert self.inside == []
 
 
 async def test_calls_of_one_sandbox_are_serial_and_of_others_parallel() -> None:
@@ -66,15 +58,54 @@ async def test_a_call_that_waits_for_its_sandbox_holds_no_slot() -> None:
     await asyncio.gather(long, *waiting)
 
 
-async def test_collection_is_alone_and_not_starved() -> None:
-    room = Room(Gate(8))
-    before = [asyncio.create_task(room.call(str(number))) for number in range(3)]
-    await asyncio.sleep(0)
-    collecting = asyncio.create_task(room.collect())
-    await asyncio.sleep(0)
-    after = [asyncio.create_task(room.call(f"late{number}")) for number in range(3)]
-    await asyncio.gather(*before, collecting, *after)
-    assert room.order.index("GC") == 3
+async def test_who_attaches_keeps_nobody_from_leaving() -> None:
+    gate = Gate(1)
+    async with gate.call("a", attaches=True), asyncio.timeout(1), gate.call("b"):
+        pass
+
+
+async def test_a_call_that_steps_aside_lets_the_next_one_in() -> None:
+    gate = Gate(1)
+    async with gate.call("a"):
+        gate.step_aside("a")
+        async with asyncio.timeout(1), gate.call("b"):
+            gate.step_aside("a")  # twice is once
+            late = asyncio.create_task(_enter(gate, "c"))
+            await asyncio.sleep(0.01)
+            assert not late.done()
+    await asyncio.wait_for(late, 1)
+
+
+async def test_a_call_that_does_not_end_counts_as_work_for_a_while_only() -> None:
+    gate = Gate(1, seconds=0.02)
+    async with gate.call("a"), asyncio.timeout(1), gate.call("b"), gate.call("c"):
+        assert gate.is_busy("a")
+    async with asyncio.timeout(1), gate.call("d"):
+        pass
+
+
+async def test_a_namespace_with_many_calls_leaves_room_for_the_others() -> None:
+    gate = Gate(8, seconds=60)
+    inside = 0
+
+    async def stay(number: int, until: asyncio.Event) -> None:
+        nonlocal inside
+        async with gate.call(f"many{number}", "many", attaches=True):
+            inside += 1
+            await until.wait()
+
+    over = asyncio.Event()
+    tasks = [asyncio.create_task(stay(number, over)) for number in range(20)]
+    await asyncio.sleep(0.01)
+    assert inside == 4
+    async with asyncio.timeout(1), gate.call("one", "other", attaches=True):
+        over.set()
+    await asyncio.wait_for(asyncio.gather(*tasks), 5)
+
+
+async def _enter(gate: Gate, container: str) -> None:
+    async with gate.call(container):
+        pass
 
 
 async def test_a_cancelled_waiter_leaves_no_trace() -> None:
@@ -89,7 +120,7 @@ async def test_a_cancelled_waiter_leaves_no_trace() -> None:
     assert len(room.gate) == 0
 
 
-async def test_work_beside_the_calls_takes_no_slot_and_gc_does_not_wait_for_it() -> None:
+async def test_work_beside_the_calls_takes_no_slot() -> None:
     room = Room(Gate(1))
     end = asyncio.Event()
 
@@ -99,13 +130,12 @@ async def test_work_beside_the_calls_takes_no_slot_and_gc_does_not_wait_for_it()
 
     task = asyncio.create_task(beside())
     await asyncio.sleep(0)
-    assert room.gate.is_aside("a")
+    assert room.gate.is_busy("a")
     async with asyncio.timeout(5):
         await room.call("b")
-        await room.collect()
     end.set()
     await task
-    assert not room.gate.is_aside("a")
+    assert not room.gate.is_busy("a")
 
 
 async def test_a_call_waits_for_work_beside_the_calls_on_its_own_sandbox() -> None:
@@ -115,17 +145,3 @@ async def test_a_call_waits_for_work_beside_the_calls_on_its_own_sandbox() -> No
         await asyncio.sleep(0.01)
         assert room.order == []
     await call
-
-
-async def test_work_beside_the_calls_does_not_begin_while_gc_runs() -> None:
-    gate = Gate(8)
-
-    async def beside() -> None:
-        async with gate.aside("a"):
-            pass
-
-    async with gate.collection():
-        task = asyncio.create_task(beside())
-        await asyncio.sleep(0.01)
-        assert not gate.is_aside("a")
-    await task

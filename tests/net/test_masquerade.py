@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from ipaddress import ip_interface
 
 import pytest
@@ -9,14 +11,26 @@ import pytest
 from cni.native.iptables import chain_name
 from cni.native.masquerade import Masquerade, Masqueraded
 from cni.native.nftables import instance_hash
-from cni.net.execute import Tools
+from cni.net.execute import Outcome, Tools
 from cni.net.kernel import Kernel
-from planes.model.errors import BadInput
+from planes.model.errors import BadInput, NotFound
 from tests.support.netns import Node
 
 pytestmark = pytest.mark.kernel
 
 BOTH = (ip_interface("10.9.0.2/24"), ip_interface("fd00:9::2/64"))
+
+
+@dataclass(frozen=True)
+class Without(Tools):
+    """The host's tools, less some."""
+
+    missing: tuple[str, ...] = ()
+
+    def execute(self, argv: Sequence[str], text: str = "") -> Outcome:
+        if argv[0].startswith(self.missing):
+            raise NotFound(f"cannot run {argv[0]}: it is not installed on this node")
+        return super().execute(argv, text)
 
 
 def ruleset(node: Node) -> str:
@@ -108,3 +122,34 @@ async def test_the_default_is_iptables_where_it_works(kernel: Kernel, a_node: No
 async def test_an_unknown_backend_is_refused(kernel: Kernel) -> None:
     with pytest.raises(BadInput, match="no backend 'pf'"):
         await Masquerade(kernel, Tools()).add(Masqueraded("testnet", "net1", "c1", BOTH), "pf")
+
+
+@pytest.mark.parametrize("missing", [("ip",), ("ip", "nft")], ids=["iptables", "both"])
+async def test_rules_are_not_forgotten_where_their_tool_went_missing(
+    kernel: Kernel, a_node: Node, missing: tuple[str, ...]
+) -> None:
+    who = Masqueraded("testnet", "net1", "c1", BOTH)
+    await Masquerade(kernel, Tools()).add(who, "iptables")
+    with pytest.raises(NotFound, match="not installed"):
+        await Masquerade(kernel, Without(missing=missing)).remove(who)
+    assert "MASQUERADE" in ruleset(a_node)
+    await Masquerade(kernel, Tools()).remove(who)
+    assert ruleset(a_node) == ""
+
+
+@pytest.mark.parametrize("missing", ["ip", "nft"])
+async def test_a_tool_that_was_never_there_is_not_missed(
+    kernel: Kernel, a_node: Node, missing: str
+) -> None:
+    """A node may have one of the two only."""
+    masquerade = Masquerade(kernel, Without(missing=(missing,)))
+    who = Masqueraded("testnet", "net1", "c1", BOTH)
+    await masquerade.add(who, "")
+    await masquerade.remove(who)
+    assert ruleset(a_node) == ""
+    assert "10.9.0.2" not in nft(a_node)
+
+
+async def test_an_add_that_failed_for_want_of_tools_is_undone_without_them(kernel: Kernel) -> None:
+    who = Masqueraded("testnet", "net1", "c1")
+    await Masquerade(kernel, Without(missing=("ip", "nft"))).remove(who)

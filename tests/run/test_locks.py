@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-import pytest
-
-from planes.run.locks import KeyedLocks, SharedLock
+from planes.run.locks import KeyedLocks
 
 
 class Diary:
@@ -72,44 +70,3 @@ async def test_a_waiter_cancelled_at_a_key_leaves_no_trace() -> None:
         with suppress(asyncio.CancelledError):
             await waiter
     assert (len(locks), diary.lines) == (0, [])
-
-
-async def test_shared_holders_are_inside_together_and_an_exclusive_one_alone() -> None:
-    lock, diary = SharedLock(), Diary()
-
-    async def reader(name: str) -> None:
-        async with lock.shared():
-            await diary.stay(name)
-
-    async def writer() -> None:
-        async with lock.exclusive():
-            assert diary.inside == 0
-            await diary.stay("W")
-            assert diary.inside == 0
-
-    await asyncio.gather(reader("a"), reader("b"), writer(), reader("c"))
-    assert diary.lines.index("+b") < diary.lines.index("-a")
-    assert diary.lines[4:] == ["+W", "-W", "+c", "-c"]
-
-
-@pytest.mark.parametrize("is_granted", [False, True])
-async def test_a_cancelled_exclusive_waiter_lets_the_others_in(is_granted: bool) -> None:
-    """Also when the cancellation comes in the very turn the lock was granted in."""
-    lock = SharedLock()
-
-    async def writer() -> None:
-        async with lock.exclusive():
-            await asyncio.sleep(10)
-
-    async with lock.shared():
-        task = asyncio.create_task(writer())
-        await asyncio.sleep(0)
-        if not is_granted:
-            task.cancel()
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-    async with asyncio.timeout(1), lock.exclusive():
-        pass
-    async with asyncio.timeout(1), lock.shared():
-        pass

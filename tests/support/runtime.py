@@ -13,6 +13,7 @@ from typing import Any
 from cni.attach import Attacher
 from cni.chain import Chains, Plugins
 from cni.check import Checker
+from cni.collecting import Collecting
 from cni.data_dirs import DataDirs
 from cni.default_network import ConfDir
 from cni.delegate import ExecPlugin
@@ -33,6 +34,7 @@ from cni.orphans import Orphans
 from cni.plan import Planner
 from cni.pods import Pods
 from cni.ports import Ports
+from cni.programs import Programs
 from cni.recovery import Recovery
 from cni.report import Reporter
 from cni.runtime import Runtime
@@ -107,12 +109,8 @@ class Bench:
 
     def _compose(self) -> None:
         self.journal = Journal(self.journal_dir, boot=self.boot)
-
-        def binary(kind: str) -> ExecPlugin:
-            return ExecPlugin(self.exec, kind, 5)
-
-        ipams = Ipams(self.store.addresses, lambda: self.store.catalog, binary)
-        plugins = Plugins({"inside": self.native}, self.exec, 5)
+        self.collecting = Collecting(patience=0.05)
+        plugins, ipams = self._plugins()
         self.chains = Chains(plugins, ipams, self.probe)
         networks = Networks(
             self.store, ConfDir(self.conf_dir, self.clock), is_standalone=self.is_standalone
@@ -139,9 +137,7 @@ class Bench:
             inheritance=Inheritance(self.multus_dir, self.journal, "node-a"),
             strangers=Strangers(networks, "node-a", is_standalone=self.is_standalone),
             checker=Checker(self.chains, networks, self.kernel, self.store),
-            collector=Collector(
-                self.journal, self.leaver, networks, self.chains, self.gate.is_aside
-            ),
+            collector=self._collector(networks),
             orphans=self.orphans,
             reporter=self.reporter,
             cni_path=(BIN,),
@@ -177,6 +173,25 @@ class Bench:
         """Who holds addresses that come from elsewhere."""
         return Holds(self.store.addresses, lambda: self.store.catalog)
 
+    def _plugins(self) -> tuple[Plugins, Ipams]:
+        programs = Programs(self.clock, self.gate.step_aside)
+
+        def binary(kind: str) -> ExecPlugin:
+            return ExecPlugin(self.exec, kind, 5, programs)
+
+        ipams = Ipams(self.store.addresses, lambda: self.store.catalog, binary)
+        return Plugins({"inside": self.native}, self.exec, 5, programs), ipams
+
+    def _collector(self, networks: Networks) -> Collector:
+        return Collector(
+            journal=self.journal,
+            leaver=self.leaver,
+            networks=networks,
+            chains=self.chains,
+            gate=self.gate,
+            collecting=self.collecting,
+        )
+
     @property
     def attacher(self) -> Attacher:
         """Who carries plans out."""
@@ -188,6 +203,7 @@ class Bench:
             sandboxes=self.kernel,
             ports=Ports(self.journal, self.listeners),
             probe=self.probe,
+            collecting=self.collecting,
         )
 
     def _orphans(self) -> Orphans:

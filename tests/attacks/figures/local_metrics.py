@@ -1,4 +1,4 @@
-"""The daemon's metrics port in the hands of a local user: sandboxes, sockets, log lines meanwhile."""
+"""The daemon's metrics port in the hands of a local user: sandboxes, sockets and log lines."""
 
 from __future__ import annotations
 
