@@ -61,6 +61,15 @@ def test_tenant_s_hostile_config_gives_findings_and_nothing_else(
             assert str(finding).isprintable()
 
 
+@pytest.mark.parametrize("name", ["\x1f", "\n" * 9, "x" * 20_000])
+def test_tenant_s_key_stands_in_no_error_as_it_was_written(name: str) -> None:
+    """What cannot be read is told with the reader's own words, which name the member."""
+    text = orjson.dumps({**VERSIONED, "type": "bridge", "capabilities": {name: 0}}).decode()
+    (finding,) = review_nad(nad(text), make_catalog()).errors
+    assert str(finding).isprintable()
+    assert len(str(finding)) < 400
+
+
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: raw.decode("latin-1")))
 def test_tenant_s_text_that_is_no_config_gives_one_error(text: str) -> None:
     assert len(refused(text)) == 1

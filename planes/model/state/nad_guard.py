@@ -39,6 +39,7 @@ CONFIG: Final = "spec.config"
 _BESIDES: Final = frozenset({"ipam", "capabilities"})
 _ADMINISTRATOR: Final = "have an administrator write the NAD, or allow the type with nad-types"
 _VLANS: Final = 4096
+_LONGEST_TEXT: Final = 240
 
 
 def judge_nad(nad: Nad, policy: NadPolicy) -> NadFindings:
@@ -58,7 +59,7 @@ def judge_nad(nad: Nad, policy: NadPolicy) -> NadFindings:
         conflist = parse_conflist(obj, default_name=nad.name, what=what)
         is_single = bool(Fields(obj, what).string("type"))
     except PlanesError as error:
-        found.faults.append(Finding(CONFIG, error.message, error.remedy))
+        found.faults.append(Finding(CONFIG, _printable(error.message), error.remedy))
         return found
     if len(conflist.plugins) > MAX_NAD_PLUGINS:
         message = f"cannot run {len(conflist.plugins)} plugins: {MAX_NAD_PLUGINS} are the most"
@@ -74,6 +75,12 @@ def judge_nad(nad: Nad, policy: NadPolicy) -> NadFindings:
         message = "cannot tell what is meant: an object of it has a key twice"
         found.breaches.append(Finding(CONFIG, message, "write each key once"))
     return found
+
+
+def _printable(text: str) -> str:
+    """Write an error on one line: it may name a member of the configuration as it was written."""
+    cut = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
+    return "".join(letter if letter.isprintable() else "?" for letter in cut)
 
 
 def _judge_plugin(
