@@ -85,7 +85,7 @@ def delete(cluster: Installed, name: str, space: str = "shop") -> str:
         ({**OWN, "IsGateway": True}, "spec.config.isGateway"),
         ({**OWN, "ipam": {"type": "host-local", "DATADIR": "/etc"}}, "spec.config.ipam.dataDir"),
         ({**OWN, "type": "evil"}, "spec.config.type"),
-        ({**OWN, "ipam": {"type": "plane", "plane": "business"}}, "spec.config.ipam.plane"),
+        ({**OWN, "ipam": {"type": "plane", "plane": "business"}}, "not the plane's own NAD"),
         ("{", "spec.config"),
         (json.dumps(OWN) + " " * (32 << 10), "32 KiB"),
     ],
