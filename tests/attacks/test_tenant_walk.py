@@ -75,12 +75,13 @@ SETTINGS: dict[str, JsonObject] = {
     "another gateway": {"subnets": [{"cidr": "10.9.0.0/24", "gateway": "10.9.0.66"}]},
 }
 # An address: allow is Reserved by default, and a plane without subnets leaves it to the NAD.
-GIVES_IPS = {"allow Any", "reservations", "nadRef", "ipam NAD"}
+GIVES_IPS = {"allow Any", "reservations", "nadRef", "ipam NAD", "shared wire of a nadRef"}
 GIVES_NO_MAC = {"no MAC", "what is not enforced, switched off"}
 # The gateway 10.9.0.66: nobody knows better where the plane knows no gateway at all.
 ROUTES = {
     "another gateway",
     "nadRef",
+    "shared wire of a nadRef",
     "nadRef with subnets",
     "ipam NAD",
     "ipam None",
@@ -198,7 +199,7 @@ async def test_tenant_of_a_lenient_plane_gets_on_the_node_what_each_setting_perm
     """Whatever the pod asks for at once, plugins see the permitted wishes and no others."""
     plane = plane_of(setting, "Warn")
     wishes = dict(WISHED)
-    if setting in {"nadRef", "ipam NAD"}:
+    if setting in {"nadRef", "ipam NAD", "shared wire of a nadRef"}:
         wishes.pop("ips")  # its plugin, a script, gives no address that it is asked for
     made = await node(tmp_path, plane, wishes)
     await made.call("ADD")

@@ -126,7 +126,7 @@ async def test_a_sandbox_that_stays_gone_is_released(tmp_path: Path) -> None:
 
 
 async def test_dels_that_hang_keep_no_address_of_a_sandbox_that_is_gone(tmp_path: Path) -> None:
-    """Twenty of them, more than have a lane, each for ever."""
+    """Twenty of another namespace, more than have a lane, each for ever."""
     made = await bench(tmp_path)
     await made.call("ADD")
     entry = made.journal.find(("c1", "eth0"))
@@ -139,7 +139,7 @@ async def test_dels_that_hang_keep_no_address_of_a_sandbox_that_is_gone(tmp_path
 
     made.exec.scripts.update(one=hangs, two=hangs)
     for number in range(20):
-        hanging = replace(entry, container_id=f"h{number}", stage=Stage.LEAVING)
+        hanging = replace(entry, container_id=f"h{number}", namespace="slow", stage=Stage.LEAVING)
         await made.journal.begin(hanging)
     made.kernel.sandboxes.clear()
     task = asyncio.create_task(made.recovery.run())
