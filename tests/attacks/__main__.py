@@ -2,7 +2,8 @@
 
 usage: python -m tests.attacks [NAME …] [--output FILE.json]
 
-Without names every measurement runs. Exit code 1 where a bound was not kept.
+Without names every measurement runs. Exit code 1 where memory or a count exceeded its bound; a
+timing that did is told, but proves nothing on a machine that does other work.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def main(arguments: list[str]) -> int:
     if given.output is not None:
         given.output.parent.mkdir(parents=True, exist_ok=True)
         given.output.write_text(json.dumps([asdict(one) for one in found], indent=1))
-    return 0 if all(one.holds for one in found) else 1
+    return 0 if all(one.holds or one.is_timing for one in found) else 1
 
 
 def _row(figure: Figure) -> str:

@@ -149,6 +149,11 @@ class FakeStore:
         self.doubts: dict[str, str | PlanesError] = {}
         self._catalog = self._build()
 
+    def guard_nads(self, policy: NadPolicy) -> None:
+        """Start anew with another policy for NADs of tenants."""
+        self._nad_policy = policy
+        self._catalog = self._build()
+
     @property
     def catalog(self) -> Catalog:
         """The current snapshot."""

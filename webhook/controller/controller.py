@@ -33,8 +33,8 @@ from webhook.controller.holders import HolderKeeper
 from webhook.controller.nads import NadKeeper
 from webhook.controller.namespaces import MarkKeeper
 from webhook.controller.queue import WorkQueue
+from webhook.controller.standing_nads import StandingNads
 from webhook.controller.statuses import COUNT_SECONDS, StatusKeeper
-from webhook.controller.wires import WireKeeper
 
 # Watches tell of every change; this catches what we did wrong, not what they missed.
 _RESYNC_ROUNDS: Final = 24
@@ -110,7 +110,7 @@ class Controller:
             is_seen=lambda: self._nads.is_synced and self._blocks.is_synced,
             joined=self._marks.joined,
         )
-        self._wires = WireKeeper(api, hands.store, clock)
+        self._standing_nads = StandingNads(api, hands.store, clock)
         keeper = NadKeeper(api, self._planes, self._nads, events)
         self._looks: Mapping[Concern, Callable[[str], Awaitable[bool]]] = {
             Concern.NAD: keeper.look,
@@ -145,7 +145,7 @@ class Controller:
             self._changed.clear()
             self._metrics.waiting.set(len(self._queue))
             await self._marks.survey()
-            await self._wires.survey()
+            await self._standing_nads.survey()
             for name in self._planes:
                 self._queue.remind((Concern.STATUS, name))
             rounds = (rounds + 1) % _RESYNC_ROUNDS

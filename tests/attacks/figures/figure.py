@@ -29,6 +29,11 @@ class Figure:
         """Whether the bound was kept."""
         return self.measured <= self.bound
 
+    @property
+    def is_timing(self) -> bool:
+        """Whether it says how long something took, which a busy machine alone can change."""
+        return self.unit in {"ms", "s"}
+
 
 Measure = Callable[[], Iterable[Figure]]
 """Runs one attack, bounded in time, and returns what it cost."""

@@ -26,7 +26,7 @@ def hanging_plugins() -> Iterator[Figure]:
     for count in (32, 200):
         yield from _measured(f"{count} ADDs of one namespace hang", _adds, count)
     yield from _measured("32 DELs of one namespace hang", _dels, 32)
-    yield from _measured("the lock of one network's addresses is held", _locked, 6)
+    yield from _measured("the lock of one network's addresses is held", _locked, 40)
 
 
 def _measured(

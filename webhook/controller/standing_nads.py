@@ -1,6 +1,6 @@
-"""Tell authors of NADs that stand on planes' wires against policy: an event on the NAD.
+"""Write an event on each NAD that no pod can use as policy stands, for its author to see.
 
-Such a NAD may be from before the plane, or was written while no webhook looked. Each is told of
+It may be from before a plane or a setting, or was written while no webhook looked. Each is told of
 once for its configuration as it is, by whichever replica leads: the name of the event says what it
 is about, and the API server takes a name once. A namespace gets so many at a time and no more.
 """
@@ -28,16 +28,17 @@ from planes.store.protocol import Store
 
 _log = logging.getLogger(__name__)
 
-REASON: Final = "OnPlaneWire"
+ON_PLANE_WIRE: Final = "OnPlaneWire"
+NOT_PERMITTED: Final = "NotPermitted"
+"""It says more than a NAD of its namespace may, or is beyond all bounds."""
 MOST_AT_ONCE: Final = 8
 """Events of one namespace in `PERIOD_SECONDS`."""
 PERIOD_SECONDS: Final = 600.0
-_AT_ONCE: Final = 16  # NADs looked at between two turns of everybody else
 _LONGEST_NAME: Final = 253 - 1 - 16
 _LONGEST_MESSAGE: Final = 1024  # of core/v1 Event
 
 
-class WireKeeper:
+class StandingNads:
     """Writes the events.
 
     Args:
@@ -64,16 +65,15 @@ class WireKeeper:
         elif self._planes != catalog.planes:
             self._done.clear()
         self._planes = catalog.planes
-        if not catalog.planes or not self._store.is_synced:
+        if not self._store.is_synced:
             return
         self._told = {ref: name for ref, name in self._told.items() if ref in catalog.nads}
-        looked_at = 0
         done = {}
         for ref, nad in catalog.nads.items():
             if self._done.get(ref) is not nad:
-                looked_at += 1
-                if looked_at % _AT_ONCE == 0:
-                    await asyncio.sleep(0)
+                await asyncio.sleep(
+                    0
+                )  # a hostile one takes milliseconds, and reviews must not wait
                 if not await self._look(nad, catalog):
                     continue
             done[ref] = nad
@@ -85,7 +85,9 @@ class WireKeeper:
         if nad.plane is not None or namespace is None:
             return True
         found = list(review_wires(nad.ref, catalog.facts_of(nad.ref), namespace, catalog))
-        name = _event_name(nad, catalog) if found else ""
+        reason = ON_PLANE_WIRE if found else NOT_PERMITTED
+        found += catalog.gate.findings(nad)
+        name = _event_name(nad, catalog, reason) if found else ""
         if not name or self._told.get(nad.ref) == name:
             return True
         if self._spent[nad.namespace] >= MOST_AT_ONCE:
@@ -93,14 +95,15 @@ class WireKeeper:
         self._spent[nad.namespace] += 1
         self._told[nad.ref] = name
         try:
-            await self._tell(nad, name, "; ".join(map(str, found))[:_LONGEST_MESSAGE])
+            message = "; ".join(map(str, found))[:_LONGEST_MESSAGE]
+            await self._tell(nad, name, reason, message)
         except AlreadyExists:
             return True  # told of before, by us or whoever led then
         except PlanesError as error:
             _log.warning("event not written", extra={"nad": str(nad.ref), "cause": str(error)})
         return True
 
-    async def _tell(self, nad: Nad, name: str, message: str) -> None:
+    async def _tell(self, nad: Nad, name: str, reason: str, message: str) -> None:
         now = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         involved: JsonObject = {
             "apiVersion": NADS.api_version,
@@ -117,7 +120,7 @@ class WireKeeper:
             "metadata": {"name": name, "namespace": nad.namespace},
             "involvedObject": {**involved, "uid": uid},
             "type": "Warning",
-            "reason": REASON,
+            "reason": reason,
             "message": message,
             "count": 1,
             "firstTimestamp": now,
@@ -144,8 +147,8 @@ class WireKeeper:
         return ""
 
 
-def _event_name(nad: Nad, catalog: Catalog) -> str:
+def _event_name(nad: Nad, catalog: Catalog, reason: str) -> str:
     """Name the event by the NAD and what it says, so that it is written once for that."""
-    about = f"{nad.config}\0{catalog.resources.get(nad.ref, '')}"
+    about = f"{reason}\0{nad.config}\0{catalog.resources.get(nad.ref, '')}"
     digest = hashlib.sha256(about.encode(errors="surrogatepass")).hexdigest()[:16]
     return f"{nad.name[:_LONGEST_NAME].rstrip('-.')}.{digest}"

@@ -1,4 +1,4 @@
-"""NADs on planes' wires against policy: their authors are told, once and not too often."""
+"""NADs that policy lets nobody use: their authors are told, once and not too often."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import orjson
 from planes.kube.resources import EVENTS, NADS
 from planes.model.errors import JsonObject
 from planes.model.objects import Nad, Namespace
+from planes.model.spec.nad_policy import NadPolicy
 from planes.model.spec.plane import parse_plane
 from tests.support.planes import plane_object
 from tests.webhook.controller.reign import Reign
-from webhook.controller.wires import MOST_AT_ONCE, PERIOD_SECONDS
+from webhook.controller.standing_nads import MOST_AT_ONCE, PERIOD_SECONDS
 
 ON_ETH1 = {"cniVersion": "1.0.0", "type": "macvlan", "master": "eth1"}
 
@@ -109,3 +110,23 @@ async def test_nothing_is_told_on_a_shared_wire_or_off_all(reign: Reign) -> None
     reign.start()
     await reign.settle(30)
     assert told(reign) == []
+
+
+async def test_a_nad_that_says_more_than_its_namespace_may_is_told_of(reign: Reign) -> None:
+    """Without any plane: what is guarded is the node."""
+    reign.store.guard_nads(NadPolicy(is_guarded=True))
+    reign.store.put_namespace(Namespace("evil"))
+    put(reign)
+    reign.start()
+    await reign.settle(30)
+    (event,) = reign.kube.objects(EVENTS, "evil")
+    assert event["reason"] == "NotPermitted"
+    assert "tenants' NADs may stand on those of nad-interfaces only" in event["message"]
+
+
+async def test_nothing_is_told_of_such_a_nad_where_nads_are_open(reign: Reign) -> None:
+    reign.store.put_namespace(Namespace("evil"))
+    put(reign)
+    reign.start()
+    await reign.settle(30)
+    assert reign.kube.objects(EVENTS, "evil") == []
