@@ -63,13 +63,15 @@ class Recovery:
         self._not_before: dict[Key, float] = {}
         self._gone_since: dict[Key, float] = {}
 
-    async def begin(self) -> None:
+    async def begin(self) -> int:
         """Start to undo what lives no more, and wait for all of it but what takes long.
+
+        Returns how many sandboxes take long.
 
         That is: what was begun before this process was, and what sandboxes had that lived before
         the machine was started. What a DEL left undone is tried by `look`.
         """
-        await have_left(await self._left_over())
+        return await have_left(await self._left_over())
 
     async def start(self) -> None:
         """Do what `begin` does, to its end."""

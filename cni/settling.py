@@ -8,7 +8,7 @@ would fail: so ADDs, and they alone, wait for a moment. Invariant: never longer 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import logging
 from typing import Final
 
 from cni.recovery import Recovery
@@ -19,6 +19,7 @@ from cni.serving.spool_first import SpoolFirst
 from planes.model.wire.cniversion import Verb
 
 PATIENCE: Final = 1.0
+_log = logging.getLogger(__name__)
 
 
 class Settling:
@@ -40,9 +41,13 @@ class Settling:
     async def run(self) -> None:
         """Begin with what was left; what takes long goes on beside new calls."""
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._patience):
-                    await asyncio.gather(self._recovery.begin(), self._spool.begin())
+            async with asyncio.timeout(self._patience):
+                undone, spooled = await asyncio.gather(self._recovery.begin(), self._spool.begin())
+            if undone or spooled:
+                facts = {"cut_off": undone, "spooled": spooled}
+                _log.warning("some of what was left takes long: it goes on", extra=facts)
+        except TimeoutError:
+            _log.warning("what was left takes long: it goes on beside new calls")
         finally:
             self._is_over.set()
 

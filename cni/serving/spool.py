@@ -102,9 +102,12 @@ class Spool:
         finally:
             await self._lanes.close()
 
-    async def begin(self) -> None:
-        """Start to carry out what `replay` does, and wait for all of it but what takes long."""
-        await have_left([job for job, _ in await self._put_due()])
+    async def begin(self) -> int:
+        """Start to carry out what `replay` does, and wait for all of it but what takes long.
+
+        Returns how many sandboxes take long.
+        """
+        return await have_left([job for job, _ in await self._put_due()])
 
     async def replay(self) -> Replay:
         """Carry out every file whose turn has come, to its end; never raises.

@@ -108,11 +108,12 @@ class Lanes:
             self._slow -= 1
 
 
-async def have_left(jobs: Iterable[Job]) -> None:
-    """Wait until each job has ended or is slow."""
-    left = [job.left for job in jobs]
-    if left:
-        await asyncio.wait(left)
+async def have_left(jobs: Iterable[Job]) -> int:
+    """Wait until each job has ended or is slow; return how many are slow."""
+    waited_for = list(jobs)
+    if waited_for:
+        await asyncio.wait([job.left for job in waited_for])
+    return sum(not job.task.done() for job in waited_for)
 
 
 async def have_ended(jobs: Iterable[Job]) -> None:

@@ -19,7 +19,6 @@ from urllib.parse import quote
 
 # A pod's name has up to 253 bytes, a file's 255; namespace, suffix and `.tmp-…` want room as well.
 _LONGEST: Final = 180
-_TRIES: Final = 100
 _TEMPORARY: Final = re.compile(r"\.tmp-\d+-[0-9a-f]{12}")
 
 
@@ -64,7 +63,8 @@ def replace(path: Path, data: bytes, *, is_durable: bool = True, mode: int = 0o6
     Raises:
         OSError: it could not be written; the old content is untouched.
     """
-    fresh = _in_directory(path.parent, data, is_durable=is_durable, mode=mode)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = temporary(path.parent, data, is_durable=is_durable, mode=mode)
     try:
         try:
             fresh.replace(path)
@@ -77,19 +77,6 @@ def replace(path: Path, data: bytes, *, is_durable: bool = True, mode: int = 0o6
         raise
     if is_durable:
         sync_directory(path.parent)
-
-
-def _in_directory(directory: Path, data: bytes, *, is_durable: bool, mode: int) -> Path:
-    """Write a temporary file into a directory, made where missing.
-
-    Who removes the last file of a directory may remove the directory too, between our two steps.
-    """
-    for _ in range(_TRIES - 1):
-        with suppress(FileNotFoundError):
-            directory.mkdir(parents=True, exist_ok=True)
-            return temporary(directory, data, is_durable=is_durable, mode=mode)
-    directory.mkdir(parents=True, exist_ok=True)
-    return temporary(directory, data, is_durable=is_durable, mode=mode)
 
 
 def sync_directory(directory: Path) -> None:

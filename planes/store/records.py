@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Final
 from urllib.parse import unquote
 
@@ -32,6 +33,8 @@ class StatusFiles:
 
     def __init__(self, state_dir: Path) -> None:
         self._directory = state_dir / "status"
+        # The directory of a namespace goes with its last file, and comes with its first.
+        self._directories = Lock()
         self._seen: dict[str, Stamp] = {}
         self._texts: dict[PodKey, str] = {}
 
@@ -47,7 +50,8 @@ class StatusFiles:
         """
         path = self.path(namespace, name)
         try:
-            replace(path, status.encode(), is_durable=False, mode=0o644)
+            with self._directories:
+                replace(path, status.encode(), is_durable=False, mode=0o644)
             return _stamp(path.stat())
         except OSError as error:
             raise Unavailable(
@@ -68,7 +72,7 @@ class StatusFiles:
             raise Unavailable(
                 f"cannot remove the network-status of pod {namespace}/{name}: {error.strerror}"
             ) from error
-        with suppress(OSError):  # others of the namespace may still be there
+        with self._directories, suppress(OSError):  # others of the namespace may still be there
             path.parent.rmdir()
 
     def note(self, namespace: str, name: str, status: str, stamp: Stamp) -> None:

@@ -44,7 +44,7 @@ def places(node: ClusterNode) -> tuple[Path, ...]:
 def holders(node: ClusterNode) -> str:
     """What the cluster has written down of static addresses."""
     blocks: list[dict[str, Any]] = node.api.get("ipblocks")["items"]
-    return "".join(block.get("data", "") for block in blocks)
+    return "".join(address for block in blocks for address in block.get("holders", {}))
 
 
 def test_a_node_that_took_over_from_multus_is_given_back(
