@@ -18,10 +18,13 @@ Path = tuple[str, ...]
 
 MAX_KEY_BYTES: Final = 512
 
-_STRING: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
-_UP_TO_SIGN: Final = re.compile(rb'[^"{}\[\],:]*+')
-_UP_TO_BRACKET: Final = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
-_TEXT: Final = rb'"(?:[^"\\]++|\\.)*+"'
+# No possessive quantifiers: Python 3.11.2, which Debian 12 has, matches some of them wrongly
+# (CPython gh-106052). These fail in linear time without them.
+_INSIDE: Final = rb'[^"\\]*(?:\\.[^"\\]*)*'
+_TEXT: Final = b'"%b"' % _INSIDE
+_STRING: Final = re.compile(_INSIDE, re.DOTALL)
+_UP_TO_SIGN: Final = re.compile(rb'[^"{}\[\],:]*')
+_UP_TO_BRACKET: Final = re.compile(rb'(?:[^"{}\[\]]+|%b)*' % _TEXT, re.DOTALL)
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"{}[]"))
 _QUOTE, _ESCAPE, _OBJECT, _COMMA = b'"\\{,'
 _OPENING, _CLOSING = frozenset(b"{["), frozenset(b"}]")
@@ -142,8 +145,8 @@ class Scanner:
                 each[depth] for each in self._kept if len(each) > depth and each[:depth] == path
             }
             kept = b"|".join(re.escape(key.encode()) for key in sorted(keys))
-            member = rb'(?!"(?:' + kept + rb')")' + _TEXT + rb"\s*+:\s*+" + _TEXT + rb"\s*+,?\s*+"
-            pattern = self._patterns[path] = re.compile(rb"(?:" + member + rb")*+", re.DOTALL)
+            member = rb'(?!"(?:' + kept + rb')")' + _TEXT + rb"\s*:\s*" + _TEXT + rb"\s*,?\s*"
+            pattern = self._patterns[path] = re.compile(rb"(?:" + member + rb")*", re.DOTALL)
         return pattern
 
     def _path(self) -> Path:
