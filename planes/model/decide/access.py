@@ -5,6 +5,7 @@ from __future__ import annotations
 from planes.model.decide.drafts import Draft
 from planes.model.decide.findings import Findings
 from planes.model.decide.nad_wishes import check_guarded_wishes
+from planes.model.decide.pool_check import pool_fault
 from planes.model.errors import Finding
 from planes.model.objects import NadRef, Namespace, Pod
 from planes.model.spec.plane_spec import JOINED, Plane
@@ -21,7 +22,7 @@ def check_access(
     is_joined = draft.is_joined and ref in catalog.nads and not catalog.facts_of(ref).fault
     if draft.is_new or is_joined:
         if draft.plane is None or draft.plane.network is None:  # no rendered NAD is barred
-            barred = _barred(ref, f"{draft.path}.name", catalog)
+            barred = _barred(ref, f"{draft.path}.name", pod, catalog)
             if barred is not None:
                 findings.errors.append(barred)
         return
@@ -81,15 +82,20 @@ def _fault(
     if facts.fault:
         remedy = facts.remedy or "mend the NAD's spec.config"
         return Finding(path, f"cannot use NAD {ref}: {facts.fault}", remedy)
-    return _barred(ref, path, catalog)
+    return _barred(ref, path, pod, catalog)
 
 
-def _barred(ref: NadRef, path: str, catalog: Catalog) -> Finding | None:
-    """Say what keeps every pod from a NAD: it may have been written while nobody judged it."""
+def _barred(ref: NadRef, path: str, pod: Pod, catalog: Catalog) -> Finding | None:
+    """Say what keeps a namespace's pods from a NAD, or everybody's.
+
+    It may have been written while nobody judged it.
+    """
     nad = catalog.nads.get(ref)
-    found = () if nad is None else catalog.gate.findings(nad)
-    if not found:
+    if nad is None:
         return None
+    found = catalog.gate.findings(nad, pod.namespace)
+    if not found:
+        return pool_fault(nad, catalog.facts_of(ref), path, catalog)
     first = found[0]
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     message = f"cannot use NAD {ref}: {first.path}: {first.message}{more}"

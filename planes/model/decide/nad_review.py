@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from planes.model.decide.pool_check import pool_fault
 from planes.model.decide.wire_review import review_supplies, review_wires_joined
 from planes.model.errors import Finding
 from planes.model.names import RESOURCE_NAME_ANNOTATION, is_dns_subdomain
@@ -53,6 +54,9 @@ def review_nad(
     taken, reached = list(review_supplies(*about)), list(review_wires_joined(*about))
     errors = [*_resource_faults(nad), *found.faults]
     hints = list(found.hints)
+    pool = pool_fault(nad, facts, "spec.config.name", catalog)
+    if pool is not None:
+        errors.append(pool)
     if not policy.is_tenant(nad.namespace):
         # An administrator may write the NAD first, and then its plane.
         hints += [*taken, *reached, *found.unknown]

@@ -24,7 +24,8 @@ class NadPolicy:
         is_guarded: refuse what is outside; else warn.
         administrators: namespaces whose NADs are the administrator's own, unrestricted.
         interfaces: patterns (`br-*`, `eth1`, `eth1.100` for a VLAN) of host interfaces that
-            tenants' NADs may stand on, bridges included; `shop:br-*` is for NADs of shop alone.
+            tenants' NADs may stand on, bridges included; `shop:br-*` is for NADs and pods of shop
+            alone.
         types: plugin types that tenants' NADs may name besides the reference plugins that reach
             nothing of the node's.
         host_ports: inclusive spans of ports of the node that tenants' networks may map.
@@ -43,6 +44,11 @@ class NadPolicy:
     def restricts(self, namespace: str) -> bool:
         """Tell whether a namespace's NADs are refused where they reach further."""
         return self.is_guarded and self.is_tenant(namespace)
+
+    @property
+    def is_scoped(self) -> bool:
+        """True where an interface is for NADs and pods of some namespaces alone."""
+        return any(":" in entry for entry in self.interfaces)
 
     def of(self, namespace: str) -> NadPolicy:
         """Give the policy as it is for one namespace: with the patterns that are for it."""

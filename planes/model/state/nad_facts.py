@@ -22,10 +22,11 @@ from planes.model.bounds import MAX_WIRES
 from planes.model.errors import BadInput, JsonObject, PlanesError
 from planes.model.names import RESOURCE_NAME_ANNOTATION
 from planes.model.objects import Nad
-from planes.model.state.supplies import Supply, supplies_of
+from planes.model.state.spellings import Spellings
+from planes.model.state.supplies import HOST_LOCAL, Supply, supplies_of
 from planes.model.state.wire import Wire
 from planes.model.state.wires import wires_of
-from planes.model.wire.netconf import ConfList, parse_conflist
+from planes.model.wire.netconf import ConfList, NetConf, parse_conflist
 
 STATIC_IPAMS = frozenset({"static", "host-local", "plane"})
 """IPAM plugins that hand out an address they are asked for, by capability or CNI_ARGS."""
@@ -51,6 +52,7 @@ class NadFacts:
         main: the first plugin's configuration, as `type`, `ipam`, `ranges` and `routes` are of it.
         wires: where any of the plugins could put a pod.
         supplies: where addresses come from, of all plugins.
+        chooses_mac: a plugin is told a MAC by the configuration itself.
     """
 
     is_known: bool = True
@@ -66,6 +68,13 @@ class NadFacts:
     routes: tuple[JsonObject, ...] = ()
     wires: frozenset[Wire] = frozenset()
     supplies: tuple[Supply, ...] = ()
+    chooses_mac: bool = False
+
+    @property
+    def pool(self) -> str:
+        """The name by which host-local finds the files with its addresses, "" without any."""
+        has_files = any(supply.ipam_type == HOST_LOCAL for supply in self.supplies)
+        return self.network if has_files else ""
 
     def range_of(self, address: IPAddress) -> NadRange | None:
         """Give the range whose subnet an address lies in, one that holds it first."""
@@ -119,7 +128,17 @@ def network_facts(conflist: ConfList, resource: str = "") -> NadFacts:
         routes=tuple(route for route in _objects(routes)),
         wires=wires,
         supplies=supplies_of(conflist),
+        chooses_mac=any(map(_chooses_mac, conflist.plugins)),
     )
+
+
+def _chooses_mac(plugin: NetConf) -> bool:
+    """Report whether a plugin's configuration names a MAC, wherever plugins take one from."""
+    keys = Spellings(plugin.raw)
+    places = [keys, *keys.children("runtimeConfig")]
+    for args in keys.children("args"):
+        places += args.children("cni")
+    return any(place.texts("mac") for place in places)
 
 
 def _objects(value: Any) -> Iterator[JsonObject]:

@@ -24,20 +24,34 @@ class NadGate:
 
     def __init__(self, policy: NadPolicy | None = None) -> None:
         self.policy: Final = policy or NadPolicy()
-        self._judged: dict[NadRef, tuple[Nad, tuple[Finding, ...]]] = {}
+        self._judged: dict[tuple[NadRef, str], tuple[Nad, tuple[Finding, ...]]] = {}
 
-    def findings(self, nad: Nad) -> tuple[Finding, ...]:
-        """Give what is beyond all bounds in a NAD, or more than its author may."""
+    def findings(self, nad: Nad, user: str = "") -> tuple[Finding, ...]:
+        """Give what is beyond all bounds in a NAD, or more than its author may, or its user.
+
+        Args:
+            nad: the NAD.
+            user: namespace of a pod that names it: an interface that tenants' NADs of one
+                namespace may stand on is for the pods of that namespace. "" for the NAD's own.
+        """
         if nad.plane is not None:  # what we render is the administrator's word
             return ()
-        known = self._judged.get(nad.ref)
+        found = self._findings(nad, nad.namespace)
+        is_own = user in {"", nad.namespace} or not self.policy.is_tenant(user)
+        if found or is_own or not self.policy.is_scoped:
+            return found
+        return self._findings(nad, user)
+
+    def _findings(self, nad: Nad, user: str) -> tuple[Finding, ...]:
+        key = nad.ref, user
+        known = self._judged.get(key)
         if known is not None and known[0] is nad:
             return known[1]
-        found = judge_nad(nad, self.policy)
+        found = judge_nad(nad, self.policy, user)
         findings = tuple(found.faults)
         if self.policy.restricts(nad.namespace):
             findings += (*found.breaches, *found.unknown)
         if len(self._judged) >= _MOST:
             self._judged.clear()
-        self._judged[nad.ref] = nad, findings
+        self._judged[key] = nad, findings
         return findings

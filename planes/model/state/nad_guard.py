@@ -42,10 +42,16 @@ _VLANS: Final = 4096
 _LONGEST_TEXT: Final = 240
 
 
-def judge_nad(nad: Nad, policy: NadPolicy) -> NadFindings:
-    """Judge a hand-written NAD by itself; what planes have to do with it is judged elsewhere."""
+def judge_nad(nad: Nad, policy: NadPolicy, user: str = "") -> NadFindings:
+    """Judge a hand-written NAD by itself; what planes have to do with it is judged elsewhere.
+
+    Args:
+        nad: the NAD.
+        policy: what it may be.
+        user: whose interfaces it may stand on: a namespace, "" for its own.
+    """
     found = NadFindings()
-    policy = policy.of(nad.namespace)
+    policy = policy.of(user or nad.namespace)
     kept = bounded(nad)
     if kept.fault:
         found.faults.append(Finding(CONFIG, kept.fault, kept.remedy))

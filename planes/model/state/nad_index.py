@@ -28,6 +28,7 @@ class NadIndex:
         resources: the device plugin's resource of each NAD that needs one.
         names: the NADs of a name in all namespaces, sorted.
         places: the names of a namespace's NADs, sorted.
+        pools: the NADs that keep addresses in files of the node, by network name, sorted.
     """
 
     nads: Layered[NadRef, Nad] = field(default_factory=Layered)
@@ -36,6 +37,7 @@ class NadIndex:
     resources: Layered[NadRef, str] = field(default_factory=Layered)
     names: Layered[str, tuple[NadRef, ...]] = field(default_factory=Layered)
     places: Layered[str, tuple[str, ...]] = field(default_factory=Layered)
+    pools: Layered[str, tuple[NadRef, ...]] = field(default_factory=Layered)
 
     def of(self, nads: Iterable[Nad]) -> NadIndex:
         """Return the index of these NADs alone; those that have not changed are not read again."""
@@ -70,6 +72,24 @@ class NadIndex:
             self.lint.changed(lint),
             self.resources.changed(resources),
             *self._moved(moved, nads),
+            self._pools_after(facts),
+        )
+
+    def _pools_after(
+        self, facts: Mapping[NadRef, NadFacts | None]
+    ) -> Layered[str, tuple[NadRef, ...]]:
+        pools: dict[str, set[NadRef]] = {}
+        for ref, now in facts.items():
+            old = self.facts.get(ref)
+            before, after = old.pool if old else "", now.pool if now else ""
+            if before == after:
+                continue
+            if before:
+                pools.setdefault(before, set(self.pools.get(before) or ())).discard(ref)
+            if after:
+                pools.setdefault(after, set(self.pools.get(after) or ())).add(ref)
+        return self.pools.changed(
+            {name: tuple(sorted(each)) or None for name, each in pools.items()}
         )
 
     def _moved(

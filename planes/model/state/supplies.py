@@ -25,6 +25,7 @@ from planes.model.state.spellings import Spellings
 from planes.model.wire.netconf import ConfList
 
 PLANE_IPAM: Final = "plane"
+HOST_LOCAL: Final = "host-local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def _host_local(ipam: Spellings, keys: Spellings) -> list[Supply]:
             entries += [Spellings(entry) for entry in _dicts(each)]
     read = [_range(entry) for entry in entries]
     ranges = tuple(span for span in read if span is not None)
-    return [Supply("host-local", ranges=ranges, is_known=0 < len(ranges) == len(read))]
+    return [Supply(HOST_LOCAL, ranges=ranges, is_known=0 < len(ranges) == len(read))]
 
 
 def _range(entry: Spellings) -> AddressRange | None:
@@ -160,6 +161,6 @@ _Reader = Callable[[Spellings, Spellings], list[Supply]]
 _READERS: Final[Mapping[str, _Reader]] = {
     PLANE_IPAM: _plane,
     "static": _static,
-    "host-local": _host_local,
+    HOST_LOCAL: _host_local,
     "whereabouts": _whereabouts,
 }

@@ -1,0 +1,134 @@
+"""A tenant gives its NAD the name of somebody else's network, and takes that network's addresses.
+
+host-local finds its files by the network's name: 13 attachments of one pod left no address of
+172.16.9.0/28 for the pods of `kube-system/prod`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from planes.model.decide.decision import Decision, decide
+from planes.model.decide.nad_review import review_nad
+from planes.model.objects import Nad, Namespace, Pod
+from planes.model.spec.nad_policy import NadPolicy
+from planes.model.state.catalog import Catalog
+from tests.attacks.worlds import joined_namespace, nad_object
+from tests.cni.scene import NOTHING, leftovers, set_up
+from tests.support.daemon import CniError, Place
+from tests.support.model import make_catalog, make_plane, pod_object
+from tests.support.netns import Node
+
+GUARDED = NadPolicy(is_guarded=True)
+SUBNET = {"type": "host-local", "subnet": "172.16.9.0/28"}
+EARLY, LATE = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
+
+
+def nad(place: str, *, bridge: str = "br-evil", created: str = LATE, **more: Any) -> Nad:
+    """Give a NAD by its place, `namespace/name`; its network is called prod."""
+    namespace, _, name = place.partition("/")
+    body = {"cniVersion": "1.0.0", "name": "prod", "type": "bridge", "bridge": bridge}
+    config = orjson.dumps({**body, "ipam": SUBNET, **more}).decode()
+    return Nad(namespace, name, config, created=created)
+
+
+OWN = nad("evil/own")
+PROD = nad("kube-system/prod", bridge="prod0")
+
+
+def world(*nads: Nad, policy: NadPolicy = GUARDED) -> Catalog:
+    return make_catalog(make_plane(), nads=nads, nad_policy=policy)
+
+
+def ask(catalog: Catalog, networks: str, namespace: str = "evil") -> Decision:
+    pod = pod_object(namespace=namespace, networks=networks)
+    return decide(Pod.from_object(pod), Namespace(namespace), catalog)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        OWN,
+        nad("evil/own", created=EARLY),
+        nad("evil/own", ipam={"type": "host-local", "ranges": [[{"subnet": "172.16.0.0/12"}]]}),
+        nad("evil/own", ipam={"Type": "host-local", "SUBNET": "172.16.9.0/28"}),
+    ],
+)
+def test_tenant_takes_no_addresses_of_an_administrator_s_network(own: Nad) -> None:
+    catalog = world(PROD, own)
+    assert "it would take" in str(review_nad(own, world(PROD)).errors)
+    assert ask(catalog, "own").denied
+    assert not ask(catalog, "kube-system/prod", "shop").denied
+
+
+def test_tenant_takes_no_addresses_of_a_plane_s_nad() -> None:
+    plane = make_plane(
+        "prod",
+        network={"nadRef": {"namespace": "infra", "name": "prod"}},
+        subnets=None,
+        ipam={"mode": "NAD"},
+        staticIPs=None,
+    )
+    backing = nad("infra/prod", bridge="br-prod")
+    catalog = make_catalog(
+        plane, nads=[backing, nad("evil/own", created=EARLY)], nad_policy=GUARDED
+    )
+    assert "infra/prod" in ask(catalog, "own").message
+
+
+def test_tenant_takes_no_addresses_of_an_older_network() -> None:
+    older = nad("shop/net", bridge="br-shop", created=EARLY)
+    catalog = world(older, OWN)
+    assert "shop/net" in ask(catalog, "own").message
+    assert not ask(catalog, "net", "shop").denied
+
+
+def test_tenant_who_comes_after_gets_its_address_again_when_the_name_is_free() -> None:
+    catalog = world(PROD, OWN)
+    assert ask(catalog, "own").denied
+    renamed = nad("kube-system/prod", bridge="prod0", name="prod2")
+    assert not ask(catalog.with_nads({PROD.ref: renamed}), "own").denied
+    assert not ask(catalog.with_nads({PROD.ref: None}), "own").denied
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        nad("shop/net", bridge="br-evil", created=EARLY),  # a copy of the network
+        nad("evil/other", bridge="br-other", created=EARLY),  # of the same namespace
+        nad("shop/net", ipam={"type": "host-local", "subnet": "10.0.0.0/24"}, created=EARLY),
+        nad("shop/net", bridge="br-shop", ipam={"type": "dhcp"}, created=EARLY),
+        nad("shop/net", bridge="br-shop", name="else", created=EARLY),
+    ],
+)
+def test_tenant_with_addresses_of_its_own_is_not_kept_from_them(other: Nad) -> None:
+    assert not ask(world(other, OWN), "own").denied
+
+
+def test_under_multus_s_rules_networks_share_by_name() -> None:
+    assert not ask(world(PROD, OWN, policy=NadPolicy()), "own").denied
+
+
+@pytest.mark.kernel
+def test_tenant_takes_no_addresses_where_no_webhook_looked(daemon: Place, here: Node) -> None:
+    set_up(daemon)
+    kind = {"apiVersion": "k8s.cni.cncf.io/v1", "kind": "NetworkAttachmentDefinition"}
+    daemon.manifest(
+        "evil",
+        joined_namespace("evil"),
+        *(kind | nad_object(one.name, one.namespace, config=one.config) for one in (PROD, OWN)),
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            **pod_object("thief", namespace="evil", networks="own@a0,own@a1"),
+        },
+    )
+    daemon.start("--nads", "guarded")
+    with pytest.raises(CniError, match="whose addresses it would take"):
+        daemon.call("ADD", here.sandbox.path, pod="evil/thief")
+    assert leftovers(daemon, here) == NOTHING
+    assert not Path("/var/lib/cni/networks/prod").exists()
