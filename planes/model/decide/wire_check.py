@@ -121,6 +121,10 @@ def _judge(subject: _Subject) -> None:
         if fault is not None:
             draft.refused_ips |= {index}
     _check_supplies(subject, planes, closed)
+    if subject.catalog.facts_of(draft.ref).chooses_mac:
+        for plane in closed:
+            if not plane.allow_mac:
+                findings.enforce(plane, [_mac_fault(subject, plane)])
 
 
 def _check_supplies(subject: _Subject, planes: Sequence[Plane], closed: Sequence[Plane]) -> None:
@@ -137,6 +141,17 @@ def _check_supplies(subject: _Subject, planes: Sequence[Plane], closed: Sequence
             _address_fault(subject, planes, address, path, which)
             if len(findings.errors) >= enough:
                 return
+
+
+def _mac_fault(subject: _Subject, plane: Plane) -> Finding:
+    what = _what(subject.draft)
+    return Finding(
+        f"{subject.draft.path}.name",
+        f"cannot use {what}: it chooses the MAC of its pods, on the wire of plane {plane.name}, "
+        "which does not allow it",
+        "remove mac from the NAD, or use the plane's own NAD",
+        _FORBIDDEN,
+    )
 
 
 def _find_governing(subject: _Subject) -> Iterator[Finding]:
