@@ -13,7 +13,10 @@ from typing import Final
 from cni.net.host_links import HostLink
 from planes.model.state.wire import Wire, WireKind
 
-_JOINING: Final = frozenset({"bridge", "bond", "team"})
+_SWITCH: Final = "openvswitch"
+"""Kind of the bridges of Open vSwitch, and of the one device that all ports of all of them have as
+their master. What is a port of which bridge the kernel does not tell: they count as one segment."""
+_JOINING: Final = frozenset({"bridge", "bond", "team", _SWITCH})
 """Kinds whose ports are one segment with them."""
 _ON_PARENT: Final = frozenset({"macvlan", "macvtap", "ipvlan", "ipvtap"})
 """Kinds that share the segment of their parent."""
@@ -44,6 +47,7 @@ class Topology:
         self._by_mac: dict[str, list[int]] = {}
         self._vlans: dict[_Place, list[int]] = {}
         self._ports: dict[int, list[int]] = {}
+        self._switches = [index for index, link in self._by_index.items() if link.kind == _SWITCH]
         for index, link in self._by_index.items():
             self._by_name.update(dict.fromkeys(link.names, index))
             self._by_mac.setdefault(link.mac, []).append(index)
@@ -100,6 +104,8 @@ class Topology:
             yield master.index, vlan
         if link.kind in _JOINING:
             yield from ((port, vlan) for port in self._ports.get(link.index, ()))
+        if link.kind == _SWITCH:
+            yield from ((switch, vlan) for switch in self._switches)
         if vlan:
             yield from ((above, 0) for above in self._vlans.get((link.index, vlan), ()))
 

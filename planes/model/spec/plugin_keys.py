@@ -30,6 +30,7 @@ _PROMISCUOUS: Final = "it makes an interface of the node take everybody's traffi
 _DEVICE: Final = "it takes a device away from the node"
 _FOREIGN_MASTER: Final = "the interface of the node's default route"
 _LONGEST_QUEUE: Final = 1000  # packets: the kernel's own defaults for both queues
+_LEAST_MTU: Final = 1280  # of a link with IPv6 (RFC 8200, section 5)
 _LARGEST_BURST: Final = 1 << 31  # bits: each burst is a queue in the node's memory
 
 # What kubelet lets a pod set without a node's consent (Kubernetes 1.36, "safe sysctls").
@@ -110,7 +111,12 @@ _SRIOV: Final = PluginKeys(
 PLUGINS: Final[Mapping[str, PluginKeys]] = {
     "bridge": PluginKeys(
         keyed(
-            *free("bridge", "ipMasqBackend", "mtu", "hairpinMode", "vlan", "preserveDefaultVlan"),
+            *free("bridge", "ipMasqBackend", "hairpinMode", "vlan", "preserveDefaultVlan"),
+            ConfigKey(
+                "mtu",
+                "a bridge takes the least MTU of its ports, and loses IPv6 below 1280",
+                lambda value: type(value) is int and (value == 0 or value >= _LEAST_MTU),
+            ),
             *free("macspoofchk", "enabledad", "disableContainerInterface", "portIsolation"),
             off("isGateway", _HOST_ADDRESS),
             off("isDefaultGateway", _HOST_ADDRESS),
