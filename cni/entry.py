@@ -19,7 +19,7 @@ from planes.model.decode import Fields, loads
 from planes.model.encode import dumps
 from planes.model.errors import CniCode, Internal, JsonObject, PlanesError
 from planes.model.names import check_container_id, check_ifname
-from planes.model.wire.netconf import parse_conflist
+from planes.model.wire.netconf import ConfList, parse_conflist
 from planes.model.wire.result import parse_result
 from planes.store.protocol import AddressOwner
 
@@ -186,8 +186,13 @@ def encode(entry: Entry) -> bytes:
     return b'{"version":%d,"sha256":"%s","entry":%s}\n' % (VERSION, checksum, body)
 
 
-def decode(data: bytes) -> Entry:
+def decode(data: bytes, known: dict[str, ConfList] | None = None) -> Entry:
     """Read an entry's bytes.
+
+    Args:
+        data: the bytes.
+        known: configurations by their texts, for entries that are read together: those of one
+            network share what was read of it, as they did when they were made.
 
     Raises:
         Internal: they are no journal entry, of another version, cut or altered.
@@ -203,7 +208,7 @@ def decode(data: bytes) -> Entry:
     if hashlib.sha256(match[3]).hexdigest().encode() != match[2]:
         raise Internal("cannot read the journal entry: its checksum does not match")
     try:
-        return _entry(loads(match[3], "the journal entry"))
+        return _entry(loads(match[3], "the journal entry"), {} if known is None else known)
     except (PlanesError, ValueError, RecursionError) as error:
         raise Internal(f"cannot read the journal entry: {error}", code=CniCode.DECODE) from error
 
@@ -228,7 +233,7 @@ def _first(pattern: re.Pattern[bytes], data: bytes) -> str:
     return "" if found is None else found[1].decode(errors="replace")
 
 
-def _entry(obj: Any) -> Entry:
+def _entry(obj: Any, known: dict[str, ConfList]) -> Entry:
     """Read an entry; a checksum that matches says nothing of the types (another program wrote)."""
     if not isinstance(obj, dict):
         raise Internal("it is no object")
@@ -244,18 +249,21 @@ def _entry(obj: Any) -> Entry:
         pod=fields.string("pod"),
         uid=fields.string("uid"),
         node=fields.string("node"),
-        attachments=tuple(_attachment(one) for one in fields.children("attachments")),
+        attachments=tuple(_attachment(one, known) for one in fields.children("attachments")),
         stage=Stage(fields.string("stage")),
         attempts=fields.integer("attempts"),
         boot=fields.string("boot"),
     )
 
 
-def _attachment(fields: Fields) -> PlannedAttachment:
-    result = fields.object("result")
+def _attachment(fields: Fields, known: dict[str, ConfList]) -> PlannedAttachment:
+    result, config = fields.object("result"), fields.string("config")
+    conflist = known.get(config)
+    if conflist is None:
+        conflist = known[config] = parse_conflist(config, what="the journaled configuration")
     return PlannedAttachment(
         network=fields.string("network"),
-        conflist=parse_conflist(fields.string("config"), what="the journaled configuration"),
+        conflist=conflist,
         ifname=fields.string("ifname"),
         cni_args=_pairs(fields),
         capability_args=fields.object("capabilityArgs") or {},

@@ -17,6 +17,7 @@ from typing import Final
 
 from cni.entry import Damaged, Entry, Key, decode, encode, salvage
 from planes.model.errors import BadInput, CniCode, Internal, PlanesError
+from planes.model.wire.netconf import ConfList
 from planes.store.files import read_regular, set_aside, sync_directory
 
 _log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ def read_entries(directory: Path) -> Found:
         raise _failed("open", directory, error) from error
     damaged = _read_damaged(directory / _DAMAGED)
     entries: list[Entry] = []
+    known: dict[str, ConfList] = {}
     for _, name in names:
         path = directory / name
         if name.endswith(_TEMPORARY):
@@ -69,7 +71,7 @@ def read_entries(directory: Path) -> Found:
         if not name.endswith(_SUFFIX):
             continue
         try:
-            entries.append(_read(directory, path))
+            entries.append(_read(directory, path, known))
         except (OSError, PlanesError) as error:
             damaged.append(_put_aside(path, error))
     return Found(tuple(entries), tuple(damaged))
@@ -132,8 +134,8 @@ def _drop_temporary(path: Path) -> None:
             set_aside(path, path.parent / _DAMAGED)
 
 
-def _read(directory: Path, path: Path) -> Entry:
-    entry = decode(read_regular(path, _LARGEST))
+def _read(directory: Path, path: Path, known: dict[str, ConfList]) -> Entry:
+    entry = decode(read_regular(path, _LARGEST), known)
     if entry_path(directory, entry.key) != path:
         raise Internal("cannot use the journal entry: it is that of another call")
     return entry

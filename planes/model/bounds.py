@@ -57,8 +57,16 @@ MAX_NAD_BYTES_OF_NAMESPACE: Final = 1 << 20
 MAX_NAD_VALUES_OF_NAMESPACE: Final = 1 << 14
 """Commas and brackets of these together."""
 
+MAX_CONFIG_BYTES_OF_POD: Final = 128 << 10
+"""Configurations of a pod's networks together: its node keeps them while it runs, and of a hundred
+pods more. `MAX_ELEMENTS` usual ones have 32 KiB."""
+MAX_CONFIG_VALUES_OF_POD: Final = 4096
+"""Commas and brackets of these together."""
+
 MAX_NETWORKS_CHARACTERS: Final = 64 << 10
 """The networks annotation: `MAX_ELEMENTS` of 2 KiB."""
+MAX_NETWORKS_VALUES: Final = 4096
+"""Commas and brackets of it: its node keeps what it asks of plugins while the pod runs."""
 MAX_STATUS_CHARACTERS: Final = 64 << 10
 """A network-status that is read for what it shows; a node writes some KiB."""
 MAX_SHOWN_IPS_OF_POD: Final = 256

@@ -21,6 +21,7 @@ from planes.model.bounds import (
     MAX_FINDINGS,
     MAX_IPS_OF_POD,
     MAX_NETWORKS_CHARACTERS,
+    MAX_NETWORKS_VALUES,
 )
 from planes.model.decode import kind_of, loads
 from planes.model.encode import dumps
@@ -90,7 +91,15 @@ def read_selections(text: str, pod_namespace: str, path: str = NETWORKS_PATH) ->
         message = f"cannot read the networks: the text has {len(text)} characters"
         remedy = f"shorten it to at most {MAX_NETWORKS_CHARACTERS >> 10} KiB"
         return Reading(errors=(Finding(path, message, remedy),))
-    return (_read_json if is_json(text) else _read_list)(text, pod_namespace, path)
+    if not is_json(text):
+        return _read_list(text, pod_namespace, path)
+    reading = _read_json(text, pod_namespace, path)
+    values = text.count(",") + text.count("{") + text.count("[")
+    if reading.errors or values <= MAX_NETWORKS_VALUES:
+        return reading
+    message = f"cannot use the networks: the text has {values} commas and brackets"
+    remedy = f"ask for less: at most {MAX_NETWORKS_VALUES} are possible"
+    return Reading(errors=(Finding(path, message, remedy),))
 
 
 def _read_list(text: str, pod_namespace: str, path: str) -> Reading:

@@ -23,6 +23,7 @@ from planes.model.decide.injection import annotations_of, proven_record
 from planes.model.decide.quota import check_quota
 from planes.model.decide.resources import resources_of
 from planes.model.decide.static_assignment import assign_addresses
+from planes.model.decide.weight_check import check_weight
 from planes.model.decide.wire_check import check_wires
 from planes.model.decide.wishes import permitted
 from planes.model.errors import Finding
@@ -150,6 +151,7 @@ def decide(pod: Pod, namespace: Namespace, catalog: Catalog, *, creating: bool =
     for draft in [*drafts, *extra]:
         check_addresses(draft, pod, catalog, findings)
     check_elements(drafts, extra, catalog, findings)
+    check_weight(everything, catalog, findings)
     check_quota([*drafts, *extra], pod, namespace, catalog, findings)
     if findings.errors:
         return _decided(findings, drafts, default)
