@@ -132,3 +132,34 @@ def test_tenant_takes_no_addresses_where_no_webhook_looked(daemon: Place, here: 
         daemon.call("ADD", here.sandbox.path, pod="evil/thief")
     assert leftovers(daemon, here) == NOTHING
     assert not Path("/var/lib/cni/networks/prod").exists()
+
+
+def test_tenant_with_many_networks_of_one_name_hides_no_administrator_s() -> None:
+    """Of other tenants' networks only so many are compared, of administrators' all."""
+    many = [
+        nad(f"n{one}/{two}", bridge=f"br-{one}-{two}", created=EARLY, ipam=_apart(one, two))
+        for one in range(3)
+        for two in range(200)
+    ]
+    catalog = world(*many, OWN)
+    assert not ask(catalog, "own").denied
+    assert "kube-system/prod" in ask(catalog.with_nads({PROD.ref: PROD}), "own").message
+
+
+def _apart(one: int, two: int) -> dict[str, str]:
+    return {"type": "host-local", "subnet": f"10.{one}.{two}.0/24"}
+
+
+def test_the_index_of_names_follows_every_change() -> None:
+    catalog = world(PROD, OWN)
+    first = catalog.index.pools["prod"]
+    assert [one.ref for one in first] == [OWN.ref, PROD.ref]  # created at one time: by name
+    older = nad("kube-system/prod", bridge="prod0", created=EARLY)
+    swapped = catalog.with_nads({PROD.ref: older}).index.pools["prod"]
+    assert [one.ref for one in swapped] == [PROD.ref, OWN.ref]
+    bare = nad("evil/own", ipam={"type": "dhcp"})
+    assert [one.ref for one in catalog.with_nads({OWN.ref: bare}).index.pools["prod"]] == [PROD.ref]
+    gone = catalog.with_nads({OWN.ref: None, PROD.ref: None})
+    assert gone.index.pools.get("prod") is None
+    same = nad("evil/own", bridge="br-else")
+    assert catalog.with_nads({OWN.ref: same}).index.pools["prod"] is not first

@@ -8,8 +8,10 @@ judged for.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
+from planes.model.bounds import MAX_UNKNOWN
 from planes.model.decide.drafts import Draft
 from planes.model.decide.findings import Findings
 from planes.model.errors import Finding
@@ -31,7 +33,7 @@ def check_guarded_wishes(draft: Draft, pod: Pod, catalog: Catalog, findings: Fin
     if not policy.restricts(pod.namespace):
         return
     if selection.port_mappings:
-        findings.errors.extend(_ports(draft, policy))
+        findings.errors.extend(islice(_ports(draft, policy), MAX_UNKNOWN))
     for name, asked, known in (
         ("cni-args", selection.cni_args, _ARGS),
         ("bandwidth", selection.bandwidth, PLUGINS["bandwidth"].keys),

@@ -9,13 +9,16 @@ come first, then those that were created first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from planes.model.bounds import MAX_LOOKED_AT
 from planes.model.errors import Finding
 from planes.model.objects import Nad, NadRef
 from planes.model.state.catalog import Catalog
 from planes.model.state.nad_facts import NadFacts
+from planes.model.state.nad_index import NOT_YET, Namesake
 from planes.model.state.supplies import HOST_LOCAL
 
-_NOT_YET = "~"  # after every time stamp
 _FORBIDDEN = 403
 
 
@@ -28,30 +31,42 @@ def pool_fault(nad: Nad, facts: NadFacts, path: str, catalog: Catalog) -> Findin
         path: where it is named.
         catalog: the other NADs.
     """
-    if not catalog.gate.policy.restricts(nad.namespace) or not facts.pool:
+    gate = catalog.gate
+    if not gate.policy.restricts(nad.namespace) or not facts.pool:
         return None
-    rank = _rank(nad.ref, nad, catalog)
-    for ref in catalog.index.pools.get(facts.pool) or ():
-        other = catalog.nads.get(ref)
-        if (
-            other is not None
-            and ref.namespace != nad.namespace
-            and _rank(ref, other, catalog) < rank
-            and _is_taken_from(facts, catalog.facts_of(ref))
-        ):
-            return Finding(
-                path,
-                f"cannot use NAD {nad.ref}: its network has the name of NAD {ref}'s, whose "
-                "addresses it would take",
-                'give "name" in its spec.config another value',
-                _FORBIDDEN,
-            )
+    namesakes = catalog.index.pools.get(facts.pool) or ()
+    ref = gate.owner(nad, namesakes, catalog.planes, lambda: _owner(nad, facts, namesakes, catalog))
+    if ref is None:
+        return None
+    return Finding(
+        path,
+        f"cannot use NAD {nad.ref}: its network has the name of NAD {ref}'s, whose addresses it "
+        "would take",
+        'give "name" in its spec.config another value',
+        _FORBIDDEN,
+    )
+
+
+def _owner(
+    nad: Nad, facts: NadFacts, namesakes: Sequence[Namesake], catalog: Catalog
+) -> NadRef | None:
+    """Give the NAD whose addresses another one would take.
+
+    Of those of tenants the oldest are looked at, so that nobody makes this slow by having many.
+    """
+    own = Namesake(nad.created or NOT_YET, nad.ref)
+    left = MAX_LOOKED_AT
+    for other in namesakes:
+        ref = other.ref
+        if ref.namespace == nad.namespace:
+            continue
+        if catalog.gate.policy.is_tenant(ref.namespace) and catalog.plane_of(ref) is None:
+            if other > own or left == 0:
+                continue
+            left -= 1
+        if _is_taken_from(facts, catalog.facts_of(ref)):
+            return ref
     return None
-
-
-def _rank(ref: NadRef, nad: Nad, catalog: Catalog) -> tuple[bool, str, NadRef]:
-    is_tenant = catalog.gate.policy.is_tenant(ref.namespace) and catalog.plane_of(ref) is None
-    return is_tenant, nad.created or _NOT_YET, ref
 
 
 def _is_taken_from(mine: NadFacts, others: NadFacts) -> bool:

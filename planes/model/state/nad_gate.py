@@ -6,6 +6,7 @@ tenants' NADs may be does not change while a process runs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from planes.model.errors import Finding
@@ -20,11 +21,32 @@ _MOST: Final = 4096
 class NadGate:
     """Judges NADs by a policy, and remembers."""
 
-    __slots__ = ("_judged", "policy")
+    __slots__ = ("_judged", "_owners", "policy")
 
     def __init__(self, policy: NadPolicy | None = None) -> None:
         self.policy: Final = policy or NadPolicy()
         self._judged: dict[tuple[NadRef, str], tuple[Nad, tuple[Finding, ...]]] = {}
+        self._owners: dict[NadRef, tuple[Nad, object, object, NadRef | None]] = {}
+
+    def owner(
+        self, nad: Nad, namesakes: object, planes: object, find: Callable[[], NadRef | None]
+    ) -> NadRef | None:
+        """Give whose addresses a NAD would take, found once for what it depends on.
+
+        Args:
+            nad: the NAD.
+            namesakes: the networks of its name, the same object while none of them has changed.
+            planes: all planes, the same object while none has changed.
+            find: finds it.
+        """
+        known = self._owners.get(nad.ref)
+        if known and known[0] is nad and known[1] is namesakes and known[2] is planes:
+            return known[3]
+        found = find()
+        if len(self._owners) >= _MOST:
+            self._owners.clear()
+        self._owners[nad.ref] = nad, namesakes, planes, found
+        return found
 
     def findings(self, nad: Nad, user: str = "") -> tuple[Finding, ...]:
         """Give what is beyond all bounds in a NAD, or more than its author may, or its user.

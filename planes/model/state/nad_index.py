@@ -5,8 +5,10 @@ A rendered NAD takes the place of a hand-written one of the same name: it is rep
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from planes.model.errors import Finding
 from planes.model.names import RESOURCE_NAME_ANNOTATION
@@ -15,6 +17,16 @@ from planes.model.state.layered import Layered
 from planes.model.state.nad_bounds import bounded, ipam_fault, refused
 from planes.model.state.nad_facts import NadFacts, nad_facts
 from planes.model.state.nad_lint import lint_nad
+
+NOT_YET: Final = "~"
+"""Sorts after every time of creation."""
+
+
+class Namesake(NamedTuple):
+    """A NAD among those whose networks have one name, in the order of their creation."""
+
+    created: str
+    ref: NadRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +40,8 @@ class NadIndex:
         resources: the device plugin's resource of each NAD that needs one.
         names: the NADs of a name in all namespaces, sorted.
         places: the names of a namespace's NADs, sorted.
-        pools: the NADs that keep addresses in files of the node, by network name, sorted.
+        pools: the NADs that keep addresses in files of the node, by network name, oldest first;
+            another tuple once any of them has changed.
     """
 
     nads: Layered[NadRef, Nad] = field(default_factory=Layered)
@@ -37,7 +50,7 @@ class NadIndex:
     resources: Layered[NadRef, str] = field(default_factory=Layered)
     names: Layered[str, tuple[NadRef, ...]] = field(default_factory=Layered)
     places: Layered[str, tuple[str, ...]] = field(default_factory=Layered)
-    pools: Layered[str, tuple[NadRef, ...]] = field(default_factory=Layered)
+    pools: Layered[str, tuple[Namesake, ...]] = field(default_factory=Layered)
 
     def of(self, nads: Iterable[Nad]) -> NadIndex:
         """Return the index of these NADs alone; those that have not changed are not read again."""
@@ -72,25 +85,28 @@ class NadIndex:
             self.lint.changed(lint),
             self.resources.changed(resources),
             *self._moved(moved, nads),
-            self._pools_after(facts),
+            self._pools_after(nads, facts),
         )
 
     def _pools_after(
-        self, facts: Mapping[NadRef, NadFacts | None]
-    ) -> Layered[str, tuple[NadRef, ...]]:
-        pools: dict[str, set[NadRef]] = {}
+        self, nads: Mapping[NadRef, Nad | None], facts: Mapping[NadRef, NadFacts | None]
+    ) -> Layered[str, tuple[Namesake, ...]]:
+        pools: dict[str, list[Namesake]] = {}
+
+        def pool(name: str) -> list[Namesake]:
+            if name not in pools:
+                pools[name] = list(self.pools.get(name) or ())
+            return pools[name]
+
         for ref, now in facts.items():
-            old = self.facts.get(ref)
-            before, after = old.pool if old else "", now.pool if now else ""
-            if before == after:
-                continue
-            if before:
-                pools.setdefault(before, set(self.pools.get(before) or ())).discard(ref)
-            if after:
-                pools.setdefault(after, set(self.pools.get(after) or ())).add(ref)
-        return self.pools.changed(
-            {name: tuple(sorted(each)) or None for name, each in pools.items()}
-        )
+            old, nad = self.facts.get(ref), nads[ref]
+            if old is not None and old.pool:
+                before = Namesake(self.nads[ref].created or NOT_YET, ref)
+                found = pool(old.pool)
+                del found[bisect_left(found, before)]
+            if now is not None and nad is not None and now.pool:
+                insort(pool(now.pool), Namesake(nad.created or NOT_YET, ref))
+        return self.pools.changed({name: tuple(found) or None for name, found in pools.items()})
 
     def _moved(
         self, refs: Iterable[NadRef], nads: Mapping[NadRef, Nad | None]
