@@ -276,7 +276,7 @@ def _claims(meta: dict[str, Any]) -> PodClaims | None:
     annotations = meta.get("annotations") or {}
     found = {
         key: annotations[key]
-        for key in (NETWORKS_ANNOTATION, STATUS_ANNOTATION)
+        for key in (NETWORKS_ANNOTATION, DEFAULT_NETWORK_ANNOTATION, STATUS_ANNOTATION)
         if annotations.get(key)
     }
     if not found:

@@ -15,7 +15,11 @@ import orjson
 from planes.kube.resources import NADS, NAMESPACES, PODS, Resource
 from planes.kube.scanner import Path, Scanner, Stop
 from planes.model.errors import JsonObject
-from planes.model.names import NETWORKS_ANNOTATION, STATUS_ANNOTATION
+from planes.model.names import (
+    DEFAULT_NETWORK_ANNOTATION,
+    NETWORKS_ANNOTATION,
+    STATUS_ANNOTATION,
+)
 
 PIECE_BYTES: Final = 8 << 10
 """So much is scanned at a time: far below 1 ms, 3 ms where it consists of brackets only."""
@@ -29,6 +33,7 @@ _NAMES: Final = (
 _KEPT: Final[Mapping[Path, int]] = {
     **{("metadata", name): _MAX_NAME for name in _NAMES},
     ("metadata", "annotations", NETWORKS_ANNOTATION): _MAX_TEXT,
+    ("metadata", "annotations", DEFAULT_NETWORK_ANNOTATION): _MAX_TEXT,
     ("metadata", "annotations", STATUS_ANNOTATION): _MAX_TEXT,
 }
 """What is kept of an object, and how many bytes of it at most."""

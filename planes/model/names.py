@@ -13,6 +13,8 @@ from planes.model.errors import BadInput, CniCode
 NETWORKS_ANNOTATION = "k8s.v1.cni.cncf.io/networks"
 STATUS_ANNOTATION = "k8s.v1.cni.cncf.io/network-status"
 DEFAULT_NETWORK_ANNOTATION = "v1.multus-cni.io/default-network"
+MULTUS_NAMESPACE = "kube-system"
+"""Where Multus looks for a default network named without namespace (its `multusNamespace`)."""
 RESOURCE_NAME_ANNOTATION = "k8s.v1.cni.cncf.io/resourceName"
 STATIC_IPS_ANNOTATION = "netplane.io/static-ips"
 INJECTED_ANNOTATION = "netplane.io/injected"

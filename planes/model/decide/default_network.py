@@ -7,14 +7,12 @@ from planes.model.annotations.selection import read_selections
 from planes.model.decide.access import reach
 from planes.model.decide.drafts import Draft
 from planes.model.decide.findings import Findings
-from planes.model.names import DEFAULT_NETWORK_ANNOTATION
+from planes.model.names import DEFAULT_NETWORK_ANNOTATION, MULTUS_NAMESPACE
 from planes.model.objects import Namespace, Pod
 from planes.model.state.catalog import Catalog
 
 DEFAULT_INTERFACE = "eth0"
 """The runtime names the interface; this is what nearly all of them call it."""
-MULTUS_NAMESPACE = "kube-system"
-"""Where Multus looks for a NAD named without namespace (its option `multusNamespace`)."""
 
 
 def read_default_network(

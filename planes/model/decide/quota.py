@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from planes.model.decide.drafts import Draft
 from planes.model.decide.findings import Findings
 from planes.model.errors import Finding
-from planes.model.objects import Namespace, Pod
+from planes.model.objects import NadRef, Namespace, Pod
 from planes.model.spec.plane_spec import IpamMode, Plane, Quota
 from planes.model.state.catalog import Catalog
 from planes.model.state.claims import Usage
@@ -28,8 +28,28 @@ def check_quota(
         _, so_far = wanted.get(plane.name, (plane, Usage()))
         wanted[plane.name] = (plane, so_far + _usage(draft, plane))
     for plane, usage in wanted.values():
-        held = catalog.claims.usage(plane.ref, pod.namespace, without=pod.key)
+        held = _held(plane, pod, namespace, catalog)
         findings.enforce(plane, _breaches(plane, plane.quota_for(namespace), held, usage, pod))
+
+
+def _held(plane: Plane, pod: Pod, namespace: Namespace, catalog: Catalog) -> Usage:
+    """Count what the namespace's other pods hold, on the plane's NAD and on others on its wire."""
+    claims = catalog.claims
+    total = claims.usage(plane.ref, namespace.name, without=pod.key)
+    for ref in claims.networks_of(namespace.name):
+        if ref in catalog.nads and _governs(plane, ref, namespace, catalog):
+            total += claims.usage(ref, namespace.name, without=pod.key)
+    return total
+
+
+def _governs(plane: Plane, ref: NadRef, namespace: Namespace, catalog: Catalog) -> bool:
+    """Report whether a plane's rules are those of another's NAD, as `check_wires` finds it."""
+    if catalog.plane_of(ref) is not None:
+        return False
+    for _, planes in catalog.stand_of(ref):
+        if not all(each.shared for each in planes):
+            return next((one for one in planes if one.joined_by(namespace)), None) is plane
+    return False
 
 
 def _usage(draft: Draft, plane: Plane) -> Usage:

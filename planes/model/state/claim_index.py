@@ -29,7 +29,7 @@ _V = TypeVar("_V")
 class ClaimIndex:
     """Claims of all pods, persistent: what changes it gives a new index."""
 
-    __slots__ = ("_held", "_holders", "_kept", "_pods", "_tallies", "_usage")
+    __slots__ = ("_held", "_holders", "_kept", "_pods", "_tallies", "_usage", "_used")
 
     def __init__(self) -> None:
         self._pods: Layered[str, PodClaims] = Layered()
@@ -37,6 +37,7 @@ class ClaimIndex:
         self._usage: Layered[tuple[NadRef, str], Usage] = Layered()
         self._tallies: Layered[tuple[NadRef, int, str], Tally] = Layered()
         self._kept: Layered[str, int] = Layered()
+        self._used: Layered[str, frozenset[NadRef]] = Layered()
         self._held: Layered[Held, str] = Layered()
 
     @classmethod
@@ -54,7 +55,9 @@ class ClaimIndex:
 
     def changed(self, pods: Mapping[str, PodClaims | None]) -> ClaimIndex:
         """Give an index with what some pods claim renewed, or (None) gone; cheaper than singly."""
-        draft = _Renewal(self._pods, self._holders, self._usage, self._tallies, self._kept)
+        draft = _Renewal(
+            self._pods, self._holders, self._usage, self._tallies, self._kept, used=self._used
+        )
         for pod, given in pods.items():
             draft.renew(pod, given)
         if not draft.pods.changes:
@@ -65,6 +68,7 @@ class ClaimIndex:
         index._usage = self._usage.changed(draft.usage.changes)
         index._tallies = self._tallies.changed(draft.tallies.changes)
         index._kept = self._kept.changed(draft.kept.changes)
+        index._used = self._used.changed(draft.used.changes)
         index._held = self._held
         return index
 
@@ -75,7 +79,7 @@ class ClaimIndex:
             changes: the pod, `namespace/name`, of each address, None for nobody.
         """
         index = ClaimIndex()
-        for name in ("_pods", "_holders", "_usage", "_tallies", "_kept"):
+        for name in ("_pods", "_holders", "_usage", "_tallies", "_kept", "_used"):
             setattr(index, name, getattr(self, name))
         index._held = self._held.changed(changes)
         return index
@@ -126,6 +130,10 @@ class ClaimIndex:
         if own is not None and own.namespace == namespace and (part := own.usage.get(ref)):
             return found + -part
         return found
+
+    def networks_of(self, namespace: str) -> frozenset[NadRef]:
+        """Give the networks that a namespace's pods ask for, or have."""
+        return self._used.get(namespace) or frozenset()
 
     def tally(self, ref: NadRef, version: int, namespaces: Iterable[str]) -> Tally:
         """Count the addresses of one family in use on a network, in some namespaces together."""
@@ -178,12 +186,15 @@ class _Renewal:
         usage: Layered[tuple[NadRef, str], Usage],
         tallies: Layered[tuple[NadRef, int, str], Tally],
         kept: Layered[str, int],
+        *,
+        used: Layered[str, frozenset[NadRef]],
     ) -> None:
         self.pods = _Draft(pods)
         self.holders = _Draft(holders)
         self.usage = _Draft(usage)
         self.tallies = _Draft(tallies)
         self.kept = _Draft(kept)
+        self.used = _Draft(used)
 
     def renew(self, pod: str, given: PodClaims | None) -> None:
         """Take what a pod claims from now on; who claims nothing is not remembered."""
@@ -217,7 +228,11 @@ class _Renewal:
             self.kept.changes[at] = (self.kept.get(at) or 0) + size or None
         for ref, used in each.usage.items():
             total = (self.usage.get((ref, at)) or Usage()) + (used if is_gain else -used)
-            self.usage.changes[ref, at] = None if total == Usage() else total
+            is_used = total != Usage()
+            self.usage.changes[ref, at] = total if is_used else None
+            before = self.used.get(at) or frozenset()
+            if is_used != (ref in before):
+                self.used.changes[at] = (before | {ref} if is_used else before - {ref}) or None
         for (ref, version), shown in each.tallies.items():
             place = ref, version, at
             tally = (self.tallies.get(place) or Tally()) + (shown if is_gain else -shown)

@@ -13,10 +13,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from planes.model.addresses import IPAddress, parse_request
-from planes.model.annotations.selection import read_selections
+from planes.model.annotations.selection import Selection, read_selections
 from planes.model.bounds import MAX_SHOWN_IPS_OF_POD, MAX_STATUS_CHARACTERS
 from planes.model.errors import BadInput
-from planes.model.names import NETWORKS_ANNOTATION, STATUS_ANNOTATION
+from planes.model.names import (
+    DEFAULT_NETWORK_ANNOTATION,
+    MULTUS_NAMESPACE,
+    NETWORKS_ANNOTATION,
+    STATUS_ANNOTATION,
+)
 from planes.model.objects import NadRef, Pod
 from planes.model.wire.status import parse_addresses
 
@@ -117,7 +122,10 @@ def claims_of(pod: Pod, *, is_believed: bool = False) -> PodClaims:
     if pod.is_ended or pod.host_network:
         return PodClaims(pod.namespace)
     networks = pod.annotations.get(NETWORKS_ANNOTATION, "")
-    selections = read_selections(networks, pod.namespace).selections
+    selections = [
+        *read_selections(networks, pod.namespace).selections,
+        *_in_place_of_default(pod.annotations.get(DEFAULT_NETWORK_ANNOTATION, "")),
+    ]
     asked = {
         (selection.ref, address)
         for selection in selections
@@ -142,6 +150,11 @@ def claims_of(pod: Pod, *, is_believed: bool = False) -> PodClaims:
         place = key[0], key[1].version
         tallies[place] = tallies.get(place, Tally()) + Tally(1, int(key in asked))
     return PodClaims(pod.namespace, claims, usage, tallies)
+
+
+def _in_place_of_default(text: str) -> tuple[Selection, ...]:
+    """Give the network that a pod asks for in place of its default one."""
+    return read_selections(text, MULTUS_NAMESPACE).selections[:1] if text else ()
 
 
 def sorted_keys(keys: Iterable[Key]) -> list[Key]:
