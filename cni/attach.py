@@ -25,6 +25,7 @@ from cni.leave import Leaver
 from cni.ports import Ports
 from cni.probe import Probe
 from cni.sandbox import Sandboxes
+from cni.tenant_bridges import TenantBridges
 from cni.undo import Undo
 from planes.model.errors import CniCode, Conflict
 from planes.model.wire.result import Result
@@ -36,7 +37,11 @@ Report = Callable[[Entry], Awaitable[None]]
 
 
 class Attacher:
-    """Turns a planned entry into an attached one, or into nothing."""
+    """Turns a planned entry into an attached one, or into nothing.
+
+    Args:
+        bridges: looks after bridges that tenants' networks make; None: they stay.
+    """
 
     def __init__(
         self,
@@ -49,7 +54,9 @@ class Attacher:
         ports: Ports,
         probe: Probe,
         collecting: Collecting,
+        bridges: TenantBridges | None = None,
     ) -> None:
+        self._bridges = bridges
         self._collecting = collecting
         self._chains = chains
         self._holds = holds
@@ -139,7 +146,11 @@ class Attacher:
     ) -> None:
         call = entry.call(attachment, entry.netns)
         await self._holds.take(call, attachment)
-        result = await self._chains.add(call, attachment)
+        if self._bridges is None:
+            result = await self._chains.add(call, attachment)
+        else:
+            async with self._bridges.watched(attachment):
+                result = await self._chains.add(call, attachment)
         _verify(attachment, result)
         check_result(attachment, result)
         results[attachment.ifname] = result

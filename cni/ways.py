@@ -12,7 +12,9 @@ from cni.leave import Leaver
 from cni.ports import Ports
 from cni.report import Reporter
 from cni.sandbox import Sandboxes
+from cni.tenant_bridges import TenantBridges
 from cni.world import World
+from planes.model.spec.nad_policy import NadPolicy
 
 
 def make_ways(
@@ -41,5 +43,15 @@ def make_ways(
         ports=Ports(journal, world.listeners),
         probe=world.probe,
         collecting=collecting,
+        bridges=TenantBridges(
+            world.kernel,
+            journal,
+            lambda namespace: _policy(world).restricts(namespace),
+        ),
     )
     return leaver, attacher
+
+
+def _policy(world: World) -> NadPolicy:
+    """Give what NADs of tenants may be, as the catalog of now has it."""
+    return world.store.catalog.gate.policy
