@@ -16,12 +16,13 @@ from planes.model.state.membership import required_by_label
 MARK: Final = "true"
 
 
-def is_concerned(namespace: Namespace, catalog: Catalog) -> bool:
+def is_concerned(namespace: Namespace, catalog: Catalog, *, is_kept: bool = True) -> bool:
     """Tell whether pods of a namespace have to be looked at: it joins, or tries to.
 
     One that says `required` always is: the policy for required planes wants each pod reviewed.
+    `is_kept` as `Catalog.membership` has it.
     """
-    membership = catalog.membership(namespace)
+    membership = catalog.membership(namespace, is_kept=is_kept)
     found = membership.planes or membership.errors or membership.warnings
     return bool(found or required_by_label(namespace))
 

@@ -36,7 +36,9 @@ def mutate_namespace(review: Review, store: Store) -> Answer:
         namespace = Namespace.from_object(obj)
     except BadInput:
         return Allowed(audit={"decision": "left to the API server: it cannot be read"})
-    patch = _patch(obj, namespace, is_wanted=is_concerned(namespace, store.catalog))
+    # Whoever reaches the port writes reviews: nothing of what is in one outlasts its answer.
+    is_wanted = is_concerned(namespace, store.catalog, is_kept=False)
+    patch = _patch(obj, namespace, is_wanted=is_wanted)
     if not patch:
         return Allowed(audit={"decision": "nothing to change"})
     return Patched(patch, audit={"decision": "marked" if "value" in patch[-1] else "unmarked"})

@@ -256,19 +256,21 @@ class Catalog:
         owned = ((plane, index.facts.get(plane.ref, NO_FACTS).wires) for plane in self.planes)
         return replace(self, index=index, wires=WireIndex(owned, expand))
 
-    def membership(self, namespace: Namespace) -> Membership:
-        """Give what a namespace's labels mean; worked out once for each namespace as it is."""
+    def membership(self, namespace: Namespace, *, is_kept: bool = True) -> Membership:
+        """Give what a namespace's labels mean; worked out once for each namespace as it is.
+
+        `is_kept` is False for one that is not there, but only asked about: it is not remembered.
+        """
         known = self._memberships.get(namespace.name)
         if known is not None and known[0] is namespace:
             return known[1]
-        found = set(self._anywhere)
-        for key in namespace.labels:
-            found.update(self._by_label.get(key, ()))
+        found = {*self._anywhere}.union(*(self._by_label.get(key, ()) for key in namespace.labels))
         candidates = [self.planes[index] for index in sorted(found)]
         membership = membership_of(namespace, candidates, self._by_name)
-        if len(self._memberships) >= _MOST_MEMBERSHIPS:
-            self._memberships.clear()
-        self._memberships[namespace.name] = (namespace, membership)
+        if is_kept:
+            if len(self._memberships) >= _MOST_MEMBERSHIPS:
+                self._memberships.clear()
+            self._memberships[namespace.name] = (namespace, membership)
         return membership
 
     def element(self, ref: NadRef, interface: str) -> Selection:
