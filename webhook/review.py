@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -26,7 +26,12 @@ NADS = "k8s.cni.cncf.io/network-attachment-definitions"
 _WARNING_CHARACTERS = 256
 _WARNINGS_CHARACTERS = 4096
 _MESSAGE_CHARACTERS = 8192
+_CAUSE_CHARACTERS = 1024
 _CAUSES = 64
+
+# A name has at most 253. Texts of a request are given back, logged and remembered: whoever reaches
+# the port would have 3 MiB of its own sent and kept.
+_TEXT_CHARACTERS = 512
 
 _REASONS = {
     400: "BadRequest",
@@ -77,7 +82,7 @@ class Review:
             return self.name
         meta = (self.obj or self.old or {}).get("metadata")
         prefix = meta.get("generateName") if isinstance(meta, dict) else None
-        return f"{prefix}*" if isinstance(prefix, str) else ""
+        return f"{_cut(prefix, _TEXT_CHARACTERS)}*" if isinstance(prefix, str) else ""
 
     @property
     def user(self) -> User:
@@ -218,10 +223,8 @@ def _refusal(review: Review, findings: Sequence[Finding]) -> JsonObject:
         "causes": [
             {
                 "reason": _CAUSE_REASONS.get(finding.status, "FieldValueInvalid"),
-                "message": f"{finding.message}; {finding.remedy}"
-                if finding.remedy
-                else finding.message,
-                "field": finding.path,
+                "message": _cut(str(replace(finding, path="")), _CAUSE_CHARACTERS),
+                "field": _cut(finding.path, _TEXT_CHARACTERS),
             }
             for finding in findings[:_CAUSES]
         ],
@@ -273,6 +276,10 @@ def _text(parent: JsonObject, key: str, path: str) -> str:
         return ""
     if not isinstance(value, str):
         raise _wrong(path, "a string", value)
+    if len(value) > _TEXT_CHARACTERS:
+        raise BadInput(
+            f"cannot read the AdmissionReview: {path} is longer than {_TEXT_CHARACTERS} characters"
+        )
     return value
 
 
