@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 
 from aiohttp import web
@@ -30,6 +31,7 @@ from webhook.patience import Patience
 from webhook.reporting import Reporter
 from webhook.review import Answer, Errored, Review, encode, parse
 from webhook.structure import check_structure, is_light
+from webhook.turns import Turns
 from webhook.validate import validate
 
 _log = logging.getLogger(__name__)
@@ -77,6 +79,7 @@ class App:
         self._patience = patience
         self._bodies = Bodies(limits, metrics, clock or SystemClock())
         self._lane = Lane()
+        self._turns = Turns(limits.connections)
         self._is_draining = False
 
     def drain(self) -> None:
@@ -107,14 +110,29 @@ class App:
     async def _review(
         self, path: str, judge: Judge, body: bytes | bytearray, request: web.BaseRequest
     ) -> Prepared:
-        started = perf_counter()
         limits = self._limits
+        source = request.remote or ""
         if len(body) >= limits.large_bytes or not is_light(body, limits.containers):
-            return await self._heavy_review(path, judge, body, request.remote or "")
-        review = parse(body)
-        if self._patience is not None and self._patience.is_behind(review):
-            await self._patience.wait(review)
-        return self._answer(path, judge, review, started)
+            return await self._heavy_review(path, judge, body, source)
+
+        patience = self._patience
+
+        def look() -> Prepared | Review:
+            started = perf_counter()
+            review = parse(body)
+            is_behind = patience is not None and patience.is_behind(review)
+            return review if is_behind else self._answer(path, judge, review, started)
+
+        def is_wanted() -> bool:
+            return request.transport is not None
+
+        found = await self._turns.run(source, look, is_wanted)
+        if not isinstance(found, Review):
+            return found
+        if patience is not None:
+            await patience.wait(found)
+        answer = partial(self._answer, path, judge, found)
+        return await self._turns.run(source, lambda: answer(perf_counter()), is_wanted)
 
     async def _heavy_review(
         self, path: str, judge: Judge, body: bytes | bytearray, source: str

@@ -31,8 +31,9 @@ SMALL = 128 << 10
 @pytest.mark.parametrize("member", ["uid", "name", "namespace", "operation", "subResource"])
 def test_peer_cannot_have_a_long_text_kept_or_sent_back(member: str) -> None:
     """200 answers of 3 MiB that nobody read were 640 MiB; names that wait for a watch are kept."""
+    more: dict[str, Any] = {member: LONG}
     with pytest.raises(BadInput, match=rf"request\.{member} is longer than"):
-        parse(orjson.dumps(review_object(pod_object(), **{member: LONG})))
+        parse(orjson.dumps(review_object(pod_object(), **more)))
 
 
 @pytest.mark.parametrize("member", ["group", "resource"])
