@@ -28,6 +28,8 @@ MAX_CANDIDATES: Final = 256
 """Addresses of a family from which the node takes the first free one."""
 MAX_LOOKED_AT: Final = 512
 """Addresses looked up in search of a free one."""
+MAX_LOOKED_AT_OF_POD: Final = 1024
+"""The same for all static lists of a pod: each gets its share, and 32 at least."""
 MAX_FINDINGS: Final = 64
 """Errors told about one annotation: what a Status carries as causes."""
 MAX_HINTS: Final = 3

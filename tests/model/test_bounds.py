@@ -115,6 +115,30 @@ def test_a_huge_range_is_looked_at_up_to_a_bound(static: Any) -> None:
     assert claims.asked <= bounds.MAX_LOOKED_AT + 1
 
 
+@pytest.mark.parametrize("count", [2, 8, 32])
+def test_all_lists_of_a_pod_together_are_looked_at_up_to_a_bound(count: int) -> None:
+    """50 planes with a list each took 70 ms."""
+    names = [f"wide{number}" for number in range(count)]
+    planes = [
+        make_plane(
+            name,
+            subnets=[{"cidr": f"{number + 1}.0.0.0/8"}],
+            network={"type": "bridge", "master": f"br{number}"},
+        )
+        for number, name in enumerate(names)
+    ]
+    claims = CountingClaims()
+    pod = pod_object(static={name: [f"{n + 1}.0.0.0/8"] for n, name in enumerate(names)})
+    joined = make_namespace(**dict.fromkeys(names, "enabled"))
+    decision = decide(Pod.from_object(pod), joined, make_catalog(*planes).with_claims(claims))
+    assert not decision.errors
+    assert count * 16 < claims.asked <= max(bounds.MAX_LOOKED_AT_OF_POD, 32 * count) + 2 * count
+    given = [len(attachment.candidates) for attachment in decision.attachments]
+    assert given == [min(bounds.MAX_CANDIDATES, max(32, bounds.MAX_LOOKED_AT_OF_POD // count))] * (
+        count
+    )
+
+
 def test_only_what_a_plane_gives_out_is_looked_at() -> None:
     """The range starts 100 * 256 addresses before the first one that may be had."""
     decision = on(pod_object(static={"business": ["192.168.0.0/16"]}))

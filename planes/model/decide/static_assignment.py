@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from planes.model.addresses import AddressRange, IPAddress
 from planes.model.annotations.selection import Selection
+from planes.model.bounds import MAX_LOOKED_AT, MAX_LOOKED_AT_OF_POD
 from planes.model.decide.drafts import Draft
 from planes.model.decide.findings import Findings
 from planes.model.errors import Finding
@@ -15,6 +17,8 @@ from planes.model.spec.plane_spec import Allow, IpamMode, Plane
 from planes.model.state.catalog import Catalog
 from planes.model.state.static_ips import AddressList, assign
 from planes.model.state.suggest import close_names
+
+_FEW: Final = 32  # addresses that every list gets looked at
 
 
 def assign_addresses(
@@ -35,13 +39,14 @@ def assign_addresses(
         plane = draft.plane
         if plane is not None and plane.reservations and plane.name not in lists:
             _reserved([each for each in drafts if each.plane is plane], plane, pod, catalog)
+    most = min(MAX_LOOKED_AT, max(_FEW, MAX_LOOKED_AT_OF_POD // max(1, len(lists))))
     for name, addresses in lists.items():
         attached = [draft for draft in drafts if draft.plane and draft.plane.name == name]
         if not attached:
             if is_complete or catalog.plane(name) is None:
                 findings.errors.append(_not_attached(name, addresses.path, pod, catalog, findings))
         elif addresses.spans:
-            _assign(attached, addresses, pod, catalog, findings)
+            _assign(attached, addresses, pod, catalog, findings, most=most)
 
 
 def _not_attached(name: str, path: str, pod: Pod, catalog: Catalog, findings: Findings) -> Finding:
@@ -65,12 +70,14 @@ def _assign(
     pod: Pod,
     catalog: Catalog,
     findings: Findings,
+    *,
+    most: int,
 ) -> None:
     plane = attached[0].plane
     if plane is None:
         return
     written = [draft for draft in attached if draft.ips]
-    found = assign(pod, plane, addresses, catalog.rival)
+    found = assign(pod, plane, addresses, catalog.rival, most=most)
     if not written:
         findings.enforce(plane, found.errors)
         _give(attached[0], plane, found.ips, addresses)

@@ -168,8 +168,13 @@ def _list_of(entries: Any, path: str, errors: list[Finding]) -> AddressList:
     )
 
 
-def assign(pod: Pod, plane: Plane, addresses: AddressList, rival: Rival) -> Assignment:
-    """Say which addresses of a list a pod takes; `rival` tells who has one already."""
+def assign(
+    pod: Pod, plane: Plane, addresses: AddressList, rival: Rival, *, most: int = MAX_LOOKED_AT
+) -> Assignment:
+    """Say which addresses of a list a pod takes.
+
+    `rival` tells who has one already; of each family no more than `most` are looked at, or given.
+    """
     ordinal = pod.ordinal if plane.per_ordinal else None
     ips: list[IPAddress] = []
     candidates: list[IPAddress] = []
@@ -178,7 +183,7 @@ def assign(pod: Pod, plane: Plane, addresses: AddressList, rival: Rival) -> Assi
     is_choice = ordinal is None and addresses.is_choice
     for version in addresses.versions:
         if is_choice:
-            free = list(_free(pod, plane, addresses, version, rival))
+            free = list(_free(pod, plane, addresses, version, rival, most=most))
             if not free:
                 errors.append(_none_free(pod, addresses, version))
             candidates += free
@@ -192,20 +197,20 @@ def assign(pod: Pod, plane: Plane, addresses: AddressList, rival: Rival) -> Assi
 
 
 def _free(
-    pod: Pod, plane: Plane, addresses: AddressList, version: int, rival: Rival
+    pod: Pod, plane: Plane, addresses: AddressList, version: int, rival: Rival, *, most: int
 ) -> Iterator[IPAddress]:
     """Yield addresses that the pod may have and that nobody holds, in order, lazily.
 
-    Past `MAX_LOOKED_AT` held ones the next are given as they are: the node finds out.
+    Past `most` that were looked at the next are given as they are: the node finds out.
     """
     given = looked_at = 0
     for address in _allowed(pod, plane, addresses, version):
         looked_at += 1
-        if looked_at <= MAX_LOOKED_AT and rival(plane.ref, address, pod.key):
+        if looked_at <= most and rival(plane.ref, address, pod.key):
             continue
         yield address
         given += 1
-        if given == MAX_CANDIDATES:
+        if given == min(MAX_CANDIDATES, most):
             return
 
 
