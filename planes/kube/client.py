@@ -96,6 +96,8 @@ class Client:
                         last = items
             except orjson.JSONDecodeError as error:
                 raise Unavailable(f"cannot {asked}: the answer is not JSON") from error
+            if reading.is_cut:
+                raise Unavailable(f"cannot {asked}: the answer ended half-way")
             if not reading.resource_version:
                 raise Unavailable(f"cannot {asked}: the answer is not a list")
             yield Page(last, reading.resource_version)

@@ -21,6 +21,8 @@ class ListReading:
     Attributes:
         resource_version: of the list; "" where the answer was none.
         more: how to ask for what follows, "" at the end.
+        is_cut: the answer ended half-way. A server that says no length leaves that to its reader,
+            and the version comes before the objects.
 
     Args:
         bound: which objects are decoded when they come one by one. NADs always do: what is too
@@ -30,6 +32,7 @@ class ListReading:
     def __init__(self, bound: Bound) -> None:
         self.resource_version = ""
         self.more = ""
+        self.is_cut = False
         self._bound = bound
         self._most = 0 if bound is OF_NADS else WHOLE_BYTES
 
@@ -59,6 +62,7 @@ class ListReading:
             self._take(answer.get("metadata") if isinstance(answer, dict) else None)
         else:
             self._take(skim.found)
+            self.is_cut = not skim.is_whole
 
     def _take(self, metadata: Any) -> None:
         if isinstance(metadata, dict):

@@ -34,7 +34,7 @@ class Limits:
         total: until an answer is complete.
         idle: without a byte of a stream; then it is opened anew. Bookmarks come every minute, but
             not of a kind that nobody changes where etcd reports no progress (before 3.5).
-        answer: the largest answer; a page of pods has some MiB at most.
+        answer: the largest answer that is no list; etcd takes objects of 1.5 MiB.
         line: the largest event of a watch; etcd takes objects of 1.5 MiB.
         tries: of one request, all reasons together.
         pause: the longest Retry-After that is waited for.
@@ -43,7 +43,7 @@ class Limits:
     connect: float = 5.0
     total: float = 30.0
     idle: float = 100.0
-    answer: int = 128 << 20
+    answer: int = 16 << 20
     line: int = 8 << 20
     tries: int = 4
     pause: float = 10.0

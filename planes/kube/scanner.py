@@ -64,6 +64,11 @@ class Scanner:
         self._most = 0
         self._target: Path | None = None
 
+    @property
+    def is_between(self) -> bool:
+        """Whether everything that was opened has been closed: at the end, the text is whole."""
+        return not (self._open or self._dull or self._is_in_string)
+
     def scan(self, data: bytes, at: int = 0) -> tuple[int, Stop | None]:
         """Go on from a place in a piece to its end, or to a begin or end of an element.
 

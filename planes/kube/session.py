@@ -53,6 +53,8 @@ def open_session(access: Access, material: Material, user_agent: str) -> aiohttp
     return aiohttp.ClientSession(
         connector=connector,
         trust_env=False,
+        # We ask for none, and 256 KiB may hold 256 MiB.
+        auto_decompress=False,
         read_bufsize=_READ_BYTES,
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": user_agent, "Accept-Encoding": "identity"},

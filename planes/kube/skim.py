@@ -106,6 +106,11 @@ class ListSkim:
         self._item: bytearray | None = None
         self._size = 0
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the list has come to its end."""
+        return self._scanner.is_between
+
     def feed(self, data: bytes) -> Iterator[JsonObject]:
         """Take the next piece, of `PIECE_BYTES`; yield the objects that end in it.
 
