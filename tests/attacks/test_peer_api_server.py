@@ -42,7 +42,9 @@ def until_its_end(data: bytes, headers: bytes = b"") -> Answer:
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
         request.transport.write(head + headers + b"\r\n" + data)
         request.transport.close()
-        return await asyncio.Event().wait() or web.Response()  # cancelled with the connection
+
+        await asyncio.Event().wait()  # cancelled with the connection
+        return web.Response()
 
     return answer
 

@@ -26,18 +26,21 @@ class Connection(web.RequestHandler):
     """One connection: knows its peer, and how much came before a request was begun.
 
     Attributes:
-        come_bytes: received since the last request was begun or answered.
-        head_bytes: the most that may be.
+        carried: bytes received in all, decrypted.
+        come_bytes: of them since the last request was begun or answered.
+        head_bytes: the most that these may be.
     """
 
-    __slots__ = ("come_bytes", "guest", "head_bytes")
+    __slots__ = ("carried", "come_bytes", "guest", "head_bytes")
 
     guest: Guest
+    carried: int
     come_bytes: int
     head_bytes: int
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; break off where a head has no end."""
+        self.carried += len(data)
         if self.guest.stage is not Stage.ANSWERED:
             self.come_bytes += len(data)
             if self.come_bytes > self.head_bytes:
@@ -95,7 +98,9 @@ class Connections(web.Server):
                 connection,
                 self._context,
                 self._bounds.handshake_seconds,
-                partial(self._leave, guest),
+                carried=lambda: connection.carried,
+                ended=partial(self._leave, guest),
+                overdone=partial(self._turned_away, "records"),
             )
         try:
             transport, _ = await loop.connect_accepted_socket(lambda: protocol, peer)
@@ -120,6 +125,7 @@ class Connections(web.Server):
             read_bufsize=READ_BYTES,
         )
         connection.guest = guest
+        connection.carried = 0
         connection.come_bytes, connection.head_bytes = 0, self._bounds.head_bytes
         return connection
 

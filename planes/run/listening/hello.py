@@ -1,4 +1,4 @@
-"""How a TLS client begins: the head of its first record."""
+"""TLS records, as far as they can be told without a key: how a client begins, and how many come."""
 
 from __future__ import annotations
 
@@ -19,3 +19,31 @@ def hello_bytes(head: bytes) -> int:
     length = int.from_bytes(head[3:HEAD_BYTES], "big")
     is_hello = head[0] == _HANDSHAKE and head[1] == _MAJOR_VERSION and 0 < length <= _MOST_BYTES
     return HEAD_BYTES + length if is_hello else 0
+
+
+class Records:
+    """Counts the records of one direction of a connection as they begin."""
+
+    __slots__ = ("_head", "_rest")
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._rest = 0
+
+    def feed(self, data: memoryview) -> int:
+        """Take what came next; return how many records have begun in it."""
+        found = at = 0
+        while at < len(data):
+            if self._rest:
+                step = min(self._rest, len(data) - at)
+                self._rest -= step
+                at += step
+                continue
+            part = bytes(data[at : at + HEAD_BYTES - len(self._head)])
+            self._head += part
+            at += len(part)
+            if len(self._head) == HEAD_BYTES:
+                self._rest = int.from_bytes(self._head[3:], "big")
+                self._head = b""
+                found += 1
+        return found
