@@ -9,7 +9,7 @@ from planes.run.metrics import Metrics
 VERDICTS = ("allowed", "patched", "denied", "errored", "unreadable")
 REASONS = (
     *("body", "overload"),  # of a request
-    *("connections", "descriptors", "hello", "records", "silent", "waiting"),  # of a peer
+    *("connections", "descriptors", "hello", "http", "records", "silent", "waiting"),  # of a peer
 )
 
 

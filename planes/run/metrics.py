@@ -22,7 +22,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from planes.run.clock import Clock, SystemClock
 from planes.run.listening.bounds import Bounds
-from planes.run.listening.connections import Handler
+from planes.run.listening.connections import NAMELESS, Handler
 from planes.run.listening.port import Port
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
@@ -135,12 +135,17 @@ def _answers(rendering: Rendering, unready: Callable[[], str] | None) -> Handler
         path = request.path
         is_health = unready is not None and (path in alive or path == ready)
         if path != "/metrics" and not is_health:
-            return web.Response(status=404, text="cannot find this path\n")
+            return _said(404, "cannot find this path")
         if request.method not in {"GET", "HEAD"}:
-            return web.Response(status=405, text="cannot answer: this path takes GET\n")
+            return _said(405, "cannot answer: this path takes GET")
         if path == "/metrics":
-            return web.Response(body=rendering.text(), headers={"Content-Type": CONTENT_TYPE})
+            headers = {"Content-Type": CONTENT_TYPE, **NAMELESS}
+            return web.Response(body=rendering.text(), headers=headers)
         reason = unready() if unready is not None and path == ready else ""
-        return web.Response(status=503 if reason else 200, text=f"{reason or 'ok'}\n")
+        return _said(503 if reason else 200, reason or "ok")
 
     return answer
+
+
+def _said(status: int, text: str) -> web.Response:
+    return web.Response(status=status, text=f"{text}\n", headers=NAMELESS)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import logging
 import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import orjson
 import pytest
 
 from planes.model.errors import BadInput, Finding
-from planes.run import logs
 from tests.support.admission import hooked, pod_object, review_object
 from tests.support.clock import FakeClock
+from tests.support.log_text import log_of
 from tests.support.shop import shop
 from tests.support.store import FakeStore
 from webhook.namespaces import mutate_namespace
@@ -76,19 +72,6 @@ def test_peer_cannot_have_namespaces_remembered_that_do_not_exist() -> None:
         assert tracemalloc.get_traced_memory()[0] < MEBIBYTE
     finally:
         tracemalloc.stop()
-
-
-@contextmanager
-def log_of() -> Iterator[io.StringIO]:
-    """Write the log to a text."""
-    stream = io.StringIO()
-    level = logging.getLogger().level
-    handler = logs.configure("info", stream)
-    try:
-        yield stream
-    finally:
-        logging.getLogger().removeHandler(handler)
-        logging.getLogger().setLevel(level)
 
 
 @pytest.mark.parametrize("what", ["name", "uid", "user", "reason"])

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final, cast
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from planes.run.listening.bounds import READ_BYTES, Bounds
 from planes.run.listening.crowd import Crowd, Guest, Stage
@@ -21,6 +22,9 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 _MOST_HEADERS: Final = 48
 _NO_LOG: Final = cast(logging.Logger, None)  # how aiohttp is told to keep no access log
 
+NAMELESS: Final = {"Server": "netplane"}
+"""A header that keeps aiohttp from telling everybody its version, and Python's."""
+
 
 class Connection(web.RequestHandler):
     """One connection: knows its peer, and how much came before a request was begun.
@@ -29,14 +33,16 @@ class Connection(web.RequestHandler):
         carried: bytes received in all, decrypted.
         come_bytes: of them since the last request was begun or answered.
         head_bytes: the most that these may be.
+        garbled: told when what came is not HTTP.
     """
 
-    __slots__ = ("carried", "come_bytes", "guest", "head_bytes")
+    __slots__ = ("carried", "come_bytes", "garbled", "guest", "head_bytes")
 
     guest: Guest
     carried: int
     come_bytes: int
     head_bytes: int
+    garbled: Callable[[], None]
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; break off where a head has no end."""
@@ -47,6 +53,24 @@ class Connection(web.RequestHandler):
                 self.guest.end()
                 return
         super().data_received(data)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """See aiohttp; what is not HTTP is counted instead of logged, and not repeated."""
+        if isinstance(exc, HttpProcessingError):
+            self.garbled()
+            text = "cannot read the request: it is not HTTP/1.1 as we take it\n"
+            answer: web.StreamResponse = web.Response(status=400, text=text)
+            answer.force_close()
+        else:
+            answer = super().handle_error(request, status, exc, message)
+        answer.headers.update(NAMELESS)
+        return answer
 
 
 class Connections(web.Server):
@@ -125,6 +149,7 @@ class Connections(web.Server):
             read_bufsize=READ_BYTES,
         )
         connection.guest = guest
+        connection.garbled = partial(self._turned_away, "http")
         connection.carried = 0
         connection.come_bytes, connection.head_bytes = 0, self._bounds.head_bytes
         return connection

@@ -24,7 +24,7 @@ class Port:
         context: of TLS; None = plain HTTP.
         turned_away: told why a peer was put out: "connections" and "waiting" (it was full),
             "silent", "hello" (it does not speak TLS), "records" (of TLS, that carry nothing),
-            "descriptors" (the process has none left).
+            "http" (what came is not HTTP), "descriptors" (the process has none left).
         count: told how many are connected.
     """
 
