@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from tests.cluster.lab import pki
 from tests.cluster.lab.binaries import program
@@ -144,7 +145,9 @@ class ApiServer:
             "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "user"}}],
             "current-context": "lab",
         }
-        path.write_text(json.dumps(content))
+        whole = path.with_name(f"{path.name}.{uuid4().hex}")
+        whole.write_text(json.dumps(content))
+        whole.replace(path)  # another thread's kubectl may be reading it
 
     def service_account_token(self, namespace: str, name: str) -> str:
         """Give a token of an existing service account, by TokenRequest."""
