@@ -111,10 +111,10 @@ def read_static(obj: Mapping[str, Any]) -> StaticBlock:
 
 
 def static_object(
-    plane: str, network: IPNetwork, holders: Mapping[IPAddress, Holder]
+    plane: str, network: IPNetwork, holders: Mapping[IPAddress, Holder], node: str = ""
 ) -> JsonObject:
-    """Give a new object for the holders of static addresses."""
-    return {**new_block(Shape(plane, STATIC, network)), "holders": write_holders(holders)}
+    """Give a new object for the holders of static addresses, as made by a node."""
+    return {**new_block(Shape(plane, STATIC, network), node), "holders": write_holders(holders)}
 
 
 def rewritten(

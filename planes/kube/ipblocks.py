@@ -75,7 +75,7 @@ class NodeBlock:
     def to_json(self) -> JsonObject:
         """Give the object to create."""
         spec: JsonObject = {"static": [str(span) for span in self.static]} if self.static else {}
-        return new_block(Shape(self.plane, NODE, self.network, self.node), **spec)
+        return new_block(Shape(self.plane, NODE, self.network, self.node), self.node, **spec)
 
 
 def read_shape(obj: Mapping[str, Any]) -> Shape:
@@ -143,9 +143,9 @@ def read_node_block(obj: Mapping[str, Any]) -> NodeBlock | None:
     return NodeBlock(shape.plane, shape.node, shape.network, spans)
 
 
-def grid_object(plane: str, region: IPNetwork, length: int) -> JsonObject:
-    """Give the object that fixes the size of blocks in a region."""
-    return new_block(Shape(plane, GRID, region), blockSize=length)
+def grid_object(plane: str, region: IPNetwork, length: int, node: str = "") -> JsonObject:
+    """Give the object that fixes the size of blocks in a region, as made by a node."""
+    return new_block(Shape(plane, GRID, region), node, blockSize=length)
 
 
 def read_grid(obj: Mapping[str, Any], region: IPNetwork) -> int:
@@ -167,13 +167,14 @@ def read_grid(obj: Mapping[str, Any], region: IPNetwork) -> int:
     ) from error
 
 
-def new_block(shape: Shape, **more: object) -> JsonObject:
-    """Give a new object; `more` goes into its spec."""
+def new_block(shape: Shape, made_by: str = "", **more: object) -> JsonObject:
+    """Give a new object, made by a node; `more` goes into its spec."""
     spec: JsonObject = {
         "plane": shape.plane,
         "use": shape.use,
         "cidr": str(shape.network),
         "node": shape.node,
+        **({"madeBy": made_by} if made_by else {}),
         **more,
     }
     return {

@@ -169,7 +169,8 @@ class NodeBlocks:
         except NotFound:
             length = await self._size_in_use(plane.name, region) or grid_length(plane, region)
         try:
-            obj = await self._api.create(IPBLOCKS, grid_object(plane.name, region, length))
+            grid = grid_object(plane.name, region, length, self._node)
+            obj = await self._api.create(IPBLOCKS, grid)
         except AlreadyExists:
             obj = await self._api.get(IPBLOCKS, name)
         return read_grid(obj, region)

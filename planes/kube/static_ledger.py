@@ -80,8 +80,10 @@ class StaticLedger:
             PlanesError: as `change` does.
         """
 
-        def change(_holders: Holders, wanted: dict[str, str]) -> None:
-            wanted.setdefault(str(address), self._node)
+        def change(holders: Holders, wanted: dict[str, str]) -> None:
+            holder = holders.get(address)
+            if holder is not None and holder.owner.node != self._node:  # else it is free already
+                wanted.setdefault(str(address), self._node)
 
         await self._change(plane, network, change)
 
@@ -153,7 +155,8 @@ class StaticLedger:
     ) -> bool:
         try:
             if found is None:
-                await self._api.create(IPBLOCKS, static_object(plane, network, holders))
+                block = static_object(plane, network, holders, self._node)
+                await self._api.create(IPBLOCKS, block)
             else:
                 kept = self._still_wanted(holders, wanted)
                 await self._api.replace(IPBLOCKS, rewritten(*found, holders, kept))

@@ -24,8 +24,8 @@ def entries(node: str, *addresses: str) -> dict[str, str]:
 
 
 def static(plane: str, **holders: str) -> JsonObject:
-    """Give a static block; its holders by address, each as its node writes it."""
-    return {**static_object(plane, NETWORK, {}), "holders": holders}
+    """Give a static block that n1 makes; its holders by address, each as its node writes it."""
+    return {**static_object(plane, NETWORK, {}, "n1"), "holders": holders}
 
 
 def named(obj: JsonObject, name: str, **spec: Any) -> JsonObject:
@@ -38,13 +38,23 @@ OWN = [
     node_block("own", "10.1.0.7/32", "n1"),
     node_block("own", "fd00:9::40/122", "n1"),
     {**node_block("own", "10.1.1.0/26", "n1")},
-    grid_object("own", parse_network("10.1.0.0/16"), 26),
-    grid_object("own", parse_network("fd00:9::/104"), 122),
+    grid_object("own", parse_network("10.1.0.0/16"), 26, "n1"),
+    grid_object("own", parse_network("fd00:9::/104"), 122, "n1"),
     static("own"),
     {**static("mine"), "holders": entries("n1", "10.9.0.200")},
-    {**static_object("six", parse_network("fd00:9::200/122"), {})},
+    {**static_object("six", parse_network("fd00:9::200/122"), {}, "n1")},
 ]
 V4 = node_block("odd", "10.1.0.0/26", "n1")
+SIX = "fd00-0000-0000-0000-0000-0000-0000-0000"
+GRID = grid_object("odd", parse_network("fd00::/104"), 122, "n1")
+MANAGER: JsonObject = {
+    "manager": "kubelet",
+    "operation": "Apply",
+    "apiVersion": "netplane.io/v1alpha1",
+    "time": "2020-01-01T00:00:00Z",
+    "fieldsType": "FieldsV1",
+    "fieldsV1": {"f:spec": {f"f:{number}": {} for number in range(1000)}},
+}
 ODD: dict[str, JsonObject] = {
     "of another node": node_block("odd", "10.1.0.0/26", "n2"),
     "everything": node_block("odd", "0.0.0.0/0", "n1"),
@@ -64,17 +74,32 @@ ODD: dict[str, JsonObject] = {
     "the name of another plane": named(V4, "even.10-1-0-0-26"),
     "the name of another plane's static block": node_block("odd.static", "10.9.0.192/26", "n1"),
     "host bits": named(V4, "odd.10-1-0-1-26", cidr="10.1.0.1/26"),
-    "a grid of wide blocks": grid_object("odd", parse_network("10.1.0.0/16"), 21),
-    "a grid of no blocks": grid_object("odd", parse_network("10.1.0.0/16"), 33),
-    "a grid of wide blocks in IPv6": grid_object("odd", parse_network("fd00::/104"), 32),
-    "a small grid": grid_object("odd", parse_network("10.1.0.0/24"), 26),
-    "a wide grid": grid_object("odd", parse_network("10.0.0.0/8"), 26),
-    "a wide static block": new_block(Shape("odd", "Static", parse_network("10.0.0.0/8"))),
+    "a grid of wide blocks": grid_object("odd", parse_network("10.1.0.0/16"), 21, "n1"),
+    "a grid of no blocks": grid_object("odd", parse_network("10.1.0.0/16"), 33, "n1"),
+    "a grid of wide blocks in IPv6": grid_object("odd", parse_network("fd00::/104"), 32, "n1"),
+    "a small grid": grid_object("odd", parse_network("10.1.0.0/24"), 26, "n1"),
+    "a wide grid": grid_object("odd", parse_network("10.0.0.0/8"), 26, "n1"),
+    "a wide static block": new_block(Shape("odd", "Static", parse_network("10.0.0.0/8")), "n1"),
     "holders of another node": {**static("odd"), "holders": entries("n2", "10.9.0.200")},
     "holders of nobody": {**static("odd"), "holders": {"10.9.0.200": "nobody"}},
     "holders elsewhere": {**static("odd"), "holders": entries("n1", "10.9.1.200")},
     "holders spelt oddly": {**static("odd"), "holders": {"10.9.0.0200": "n1|{}"}},
     "a wish of another node": {**static("odd"), "wanted": {"10.9.0.200": "n2"}},
+    "a wish for what nobody holds": {**static("odd"), "wanted": {"10.9.0.200": "n1"}},
+    "a wish for its own": {
+        **static("odd"),
+        "holders": entries("n1", "10.9.0.200"),
+        "wanted": {"10.9.0.200": "n1"},
+    },
+    "a grid spelt in capitals": named(GRID, f"odd.grid.{SIX}-104", cidr="FD00::/104"),
+    "a grid spelt in full": named(GRID, f"odd.grid.{SIX}-104", cidr="fd00:0:0:0:0:0:0:0/104"),
+    "static addresses that are none": named(V4, "odd.10-1-0-0-26", static=["x"]),
+    "made by another node": named(V4, "odd.10-1-0-0-26", madeBy="n2"),
+    "a grid made by nobody": grid_object("odd", parse_network("10.1.0.0/16"), 26),
+    "managers that own much": {
+        **V4,
+        "metadata": {**V4["metadata"], "managedFields": [MANAGER, {**MANAGER, "manager": "x"}]},
+    },
     "holders of a node's block": {**V4, "holders": entries("n1", "10.1.0.1")},
     "a label": {**V4, "metadata": {**V4["metadata"], "labels": {"a": "b"}}},
     "a finalizer": {**V4, "metadata": {**V4["metadata"], "finalizers": ["a.b/c"]}},
@@ -132,6 +157,9 @@ EDITS: dict[str, dict[str, Any]] = {
     "an own wish over another": {"wanted": {"10.9.0.201": "n1"}},
     "a label": {"metadata": {"labels": {"a": "b"}}},
     "a finalizer": {"metadata": {"finalizers": ["a.b/c"]}},
+    "a wish for what nobody holds": {"wanted": {**WANTED, "10.9.0.210": "n1"}},
+    "a wish for its own": {"wanted": {**WANTED, "10.9.0.202": "n1"}},
+    "managers that own much": {"metadata": {"managedFields": [MANAGER]}},
 }
 
 
