@@ -13,6 +13,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from planes.kube.api import KubeApi
+from planes.kube.kept_records import KeptRecords
 from planes.kube.node_blocks import Holding, NodeBlocks
 from planes.kube.static_blocks import StaticAddresses
 from planes.kube.static_ledger import StaticLedger
@@ -37,7 +38,7 @@ class KubeAddressBook:
     Args:
         api: the API server.
         node: this node's name: no two nodes may share it.
-        state_dir: this node's state: `addresses/` and `static-addresses/` are kept in it.
+        state_dir: this node's state: `addresses/`, `static-addresses/`, `kept-static/` in it.
         clock: tells the time, paces what is tried again.
         executor: where files are written; None = the event loop's own threads.
         rng: spreads nodes that try the same at once.
@@ -54,7 +55,7 @@ class KubeAddressBook:
         rng: random.Random | None = None,
     ) -> None:
         rng = rng or random.Random()  # noqa: S311 - it spreads attempts, nothing else
-        self._blocks = NodeBlocks(api, node)
+        self._blocks = NodeBlocks(api, node, KeptRecords(state_dir / "kept-static", executor))
         self._local = LocalAddressBook(state_dir / "addresses", clock, executor)
         records = StaticRecords(state_dir / "static-addresses", executor)
         ledger = StaticLedger(api, node, clock, rng)

@@ -11,7 +11,7 @@ would share addresses with others: the one name of each block is what makes it t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from planes.kube.resources import IPBLOCKS
@@ -55,12 +55,17 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class NodeBlock:
-    """A block that a node has taken: all of `network` but what was kept for static addresses."""
+    """A block that a node has taken: all of `network` but what was kept for static addresses.
+
+    Attributes:
+        uid: of the object, "" where there is none yet.
+    """
 
     plane: str
     node: str
     network: IPNetwork
     static: tuple[AddressRange, ...] = ()
+    uid: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:
@@ -140,7 +145,8 @@ def read_node_block(obj: Mapping[str, Any]) -> NodeBlock | None:
     if not isinstance(static, list | tuple) or len(static) > _MOST_STATIC:
         raise BadInput("cannot read which static addresses the block leaves out")
     spans = tuple(parse_range(str(text)) for text in static)
-    return NodeBlock(shape.plane, shape.node, shape.network, spans)
+    uid = str(obj["metadata"].get("uid") or "")
+    return NodeBlock(shape.plane, shape.node, shape.network, spans, uid)
 
 
 def grid_object(plane: str, region: IPNetwork, length: int, node: str = "") -> JsonObject:

@@ -10,17 +10,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from typing import Final
 
-from planes.kube.api import KubeApi, Query
+from planes.kube.api import KubeApi
+from planes.kube.block_listing import BlockListing, exhausted
 from planes.kube.errors import AlreadyExists
 from planes.kube.holders import read_static
-from planes.kube.ipblocks import NODE, NodeBlock, grid_object, read_grid, read_node_block
+from planes.kube.ipblocks import (
+    NodeBlock,
+    Shape,
+    grid_object,
+    read_grid,
+)
+from planes.kube.kept_records import KeptRecords
 from planes.kube.resources import IPBLOCKS
-from planes.model.addresses import AddressRange, IPNetwork, subtract
-from planes.model.errors import BadInput, Exhausted, Internal, JsonObject, NotFound
+from planes.model.addresses import AddressRange, IPAddress, IPNetwork, subtract
+from planes.model.errors import Internal, NotFound
 from planes.model.spec.block_sizes import grid_length, region_of
 from planes.model.spec.blocks import (
     block_name,
@@ -38,9 +45,6 @@ from planes.store.addressbook import NoneFree
 _log = logging.getLogger(__name__)
 
 _TRIES_BEFORE_LISTING: Final = 3
-_NAMED: Final = 3
-_MOST_IGNORED: Final = 256
-"""Of so many objects a log line is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +74,19 @@ class NodeBlocks:
     Args:
         api: the API server.
         node: this node's name.
+        records: what was held in its blocks when it took them.
     """
 
-    def __init__(self, api: KubeApi, node: str) -> None:
+    def __init__(self, api: KubeApi, node: str, records: KeptRecords) -> None:
         self._api = api
         self._node = node
+        self._records = records
         self._locks = KeyedLocks()
-        self._listing = asyncio.Lock()
+        self._listing = BlockListing(api)
+        self._loading = asyncio.Lock()
         self._is_listed = False
         self._own: dict[str, dict[str, _Owned]] = {}
         self._turns: Counter[str] = Counter()
-        self._ignored: set[str] = set()
         self._holdings: dict[str, Holding] = {}
 
     async def load(self) -> None:
@@ -89,16 +95,14 @@ class NodeBlocks:
         Raises:
             PlanesError: the API server cannot tell.
         """
-        async with self._listing:
+        async with self._loading:
             if self._is_listed:
                 return
-            query = Query(IPBLOCKS, fields=f"spec.node={self._node}", at_least="0")
-            seen = [self._read(obj) async for page in self._api.pages(query) for obj in page.items]
             grids: dict[str, int] = {}
             # A list that every node asks for may be an old one: what counts is the block itself.
             # One that is missing in it is found when this node comes to take it.
-            for name in [block.name for block in seen if block is not None]:
-                block = await self._block(name)
+            for name in [block.name for block in await self._listing.of_node(self._node)]:
+                block = await self._listing.named(name)
                 if block is not None and await self._is_ours(block, grids):
                     self._add(block)
             self._is_listed = True
@@ -133,7 +137,7 @@ class NodeBlocks:
         async with self._locks.hold(plane.name):
             if self._turns[plane.name] != holding.turn:
                 return
-            others: dict[str, NodeBlock] | None = None
+            others: dict[str, Shape | None] | None = None
             collisions, is_any = 0, False
             async for network in self._candidates(plane, full.version):
                 is_any = True
@@ -144,13 +148,13 @@ class NodeBlocks:
                     return
                 collisions += 1
                 if collisions == _TRIES_BEFORE_LISTING:
-                    others = await self._others(plane.name)
+                    others = await self._others(plane)
                     if self._turns[plane.name] != holding.turn:
                         return
             if not is_any:
                 raise full
-            others = others or await self._others(plane.name)
-            raise _exhausted(plane, full, self._node, others.values())
+            others = others or await self._others(plane)
+            raise exhausted(plane, full, self._node, filter(None, others.values()))
 
     async def _candidates(self, plane: Plane, version: int) -> AsyncIterator[IPNetwork]:
         start = seed(self._node, plane.name)
@@ -167,7 +171,9 @@ class NodeBlocks:
         try:
             return read_grid(await self._api.get(IPBLOCKS, name), region)
         except NotFound:
-            length = await self._size_in_use(plane.name, region) or grid_length(plane, region)
+            length = await self._listing.size_in_use(plane.name, region) or grid_length(
+                plane, region
+            )
         try:
             grid = grid_object(plane.name, region, length, self._node)
             obj = await self._api.create(IPBLOCKS, grid)
@@ -175,18 +181,13 @@ class NodeBlocks:
             obj = await self._api.get(IPBLOCKS, name)
         return read_grid(obj, region)
 
-    async def _size_in_use(self, plane: str, region: IPNetwork) -> int:
-        """Give the size of the blocks that are there without a grid (deleted by hand), else 0."""
-        networks = [block.network for block in await self._blocks_of(plane)]
-        same = [n for n in networks if n.version == region.version and n.overlaps(region)]
-        return max((network.prefixlen for network in same), default=0)
-
     async def _take(self, plane: Plane, network: IPNetwork) -> bool:
         block = NodeBlock(plane.name, self._node, network, static_spans(plane, network))
         try:
-            await self._api.create(IPBLOCKS, block.to_json())
+            made = await self._api.create(IPBLOCKS, block.to_json())
+            block = replace(block, uid=str(made["metadata"].get("uid") or ""))
         except AlreadyExists:
-            found = await self._block(block.name)
+            found = await self._listing.named(block.name)
             if found is None or found.node != self._node:
                 return False
             block = found  # ours already: the list at start was too old to show it
@@ -210,37 +211,38 @@ class NodeBlocks:
         block hands out, so what is held at that moment is all that ever will be.
         """
         if owned.kept is None:
-            block, kept = owned.block, list(owned.block.static)
+            block = owned.block
+            held: list[IPAddress] = []
             for network in static_networks(block.network):
                 try:
                     obj = await self._api.get(IPBLOCKS, block_name(block.plane, network, "static"))
                 except NotFound:
                     continue
-                kept += [AddressRange(address, address) for address in read_static(obj).holders]
-            owned.kept = tuple(kept)
+                held += [a for a in read_static(obj).holders if a in block.network]
+            found = await self._records.still_held(block.name, block.uid, held)
+            kept = [AddressRange(a, a) for a in sorted(found, key=int)]
+            owned.kept = (*block.static, *kept)
         return owned.kept
 
-    async def _block(self, name: str) -> NodeBlock | None:
-        try:
-            return self._read(await self._api.get(IPBLOCKS, name))
-        except NotFound:
-            return None
+    async def _others(self, plane: Plane) -> dict[str, Shape | None]:
+        """List the blocks that nodes have where a plane hands out; our own are ours again.
 
-    def _read(self, obj: JsonObject) -> NodeBlock | None:
-        try:
-            return read_node_block(obj)
-        except BadInput as error:
-            self._ignore(str(obj["metadata"]["name"]), error.message)
-            return None
-
-    async def _others(self, plane: str) -> dict[str, NodeBlock]:
-        """List all blocks by name; our own that we did not know are ours again."""
-        blocks = {block.name: block for block in await self._blocks_of(plane)}
+        Those that nobody goes by have their names, too: they cannot be taken. Of blocks elsewhere
+        a node can make as many as it likes.
+        """
+        dynamic = [span for subnet in plane.subnets for span in subnet.dynamic]
+        found: dict[str, Shape | None] = {}
         grids: dict[str, int] = {}
-        for block in blocks.values():
-            if block.name not in self._own.get(plane, {}) and await self._is_ours(block, grids):
-                self._add(block)
-        return blocks
+        async for name, shape, obj in self._listing.of_plane(plane.name):
+            if shape is not None and not inside(dynamic, shape.network):
+                continue
+            found[name] = shape
+            is_new = shape is not None and name not in self._own.get(plane.name, {})
+            if is_new and shape is not None and shape.node == self._node:
+                block = self._listing.read(obj)
+                if block is not None and await self._is_ours(block, grids):
+                    self._add(block)
+        return found
 
     async def _is_ours(self, block: NodeBlock, grids: dict[str, int]) -> bool:
         """Tell whether a block may be handed out from: it has this node's name and its grid's size.
@@ -258,33 +260,9 @@ class NodeBlocks:
             except NotFound:
                 return False
             except Internal as error:  # of this plane alone: others have grids of their own
-                self._ignore(block.name, error.message)
+                self._listing.ignore(block.name, error.message)
                 return False
         if grids[name] == block.network.prefixlen:
             return True
-        self._ignore(block.name, f"blocks of {region} are /{grids[name]} each")
+        self._listing.ignore(block.name, f"blocks of {region} are /{grids[name]} each")
         return False
-
-    def _ignore(self, name: str, cause: str) -> None:
-        if name not in self._ignored and len(self._ignored) < _MOST_IGNORED:
-            self._ignored.add(name)
-            _log.error("ignoring an IPBlock", extra={"block": name, "error": cause})
-
-    async def _blocks_of(self, plane: str) -> list[NodeBlock]:
-        query = Query(IPBLOCKS, fields=f"spec.plane={plane},spec.use={NODE}")
-        found = [self._read(obj) async for page in self._api.pages(query) for obj in page.items]
-        return [block for block in found if block is not None]
-
-
-def _exhausted(plane: Plane, full: NoneFree, node: str, blocks: Iterable[NodeBlock]) -> Exhausted:
-    counts = Counter(block.node for block in blocks if block.network.version == full.version)
-    own = counts.pop(node, 0)
-    named = ", ".join(f"{name} ({count})" for name, count in counts.most_common(_NAMED))
-    more = f" and {len(counts) - _NAMED} more nodes" if len(counts) > _NAMED else ""
-    return Exhausted(
-        f"cannot take an IPv{full.version} address in plane {plane.name}: node {node} has {own} of "
-        f"its blocks with {full.capacity} addresses, all taken, and the others belong to "
-        f"{named or 'nobody'}{more}",
-        remedy="run the pod on a node with room, delete pods of the plane on this one, or give "
-        "the plane wider ranges or another subnet",
-    )

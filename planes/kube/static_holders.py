@@ -2,21 +2,37 @@
 
 Daemons write them, one address after the other; so unlike an annotation of a pod they prove that
 the pod has the address. A block that cannot be read proves nothing.
+
+A node can write entries without end: of each node a bounded number is remembered. What is not, the
+node that is asked for the address finds all the same.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from planes.kube.holders import read_static
 from planes.kube.ipblocks import STATIC
+from planes.model.bounds import MAX_HELD_OF_NODE
 from planes.model.errors import Internal, JsonObject
 from planes.model.state.claim_index import Held
 
 _log = logging.getLogger(__name__)
-_NOTHING: Final[Mapping[Held, str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """Which pod, `namespace/name`, has an address, in the words of which node."""
+
+    pod: str
+    node: str
+
+
+_NOTHING: Final[Mapping[Held, _Entry]] = {}
 
 
 class StaticHolders:
@@ -28,7 +44,9 @@ class StaticHolders:
 
     def __init__(self, on_held: Callable[[Mapping[Held, str | None]], None]) -> None:
         self._on_held = on_held
-        self._blocks: dict[str, Mapping[Held, str]] = {}
+        self._blocks: dict[str, Mapping[Held, _Entry]] = {}
+        self._counts: Counter[str] = Counter()
+        self._told: set[str] = set()
         self._listed: set[str] | None = None
 
     def begin(self) -> None:
@@ -52,10 +70,16 @@ class StaticHolders:
         for name in self._blocks.keys() - listed:
             self._set(name, _NOTHING)
 
-    def _set(self, name: str, held: Mapping[Held, str]) -> None:
+    def _set(self, name: str, read: Mapping[Held, _Entry]) -> None:
         before = self._blocks.get(name, _NOTHING)
+        self._counts.subtract(entry.node for entry in before.values())
+        held = {place: entry for place, entry in read.items() if self._has_room(entry.node)}
+        self._counts += Counter()  # forget whom nothing is left of
         changes: dict[Held, str | None] = {place: None for place in before if place not in held}
-        changes.update((place, pod) for place, pod in held.items() if before.get(place) != pod)
+        for place, entry in held.items():
+            old = before.get(place)
+            if old is None or old.pod != entry.pod:
+                changes[place] = entry.pod
         if held:
             self._blocks[name] = held
         else:
@@ -63,15 +87,29 @@ class StaticHolders:
         if changes:
             self._on_held(changes)
 
+    def _has_room(self, node: str) -> bool:
+        """Count an entry of a node, unless it has its share already."""
+        if self._counts[node] >= MAX_HELD_OF_NODE:
+            return False
+        self._counts[node] += 1
+        if self._counts[node] == MAX_HELD_OF_NODE and node not in self._told:
+            self._told.add(node)
+            _log.warning(
+                "a node holds more static addresses than its pods need", extra={"node": node}
+            )
+        return True
 
-def _read(obj: JsonObject) -> Mapping[Held, str]:
+
+def _read(obj: JsonObject) -> Mapping[Held, _Entry]:
     spec = obj.get("spec")
     if not isinstance(spec, dict) or spec.get("use") != STATIC:
         return _NOTHING
     try:
         block = read_static(obj)
         return {
-            (block.shape.plane, address): f"{holder.owner.namespace}/{holder.owner.pod}"
+            (block.shape.plane, address): _Entry(
+                f"{holder.owner.namespace}/{holder.owner.pod}", holder.owner.node
+            )
             for address, holder in block.holders.items()
             if holder.owner.pod
         }

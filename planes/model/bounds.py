@@ -78,6 +78,11 @@ MAX_CLAIMS_OF_NAMESPACE: Final = 1 << 14
 MAX_CLAIMS_OF_ADDRESS: Final = 8
 """Claims of one address by pods of one namespace that are found: one is enough to refuse."""
 
+MAX_HELD_OF_NODE: Final = 2048
+"""Static addresses of one node that admission knows of: 8 for each of its pods; some 2 MiB."""
+MAX_BLOCKS_OF_NODE: Final = 4096
+"""Blocks and grids that one node made, of which the webhook's leader keeps account; some 4 MiB."""
+
 MAX_NAD_PLUGINS: Final = 16
 """Plugins of one network: each is a process, or a job, of every ADD and DEL."""
 MAX_NAD_ADDRESSES: Final = 64

@@ -1,19 +1,24 @@
 """What the controller has seen of IPBlocks: how many nodes hold, and which nobody goes by.
 
 A block that is none of ours is ignored by every reader; people are told, because somebody with a
-node's credentials may have made it.
+node's credentials may have made it. Such a node can make blocks without end, each as it should be:
+of one node's a bounded number is kept account of.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from planes.kube.ipblocks import GRID, NODE, STATIC, Shape, read_shape
 from planes.model.addresses import IPNetwork
+from planes.model.bounds import MAX_BLOCKS_OF_NODE
 from planes.model.errors import BadInput, JsonObject
 from planes.model.spec.block_sizes import region_of
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +29,19 @@ class BlockSeen:
         plane: the plane it says to be of.
         shape: what it is about; None where that is nothing we make, and `fault` says why.
         is_wanted: a node has found a holder in it dead.
+        maker: the node that made it; "" where none did, or an older version, which says so of
+            its own blocks alone.
     """
 
     plane: str
     shape: Shape | None
     fault: str = ""
     is_wanted: bool = False
+    maker: str = ""
 
 
-def read_block(obj: JsonObject) -> BlockSeen:
-    """Read an IPBlock."""
+def read_block(obj: JsonObject) -> BlockSeen | None:
+    """Read an IPBlock; None for a static one in which nobody waits for anything."""
     try:
         shape = read_shape(obj)
     except BadInput as error:
@@ -42,7 +50,15 @@ def read_block(obj: JsonObject) -> BlockSeen:
         if not isinstance(plane, str) or not plane:
             plane = str(obj["metadata"]["name"]).partition(".")[0]
         return BlockSeen(plane[:253], None, error.message)
-    return BlockSeen(shape.plane, shape, is_wanted=shape.use == STATIC and bool(obj.get("wanted")))
+    maker = shape.node or _maker(obj)
+    if shape.use != STATIC:
+        return BlockSeen(shape.plane, shape, maker=maker)
+    return BlockSeen(shape.plane, shape, is_wanted=True, maker=maker) if obj.get("wanted") else None
+
+
+def _maker(obj: JsonObject) -> str:
+    maker = obj["spec"].get("madeBy")
+    return maker if isinstance(maker, str) else ""
 
 
 class Blocks:
@@ -60,7 +76,18 @@ class Blocks:
         self._of_planes: dict[str, dict[str, BlockSeen]] = {}
         self._grids: dict[tuple[str, IPNetwork], int] = {}
         self._ignored: dict[str, Mapping[str, str]] = {}
+        self._made: dict[str, set[str]] = {}
         self.counts: Counter[str] = Counter()
+
+    def read(self, obj: JsonObject) -> BlockSeen | None:
+        """Read an IPBlock; None for what is not kept account of."""
+        seen = read_block(obj)
+        if seen is None or not seen.maker:
+            return seen
+        made = self._made.get(seen.maker, ())
+        if len(made) < MAX_BLOCKS_OF_NODE or str(obj["metadata"]["name"]) in made:
+            return seen
+        return None
 
     def changed(self, name: str, old: BlockSeen | None, new: BlockSeen | None) -> None:
         """A block has come, changed or gone."""
@@ -91,6 +118,11 @@ class Blocks:
 
     def _put(self, name: str, seen: BlockSeen) -> None:
         self._ignored.pop(seen.plane, None)
+        if seen.maker:
+            made = self._made.setdefault(seen.maker, set())
+            made.add(name)
+            if len(made) == MAX_BLOCKS_OF_NODE:
+                _log.warning("a node has more IPBlocks than it needs", extra={"node": seen.maker})
         shape = seen.shape
         if shape is None or shape.use == NODE:
             self._of_planes.setdefault(seen.plane, {})[name] = seen
@@ -102,6 +134,10 @@ class Blocks:
 
     def _drop(self, name: str, seen: BlockSeen) -> None:
         self._ignored.pop(seen.plane, None)
+        if made := self._made.get(seen.maker):
+            made.discard(name)
+            if not made:
+                del self._made[seen.maker]
         shape = seen.shape
         if shape is None or shape.use == NODE:
             of_plane = self._of_planes[seen.plane]

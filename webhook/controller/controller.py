@@ -19,7 +19,7 @@ from planes.model.objects import Namespace
 from planes.run.clock import Clock
 from planes.run.metrics import Metrics
 from planes.store.protocol import Store
-from webhook.controller.blocks import Blocks, read_block
+from webhook.controller.blocks import Blocks
 from webhook.controller.books import (
     Book,
     NadSeen,
@@ -91,7 +91,7 @@ class Controller:
         self._namespaces = Book(read_namespace, self._namespace_changed, self._listed)
         self._holders = HolderKeeper(api, clock, chance=hands.chance, failed=metrics.failures.inc)
         held = Blocks(self._holders.wanted)
-        self._blocks = Book(read_block, held.changed, self._listed)
+        self._blocks = Book(held.read, held.changed, self._listed)
         events = PlaneEvents(api, clock)
         self._marks = MarkKeeper(
             api,

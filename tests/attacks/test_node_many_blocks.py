@@ -1,0 +1,150 @@
+"""Somebody who has taken a node makes IPBlocks without end: each is as it should be.
+
+No policy can count. So what others remember of one node's blocks is bounded, and what another node
+asks for does not grow with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import IPv4Address, ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planes.kube.holders import Holder, static_object
+from planes.kube.ipblocks import NodeBlock, grid_object
+from planes.kube.kept_records import KeptRecords
+from planes.kube.node_blocks import NodeBlocks
+from planes.kube.resources import IPBLOCKS
+from planes.kube.static_holders import StaticHolders
+from planes.model.addresses import IPAddress, IPNetwork
+from planes.model.bounds import MAX_BLOCKS_OF_NODE, MAX_HELD_OF_NODE
+from planes.model.errors import Exhausted, JsonObject
+from planes.model.state.claim_index import Held
+from planes.store.addressbook import NoneFree
+from planes.store.protocol import AddressOwner
+from tests.attacks.test_node_blocks import PLANE, book_of, take
+from tests.support.kube import FakeKube
+from webhook.controller.blocks import Blocks
+from webhook.controller.books import Book
+
+FULL = NoneFree("full", "", 4, 0)
+
+
+def held_by(node: str, network: IPNetwork) -> JsonObject:
+    """Give a static block of which a node holds all addresses."""
+    who = AddressOwner("c" * 64, "net1", "shop", "db-0", "uid-1", node)
+    holders: dict[IPAddress, Holder] = {address: Holder(who, 7) for address in network}
+    return static_object("business", network, holders, node)
+
+
+def networks(count: int, length: int, first: str = "10.0.0.0") -> list[IPNetwork]:
+    start, step = int(IPv4Address(first)), 1 << (32 - length)
+    return [ip_network((start + number * step, length)) for number in range(count)]
+
+
+def test_node_holds_of_static_addresses_no_more_than_its_share_of_the_webhooks_memory() -> None:
+    """3,000 blocks, made in half a minute, took 116 MiB of each webhook."""
+    known: dict[Held, str] = {}
+
+    def on_held(changes: Mapping[Held, str | None]) -> None:
+        for place, pod in changes.items():
+            if pod is None:
+                del known[place]
+            else:
+                known[place] = pod
+
+    follower = StaticHolders(on_held)
+    blocks = [held_by("n1", network) for network in networks(100, 26)]
+    assert len(blocks) * 64 > MAX_HELD_OF_NODE
+    for block in blocks:
+        follower.put(block)
+    assert len(known) == MAX_HELD_OF_NODE
+    (network,) = networks(1, 26, "10.9.0.192")
+    follower.put(held_by("n2", network))
+    assert known["business", IPv4Address("10.9.0.200")] == "shop/db-0"
+    for block in blocks:
+        follower.drop(block)
+    assert len(known) == 64
+    follower.put(blocks[-1])
+    assert len(known) == 128
+
+
+def test_node_makes_blocks_of_which_the_controller_remembers_its_share() -> None:
+    held = Blocks(lambda _name: None)
+    book = Book(held.read, held.changed, lambda: None)
+    for network in networks(MAX_BLOCKS_OF_NODE + 100, 28):
+        book.put(NodeBlock("business", "n1", network).to_json())
+    for network in networks(100, 16, "20.0.0.0"):
+        book.put(grid_object("business", network, 26, "n1"))
+    assert held.counts["business"] == len(book.values()) == MAX_BLOCKS_OF_NODE
+    for network in networks(100, 26):
+        book.put(held_by("n1", network))
+    assert len(book.values()) == MAX_BLOCKS_OF_NODE
+    book.put(NodeBlock("business", "n2", ip_network("10.9.0.0/26")).to_json())
+    assert held.counts["business"] == MAX_BLOCKS_OF_NODE + 1
+    (gone,) = networks(1, 28)
+    book.drop(NodeBlock("business", "n1", gone).to_json())
+    book.put(NodeBlock("business", "n1", ip_network("10.9.1.0/26")).to_json())
+    assert held.counts["business"] == MAX_BLOCKS_OF_NODE + 1
+
+
+@pytest.mark.parametrize("spoilt", [{}, {"static": ["10.9.0.9-10.9.0.3"]}], ids=["fit", "unfit"])
+async def test_node_has_taken_all_blocks_and_another_asks_for_few_of_them(
+    tmp_path: Path, spoilt: dict[str, Any]
+) -> None:
+    """Of blocks that nobody goes by each was tried anew, with two requests, at each ADD."""
+    kube = FakeKube()
+    kube.put_object(IPBLOCKS, grid_object("business", ip_network("10.9.0.0/16"), 28, "n1"))
+    for network in networks(16, 28, "10.9.0.0"):
+        obj = NodeBlock("business", "n1", network).to_json()
+        kube.put_object(IPBLOCKS, {**obj, "spec": {**obj["spec"], **spoilt}})
+    blocks = NodeBlocks(kube, "n2", KeptRecords(tmp_path))
+    holding = await blocks.holding(PLANE)
+    kube.requests.clear()
+    with pytest.raises(Exhausted):
+        await blocks.grow(PLANE, holding, FULL)
+    assert len(kube.requests) <= 10
+
+
+async def test_node_takes_no_address_out_of_the_blocks_that_others_have(tmp_path: Path) -> None:
+    """It called itself the holder of what n2 hands out: after a restart n2 had nothing left."""
+    kube = FakeKube()
+    first = await take(book_of(kube, tmp_path, "n2"), 1, "n2")
+    for network in networks(4, 26, "10.9.0.0"):
+        kube.put_object(IPBLOCKS, held_by("n1", network))
+    begun_anew = book_of(kube, tmp_path, "n2")
+    taken = {await take(begun_anew, number, "n2") for number in range(2, 12)}
+    assert len(taken) == 10
+    assert first not in taken
+    (block,) = [b for b in kube.objects(IPBLOCKS) if b["spec"]["node"] == "n2"]
+    assert all(IPv4Address(text) in ip_network(block["spec"]["cidr"]) for text in taken)
+
+
+async def test_node_block_that_was_given_back_by_hand_is_read_anew(tmp_path: Path) -> None:
+    """What was known of the block under that name before says nothing of the new one."""
+    kube = FakeKube()
+    await take(book_of(kube, tmp_path, "n2"), 1, "n2")
+    (block,) = [b for b in kube.objects(IPBLOCKS) if b["spec"]["node"] == "n2"]
+    kube.remove_object(IPBLOCKS, block["metadata"]["name"])
+    for network in networks(4, 26, "10.9.0.0"):
+        kube.put_object(IPBLOCKS, held_by("n1", network))
+    with pytest.raises(Exhausted):
+        await take(book_of(kube, tmp_path, "n2"), 2, "n2")
+
+
+async def test_static_addresses_that_were_held_before_the_block_stay_out_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    """The control: an older plane had them static; their holders have them still."""
+    kube = FakeKube()
+    for network in networks(4, 26, "10.9.0.0"):
+        block = held_by("n1", network)
+        some = {a: text for a, text in block["holders"].items() if int(IPv4Address(a)) % 2}
+        kube.put_object(IPBLOCKS, {**block, "holders": some})
+    got = set()
+    for number in range(6):
+        got.add(await take(book_of(kube, tmp_path, "n2"), number, "n2"))
+    assert not [text for text in got if int(IPv4Address(text)) % 2]
