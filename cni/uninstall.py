@@ -49,8 +49,9 @@ STILL_IN_USE: Final = 3
 _PATIENCE: Final = 120.0
 # What we make in the state directory: whatever else somebody put there is not ours to remove.
 _STATIC: Final = "static-addresses"
+_KEPT: Final = "kept-static"
 _STATE: Final = (
-    *("journal", "spool", "status", "addresses", _STATIC, "events.jsonl*"),
+    *("journal", "spool", "status", "addresses", _STATIC, _KEPT, "events.jsonl*"),
     LOCK_NAME,
 )
 _TELL_SECONDS: Final = 15.0

@@ -94,16 +94,35 @@ class BlockListing:
             _log.error("ignoring an IPBlock", extra={"block": name, "error": cause})
 
 
-def exhausted(plane: Plane, full: NoneFree, node: str, blocks: Iterable[Shape]) -> Exhausted:
-    """Say whose the blocks of a plane are, of which none is left."""
+def exhausted(
+    plane: Plane,
+    full: NoneFree,
+    node: str,
+    blocks: Iterable[Shape],
+    static: Counter[str] | None = None,
+) -> Exhausted:
+    """Say whose the blocks of a plane are, of which none is left.
+
+    Args:
+        plane: the plane.
+        full: what this node has of it.
+        node: this node.
+        blocks: all that were taken.
+        static: how many addresses of the others nodes hold as static ones, where that counts.
+    """
     counts = Counter(block.node for block in blocks if block.network.version == full.version)
     own = counts.pop(node, 0)
-    named = ", ".join(f"{name} ({count})" for name, count in counts.most_common(_NAMED))
-    more = f" and {len(counts) - _NAMED} more nodes" if len(counts) > _NAMED else ""
+    held = f"; static addresses among them are held by {_few(static)}" if static else ""
     return Exhausted(
         f"cannot take an IPv{full.version} address in plane {plane.name}: node {node} has {own} of "
         f"its blocks with {full.capacity} addresses, all taken, and the others belong to "
-        f"{named or 'nobody'}{more}",
+        f"{_few(counts)}{held}",
         remedy="run the pod on a node with room, delete pods of the plane on this one, or give "
         "the plane wider ranges or another subnet",
     )
+
+
+def _few(counts: Counter[str]) -> str:
+    named = ", ".join(f"{name} ({count})" for name, count in counts.most_common(_NAMED))
+    more = f" and {len(counts) - _NAMED} more nodes" if len(counts) > _NAMED else ""
+    return f"{named or 'nobody'}{more}"

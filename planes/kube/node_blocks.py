@@ -17,6 +17,7 @@ from typing import Final
 from planes.kube.api import KubeApi
 from planes.kube.block_listing import BlockListing, exhausted
 from planes.kube.errors import AlreadyExists
+from planes.kube.held_elsewhere import HeldElsewhere
 from planes.kube.holders import read_static
 from planes.kube.ipblocks import (
     NodeBlock,
@@ -53,11 +54,13 @@ class Holding:
 
     Attributes:
         turn: changes whenever the node has taken a block of the plane.
+        is_squeezed: a block gives nothing at all: its addresses are held as static ones.
     """
 
     plane: Plane
     turn: int
     spans: tuple[AddressRange, ...]
+    is_squeezed: bool = False
 
 
 @dataclass(slots=True)
@@ -118,12 +121,15 @@ class NodeBlocks:
         if known is not None and known.plane is plane and known.turn == turn:
             return known
         spans: list[AddressRange] = []
+        is_squeezed = False
         dynamic = [span for subnet in plane.subnets for span in subnet.dynamic]
         for owned in tuple(self._own.get(plane.name, {}).values()):
             found = inside(dynamic, owned.block.network)
             if found:  # else the plane was changed since
-                spans += subtract(found, await self._kept(owned))
-        holding = self._holdings[plane.name] = Holding(plane, turn, tuple(spans))
+                left = subtract(found, await self._kept(owned))
+                is_squeezed = is_squeezed or not left
+                spans += left
+        holding = self._holdings[plane.name] = Holding(plane, turn, tuple(spans), is_squeezed)
         return holding
 
     async def grow(self, plane: Plane, holding: Holding, full: NoneFree) -> None:
@@ -138,11 +144,16 @@ class NodeBlocks:
             if self._turns[plane.name] != holding.turn:
                 return
             others: dict[str, Shape | None] | None = None
+            # Else one claim would take block after block of the plane, each for nothing.
+            held = await HeldElsewhere.read(self._api, plane) if holding.is_squeezed else None
             collisions, is_any = 0, False
             async for network in self._candidates(plane, full.version):
                 is_any = True
                 name = block_name(plane.name, network)
                 if name in self._own.get(plane.name, {}) or name in (others or {}):
+                    continue
+                if held is not None and not held.leaves(network):
+                    await asyncio.sleep(0)
                     continue
                 if await self._take(plane, network):
                     return
@@ -154,7 +165,8 @@ class NodeBlocks:
             if not is_any:
                 raise full
             others = others or await self._others(plane)
-            raise exhausted(plane, full, self._node, filter(None, others.values()))
+            by_static = held.nodes if held is not None else None
+            raise exhausted(plane, full, self._node, filter(None, others.values()), by_static)
 
     async def _candidates(self, plane: Plane, version: int) -> AsyncIterator[IPNetwork]:
         start = seed(self._node, plane.name)

@@ -25,8 +25,9 @@ from planes.model.errors import Exhausted, JsonObject
 from planes.model.state.claim_index import Held
 from planes.store.addressbook import NoneFree
 from planes.store.protocol import AddressOwner
-from tests.attacks.test_node_blocks import PLANE, book_of, take
+from tests.attacks.test_node_blocks import PLANE, book_of, owner, take
 from tests.support.kube import FakeKube
+from tests.support.planes import make_plane
 from webhook.controller.blocks import Blocks
 from webhook.controller.books import Book
 
@@ -148,3 +149,22 @@ async def test_static_addresses_that_were_held_before_the_block_stay_out_after_a
     for number in range(6):
         got.add(await take(book_of(kube, tmp_path, "n2"), number, "n2"))
     assert not [text for text in got if int(IPv4Address(text)) % 2]
+
+
+async def test_node_that_holds_all_addresses_makes_no_other_take_all_blocks(
+    tmp_path: Path,
+) -> None:
+    """One ADD took all 1,024 blocks of a /16, each for nothing, and nobody else had any."""
+    kube = FakeKube()
+    plane = make_plane(subnets=[{"cidr": "10.9.0.0/20"}])
+    for network in networks(64, 26, "10.9.0.0"):
+        kube.put_object(IPBLOCKS, held_by("n1", network))
+    book = book_of(kube, tmp_path, "n2")
+    for number in range(3):
+        with pytest.raises(Exhausted, match=r"are held by n1 \(4096\)"):
+            await book.claim(plane, owner(number, "n2"))
+    assert [b["spec"]["node"] for b in kube.objects(IPBLOCKS)].count("n2") == 1
+    name = str(held_by("n1", ip_network("10.9.8.0/26"))["metadata"]["name"])
+    kube.remove_object(IPBLOCKS, name)
+    (claimed,) = await book.claim(plane, owner(9, "n2"))
+    assert claimed.address.startswith("10.9.8.")
