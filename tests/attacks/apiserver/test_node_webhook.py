@@ -17,9 +17,9 @@ from tests.attacks.apiserver.shipped import (
     by_policy,
     node_block,
 )
-from tests.attacks.apiserver.test_node_blocks import THEIRS, WANTED, entries, static
+from tests.attacks.apiserver.test_node_blocks import MANAGER, THEIRS, WANTED, entries, static
 from tests.cluster.apiserver import ApiServer, KubectlError
-from tests.cluster.rest import MANIFESTS, NAMESPACES
+from tests.cluster.rest import MANIFESTS, NAMESPACES, wait_for
 
 SHOP = f"{NAMESPACES}/shop"
 SPOILT: dict[str, JsonObject] = {
@@ -28,6 +28,18 @@ SPOILT: dict[str, JsonObject] = {
     "its name label": {"metadata": {"labels": {"team": None}}},
     "an annotation": {"metadata": {"annotations": {"a": "b"}}},
     "a finalizer": {"metadata": {"finalizers": ["a.b/c"]}},
+    "managers that own much": {"metadata": {"managedFields": [{**MANAGER, "apiVersion": "v1"}]}},
+    "managers that own many labels": {
+        "metadata": {
+            "managedFields": [
+                {
+                    **MANAGER,
+                    "apiVersion": "v1",
+                    "fieldsV1": {"f:metadata": {"f:labels": {"f:a": {}, "f:b": {}}}},
+                }
+            ]
+        }
+    },
     "mark and more": {"metadata": {"labels": {JOINED_LABEL: "true", "a": "b"}}},
 }
 
@@ -39,7 +51,10 @@ def a_label(shipped: Shipped) -> None:
 
 def test_node_webhook_sets_and_removes_its_mark(shipped: Shipped) -> None:
     """The control: what it is for."""
-    for value in ("true", None):
+    owned = {"metadata": {"labels": {JOINED_LABEL: "true", "tier": "web"}}}
+    for given in (owned, {"metadata": {"labels": {JOINED_LABEL: "yes", "tier": None}}}):
+        assert shipped.admin.merge(SHOP, given).is_success
+    for value in ("true", None, "true", None):
         reply = shipped.webhook.merge(SHOP, {"metadata": {"labels": {JOINED_LABEL: value}}})
         assert reply.is_success, reply.message
         assert reply.body["metadata"]["labels"].get(JOINED_LABEL) == value
@@ -65,6 +80,7 @@ def test_node_webhook_token_takes_out_only_holders_that_a_node_found_dead(
         {"holders": {**THEIRS, **entries("n9", "10.9.0.210")}},
         {"wanted": {**WANTED, "10.9.0.200": "n9"}},
         {"metadata": {**block["metadata"], "labels": {"a": "b"}}},
+        {"metadata": {**block["metadata"], "managedFields": [MANAGER]}},
     )
     for edit in edits:
         assert by_policy(shipped.webhook.ask("PUT", path, {**block, **edit})), edit
@@ -197,4 +213,61 @@ def event(kind: str) -> JsonObject:
         "reason": "Told",
         "message": "told",
         "source": {"component": "netplane"},
+        "reportingComponent": "netplane",
     }
+
+
+NADS = f"/apis/k8s.cni.cncf.io/v1/namespaces/{SYSTEM}/network-attachment-definitions"
+
+
+def nad(name: str, plane: str, owner: str = "Plane") -> JsonObject:
+    """Give a NAD as the webhook renders it from a plane."""
+    by = {"apiVersion": "netplane.io/v1alpha1", "kind": owner, "name": plane, "uid": "u"}
+    return {
+        "apiVersion": "k8s.cni.cncf.io/v1",
+        "kind": "NetworkAttachmentDefinition",
+        "metadata": {
+            "name": name,
+            "labels": {"netplane.io/plane": plane},
+            "ownerReferences": [by],
+        },
+        "spec": {"config": "{}"},
+    }
+
+
+@pytest.fixture(scope="module")
+def nads(shipped: Shipped) -> str:
+    """The kind is served; an administrator has a NAD of their own there."""
+    file = MANIFESTS / "nad-kind.yaml"
+    shipped.server.kubectl("apply", "--server-side", "-f", str(file))
+    own = {**nad("own", "x"), "metadata": {"name": "own"}}
+    wait_for(lambda: shipped.admin.create(NADS, own), lambda reply: reply.is_success)
+    spoilt = nad("probe", "other")
+    wait_for(lambda: shipped.webhook.try_out(NADS, spoilt), by_policy)
+    return NADS
+
+
+def test_node_webhook_token_writes_the_nads_it_renders(shipped: Shipped, nads: str) -> None:
+    """The control: made, mended, removed."""
+    made = shipped.webhook.create(nads, nad("business", "business"))
+    assert made.is_success, made.message
+    for patch in (
+        {"spec": {"config": '{"a": 1}'}},
+        {"metadata": {"annotations": {"k8s.v1.cni.cncf.io/resourceName": "a/b"}}},
+    ):
+        reply = shipped.webhook.merge(f"{nads}/business", patch)
+        assert reply.is_success, reply.message
+    assert shipped.webhook.ask("DELETE", f"{nads}/business").is_success
+
+
+def test_node_webhook_token_touches_no_nad_of_an_administrator(shipped: Shipped, nads: str) -> None:
+    for obj in (
+        nad("x", "other"),
+        nad("x", "x", "Node"),
+        {**nad("x", "x"), "metadata": {"name": "x"}},
+    ):
+        assert by_policy(shipped.webhook.create(nads, obj))
+    assert by_policy(shipped.webhook.merge(f"{nads}/own", {"spec": {"config": "{}"}}))
+    adopted = {"metadata": nad("own", "own")["metadata"]}
+    assert by_policy(shipped.webhook.merge(f"{nads}/own", adopted))
+    assert by_policy(shipped.webhook.ask("DELETE", f"{nads}/own"))
