@@ -17,7 +17,7 @@ from planes.kube.holders import Holder, static_object
 from planes.kube.ipblocks import NodeBlock, grid_object
 from planes.kube.kept_records import KeptRecords
 from planes.kube.node_blocks import NodeBlocks
-from planes.kube.resources import IPBLOCKS
+from planes.kube.resources import IPBLOCKS, PODS
 from planes.kube.static_holders import StaticHolders
 from planes.model.addresses import IPAddress, IPNetwork
 from planes.model.bounds import MAX_BLOCKS_OF_NODE, MAX_HELD_OF_NODE
@@ -26,10 +26,12 @@ from planes.model.state.claim_index import Held
 from planes.store.addressbook import NoneFree
 from planes.store.protocol import AddressOwner
 from tests.attacks.test_node_blocks import PLANE, book_of, owner, take
+from tests.support.clock import FakeClock
 from tests.support.kube import FakeKube
 from tests.support.planes import make_plane
 from webhook.controller.blocks import Blocks
 from webhook.controller.books import Book
+from webhook.controller.holders import TICK_SECONDS, HolderKeeper
 
 FULL = NoneFree("full", "", 4, 0)
 
@@ -168,3 +170,33 @@ async def test_node_that_holds_all_addresses_makes_no_other_take_all_blocks(
     kube.remove_object(IPBLOCKS, name)
     (claimed,) = await book.claim(plane, owner(9, "n2"))
     assert claimed.address.startswith("10.9.8.")
+
+
+async def test_node_that_wishes_again_and_again_keeps_no_other_waiting() -> None:
+    """The first eight wishes were looked at, by address: it made them anew each second."""
+    kube = FakeKube()
+    alive = {"name": "db-0", "namespace": "shop"}
+    kube.put_object(PODS, {"metadata": alive, "spec": {"nodeName": "n3"}})
+    pod = kube.object(PODS, "db-0", "shop")
+    assert pod is not None
+    network = ip_network("10.9.0.192/26")
+    uids = dict.fromkeys(network, str(pod["metadata"]["uid"])) | {network[63]: "gone"}
+    holders: dict[IPAddress, Holder] = {
+        address: Holder(AddressOwner(f"c{int(address)}", "net1", "shop", "db-0", uid, "n3"))
+        for address, uid in uids.items()
+    }
+    block = static_object("business", network, holders, "n3")
+    name, dead = str(block["metadata"]["name"]), str(network[63])
+    wishes = {str(address): "n1" for address in network if str(address) != dead} | {dead: "n2"}
+    kube.put_object(IPBLOCKS, {**block, "wanted": wishes})
+    clock = FakeClock()
+    keeper = HolderKeeper(kube, clock, chance=lambda: 0.5, failed=lambda: None)
+    for _ in range(12):
+        await keeper.look(name)
+        now = kube.object(IPBLOCKS, name)
+        assert now is not None
+        if dead not in now["holders"]:
+            return
+        clock.advance(TICK_SECONDS)
+        kube.put_object(IPBLOCKS, {**now, "wanted": wishes})
+    pytest.fail("nobody looked at the wish of n2")

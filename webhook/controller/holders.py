@@ -1,6 +1,6 @@
 """Take the holders of static addresses out whose pods are gone, where a node waits for that.
 
-A node may write only its own entries (see manifests/base/policies/blocks.yaml), so the address of a
+A node may write only its own entries (see manifests/base/policies/nodes.yaml), so the address of a
 pod whose node died passes on here. The word of the node that asks counts for nothing: the pod is
 read, live, and twice.
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from itertools import islice, zip_longest
 from typing import Final
 
 from planes.kube.api import KubeApi
@@ -29,6 +30,8 @@ _log = logging.getLogger(__name__)
 TICK_SECONDS: Final = 1.0
 _AT_ONCE: Final = 8
 """Pods that are read at one look at a block: the next look goes on."""
+_LOOKS_EACH: Final = 4
+"""Ticks for which one node's wishes go first, where many nodes have some."""
 
 
 class HolderKeeper:
@@ -83,7 +86,8 @@ class HolderKeeper:
             block = read_static(obj)
         except (NotFound, Internal):  # no static block (any more): told of by the plane's status
             return False
-        asked = _asked(block)
+        # The same ones twice in a row: that makes two looks at each.
+        asked = _asked(block, int(self._clock.monotonic() / (_LOOKS_EACH * TICK_SECONDS)))
         gone = {
             address: holder
             for address, holder in asked.items()
@@ -105,10 +109,21 @@ class HolderKeeper:
         return False
 
 
-def _asked(block: StaticBlock) -> Mapping[IPAddress, Holder]:
-    """Give some of the addresses that are waited for, with who holds them."""
-    found = [(a, holder) for a, holder in block.holders.items() if str(a) in block.wanted]
-    return dict(found[:_AT_ONCE])
+def _asked(block: StaticBlock, turn: int) -> Mapping[IPAddress, Holder]:
+    """Give some of the addresses that are waited for, with who holds them.
+
+    Nodes take turns, whoever has how many wishes: a node can make as many as the block has holders,
+    and make them anew as soon as they are taken back.
+    """
+    by_node: dict[str, list[tuple[IPAddress, Holder]]] = {}
+    for address, holder in block.holders.items():
+        node = block.wanted.get(str(address))
+        if node is not None:
+            by_node.setdefault(str(node), []).append((address, holder))
+    order = sorted(by_node)
+    start = turn % len(order) if order else 0
+    rounds = zip_longest(*(by_node[node] for node in (*order[start:], *order[:start])))
+    return dict(islice((one for each in rounds for one in each if one is not None), _AT_ONCE))
 
 
 def _tell(block: StaticBlock, dead: Mapping[IPAddress, Holder]) -> None:
