@@ -128,7 +128,7 @@ def _ignored(blocks: Mapping[str, str]) -> _Verdict:
         True,
         "NotOurs",
         f"no node hands out addresses by these IPBlocks{more}: {texts}; find out who made them "
-        f"(their managedFields say), and delete them: kubectl delete ipb {names}",
+        f"(spec.madeBy names a node), and delete them: kubectl delete ipb {names}",
     )
 
 
