@@ -180,11 +180,11 @@ async def test_node_that_wishes_again_and_again_keeps_no_other_waiting() -> None
     pod = kube.object(PODS, "db-0", "shop")
     assert pod is not None
     network = ip_network("10.9.0.192/26")
-    uids = dict.fromkeys(network, str(pod["metadata"]["uid"])) | {network[63]: "gone"}
-    holders: dict[IPAddress, Holder] = {
-        address: Holder(AddressOwner(f"c{int(address)}", "net1", "shop", "db-0", uid, "n3"))
-        for address, uid in uids.items()
-    }
+    holders: dict[IPAddress, Holder] = {}
+    for address in network:
+        uid = "gone" if address == network[63] else str(pod["metadata"]["uid"])
+        who = AddressOwner(f"c{int(address)}", "net1", "shop", "db-0", uid, "n3")
+        holders[address] = Holder(who)
     block = static_object("business", network, holders, "n3")
     name, dead = str(block["metadata"]["name"]), str(network[63])
     wishes = {str(address): "n1" for address in network if str(address) != dead} | {dead: "n2"}

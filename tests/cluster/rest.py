@@ -48,7 +48,7 @@ class Rest:
     def __init__(self, server: ApiServer, user: str = "admin", *, token: str = "") -> None:
         trust = ssl.create_default_context(cafile=str(server.ca_file))
         self._connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=trust)
-        self._token = token or server.token(user)
+        self.token = token or server.token(user)
 
     def ask(
         self,
@@ -62,7 +62,7 @@ class Rest:
     ) -> Reply:
         """Send one request, impersonating `user` where given."""
         self._connection.putrequest(method, path)
-        self._connection.putheader("Authorization", f"Bearer {self._token}")
+        self._connection.putheader("Authorization", f"Bearer {self.token}")
         if user:
             self._connection.putheader("Impersonate-User", user)
         for group in groups:

@@ -55,6 +55,12 @@ MANAGER: JsonObject = {
     "fieldsType": "FieldsV1",
     "fieldsV1": {"f:spec": {f"f:{number}": {} for number in range(1000)}},
 }
+
+
+def owning(fields: JsonObject) -> JsonObject:
+    return {**MANAGER, "fieldsV1": fields}
+
+
 ODD: dict[str, JsonObject] = {
     "of another node": node_block("odd", "10.1.0.0/26", "n2"),
     "everything": node_block("odd", "0.0.0.0/0", "n1"),
@@ -96,6 +102,14 @@ ODD: dict[str, JsonObject] = {
     "static addresses that are none": named(V4, "odd.10-1-0-0-26", static=["x"]),
     "made by another node": named(V4, "odd.10-1-0-0-26", madeBy="n2"),
     "a grid made by nobody": grid_object("odd", parse_network("10.1.0.0/16"), 26),
+    "managers that own what is not there": {
+        **V4,
+        "metadata": {**V4["metadata"], "managedFields": [owning({"f:more": {}})]},
+    },
+    "managers that own much metadata": {
+        **V4,
+        "metadata": {**V4["metadata"], "managedFields": [owning({"f:metadata": {"f:x": {}}})]},
+    },
     "managers that own much": {
         **V4,
         "metadata": {**V4["metadata"], "managedFields": [MANAGER, {**MANAGER, "manager": "x"}]},
@@ -217,3 +231,25 @@ def test_node_a_full_block_of_64_long_entries_is_written_within_the_cost_of_the_
     assert reply.is_success, reply.message
     managed = reply.body["metadata"]["managedFields"]
     assert all("f:10.9.0.192" not in str(each) for each in managed)
+
+
+def test_node_writes_beside_what_an_administrator_edited(shipped: Shipped) -> None:
+    """The control: who edited holders and labels by hand loses the holders to the next writer."""
+    block = shipped.block({**static("edited"), "holders": THEIRS})
+    path = f"{BLOCKS}/{block['metadata']['name']}"
+    edits: JsonObject = {
+        "holders": {"10.9.0.205": "n2|{}"},
+        "wanted": {"10.9.0.200": "n2"},
+    }
+    for number in range(24):
+        edits["metadata"] = {"labels": {f"l{number}": "b"}, "annotations": {f"a{number}": "c"}}
+        edited = shipped.admin.merge(f"{path}?fieldManager=hand-{number}", edits)
+        assert edited.is_success, edited.message
+        more = {**edited.body["holders"], **entries("n1", f"10.9.0.{220 + number % 12}")}
+        reply = shipped.n1.ask("PUT", path, {**edited.body, "holders": more})
+        assert reply.is_success, reply.message
+        less = {key: text for key, text in more.items() if key != "10.9.0.200"}
+        cleared = {**reply.body, "holders": less, "wanted": {}}
+        reply = shipped.webhook.ask("PUT", path, cleared)
+        assert reply.is_success, reply.message
+        edits["holders"] = {"10.9.0.200": THEIRS["10.9.0.200"]}

@@ -61,7 +61,8 @@ def some_block(rng: random.Random) -> JsonObject:
     }
     if use == "Static":
         texts = ["n1|", "n1|{", "n1|{}", "n1|[]", 'n1|{"since": 1e999}', "n1|" + "[" * 1000]
-        obj["holders"] = {rng.choice(ADDRESSES): rng.choice(texts) for _ in range(rng.randint(0, 1))}
+        some = rng.choices(ADDRESSES, k=rng.randint(0, 1))
+        obj["holders"] = {address: rng.choice(texts) for address in some}
     return obj
 
 

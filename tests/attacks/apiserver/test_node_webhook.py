@@ -60,6 +60,23 @@ def test_node_webhook_sets_and_removes_its_mark(shipped: Shipped) -> None:
         assert reply.body["metadata"]["labels"].get(JOINED_LABEL) == value
 
 
+def test_node_webhook_marks_what_many_have_written(shipped: Shipped) -> None:
+    """The control: the API server makes one of the oldest managers when there are more than ten."""
+    for number in range(24):
+        patch: JsonObject = {
+            "metadata": {
+                "labels": {f"l{number % 7}": str(number), JOINED_LABEL: str(number)},
+                "annotations": {f"a{number}": "b"},
+            }
+        }
+        reply = shipped.admin.merge(f"{SHOP}?fieldManager=hand-{number}", patch)
+        assert reply.is_success, reply.message
+        for value in ("true", None):
+            mark = {"metadata": {"labels": {JOINED_LABEL: value}}}
+            reply = shipped.webhook.merge(SHOP, mark)
+            assert reply.is_success, reply.message
+
+
 @pytest.mark.parametrize("patch", SPOILT.values(), ids=SPOILT)
 def test_node_webhook_token_changes_nothing_else_of_namespaces(
     shipped: Shipped, patch: Any
