@@ -118,6 +118,12 @@ class Shipped:
         one = self.pod("probe", "n2")
         path = f"{pods('default')}/{one['metadata']['name']}/status?dryRun=All"
         wait_for(lambda: self.n1.merge(path, {"metadata": {"labels": {"a": "b"}}}), by_policy)
+        about = {"metadata": {"name": "probe"}, "involvedObject": {"kind": "Node", "name": "n2"}}
+        events = pods("default").replace("/pods", "/events?dryRun=All")
+        wait_for(lambda: self.n1.create(events, about), by_policy)
+        wait_for(lambda: self.webhook.create(events, about), by_policy)
+        many = {"metadata": {"name": "probe", "labels": {f"l{n}": "" for n in range(1200)}}}
+        wait_for(lambda: self.admin.try_out(NAMESPACES, many), by_policy)
 
 
 def pod_object(name: str, space: str, node: str, account: str = "default") -> JsonObject:
