@@ -34,6 +34,7 @@ from cni.install import take_shim
 from cni.machine import machine
 from cni.rooted import resolve
 from cni.settings import OPTIONS as DAEMON_OPTIONS
+from cni.serving.listener import lock_of
 from cni.settings import PROG, Settings, settings_from
 from cni.state_lock import LOCK_NAME, hold_state
 from cni.world import World
@@ -99,7 +100,8 @@ def _uninstall(
                 _name(left, stderr)
                 return STILL_IN_USE
         _remove(settings.state_dir, settings.host_root, _STATE)
-        _remove(settings.socket.parent, settings.host_root, [settings.socket.name])
+        ours = [settings.socket.name, lock_of(settings.socket).name]
+        _remove(settings.socket.parent, settings.host_root, ours)
     finally:
         if held is not None:
             os.close(held)

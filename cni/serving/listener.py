@@ -1,7 +1,8 @@
 """The daemon's unix socket: bound by one daemon at a time, for root alone.
 
 Invariant: a socket on which somebody answers is never taken away, and only our own is unlinked.
-The socket is 0600 from the moment it exists, and whoever connects is checked again by uid.
+The socket is 0600 from the moment it exists, and whoever connects is checked again by uid. What is
+waited for is nothing that an ordinary user can hold: the directory may be one that all can read.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import socket
 import stat
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +25,13 @@ from planes.model.errors import BadInput, CniCode, Unavailable
 _BACKLOG: Final = 1024  # more than a node's pods: a burst of calls waits here, not in the shim
 _PATH_BYTES: Final = 107  # sun_path less the final zero byte
 _UCRED: Final = struct.Struct("3i")  # pid, uid, gid
+_LOCK_SECONDS: Final = 5.0  # who has it binds a socket, which takes no time
+_TRY_SECONDS: Final = 0.02
+
+
+def lock_of(path: Path) -> Path:
+    """Give the file that is locked while the socket is bound."""
+    return path.with_name(f"{path.name}.lock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ def listen(path: Path) -> Listener:
         )
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _alone_in(path.parent):
+        with _alone(path):
             _remove_stale(path)
             return _bind(path)
     except OSError as error:
@@ -75,14 +84,29 @@ def peer_uid(connection: socket.socket) -> int:
 
 
 @contextmanager
-def _alone_in(directory: Path) -> Iterator[None]:
+def _alone(path: Path) -> Iterator[None]:
     # Two daemons that start at once must not both find a stale socket and unlink each other's.
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    # Not the directory itself: whoever may read it may lock it, and keep us from starting.
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(lock_of(path), flags, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _lock(descriptor)
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise OSError(errno.EBUSY, "another process keeps its lock") from None
+            time.sleep(_TRY_SECONDS)
+        else:
+            return
 
 
 def _remove_stale(path: Path) -> None:
