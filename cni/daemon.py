@@ -23,6 +23,7 @@ from cni.ground import ground_of
 from cni.hotplug import Hotplug
 from cni.inherited import Inheritance
 from cni.journal import Journal
+from cni.leave import CALL_SECONDS
 from cni.measuring import HANGING_SECONDS, count_calls, show_state
 from cni.networks import Networks
 from cni.orphan_search import orphans_of
@@ -84,6 +85,7 @@ class Daemon:
             sandboxes=self._sandboxes,
             reporter=self._reporter,
             collecting=self._collecting,
+            call_seconds=min(CALL_SECONDS, settings.call_deadline / 2),
         )
         self._ground = ground_of(self._networks, world, settings.host_root)
         self._planner = Planner(

@@ -1,7 +1,7 @@
 """Tearing attachments down: for DEL, GC, undo and recovery alike, from what was journaled.
 
-Invariant: never stops at one attachment's failure, may be repeated, and needs neither the pod nor
-the namespace. Links of native plugins go as one group, since the kernel makes whoever removes a
+Invariant: never stops at one attachment's failure, nor at one that hangs where there is a limit,
+may be repeated, and needs neither the pod nor the namespace. Links of native plugins go as one group, since the kernel makes whoever removes a
 link wait for a grace period (5-20 ms); addresses are given back only after their link is gone.
 """
 
@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from cni.attachment import PlannedAttachment, waves
 from cni.chain import Chains, Link
@@ -21,10 +21,13 @@ from cni.holds import Holds
 from cni.plugin import Call
 from cni.probe import Probe
 from cni.unable import could_not_run
-from planes.model.errors import Internal, PlanesError
+from planes.model.errors import Internal, PlanesError, Unavailable
 from planes.run.jobs import ended, start
 
 _log = logging.getLogger(__name__)
+
+_BEFORE_LINKS: Final = 0.75  # of the time there is; the rest is for what comes after
+_LEAST: Final = 1.0  # seconds: what does not hang takes milliseconds
 
 
 class Links(Protocol):
@@ -128,6 +131,14 @@ class _Teardown:
         _log.error("defect in a plugin", exc_info=error, extra={"network": self.attachment.network})
         self.error = Internal(f"cannot detach {self.attachment.ifname}: {error!r}")
 
+    def pass_over(self, seconds: float) -> None:
+        """Take note that it hangs, which must not keep the others from being torn down either."""
+        self.error = Unavailable(
+            f"cannot detach {self.attachment.ifname} within {seconds:.1f} s",
+            remedy="see what its plugin waits for; it is tried again",
+        )
+        self.needs_sandbox = True
+
     def _owns_links(self, link: Link) -> bool:
         return link.native is not None and bool(link.native.links(self.call, link.conf))
 
@@ -170,12 +181,15 @@ class Detacher:
         self._probe = probe
         self._files = files
 
-    async def detach(self, entry: Entry, netns: str) -> tuple[Failure, ...]:
+    async def detach(
+        self, entry: Entry, netns: str, within: float | None = None
+    ) -> tuple[Failure, ...]:
         """Tear down an entry's attachments; what failed, in their order.
 
         Args:
             entry: what was attached, wholly or in part.
             netns: the sandbox's namespace, "" where there is none any more.
+            within: seconds after which what hangs is passed over; None waits for all of it.
         """
         teardowns = [
             _Teardown(entry.call(one, netns), one, self._chains) for one in entry.attachments
@@ -183,13 +197,12 @@ class Detacher:
         for one in teardowns:
             one.bind()
         groups = _in_reverse(teardowns)
-        for group in groups:
-            await _together(group, links_are_gone=False)
+        limit = _Limit(within)
+        await _in_turn(groups, limit.part(_BEFORE_LINKS), links_are_gone=False)
         await self._remove_links(netns, teardowns)
         self._probe.reached("links.removed")
         await self._release_locally([one for group in groups for one in group])
-        for group in groups:
-            await _together(group, links_are_gone=True)
+        await _in_turn(groups, limit, links_are_gone=True)
         await self._give_back(teardowns)
         return tuple(
             Failure(one.attachment, one.error, one.needs_sandbox)
@@ -241,16 +254,48 @@ def _in_reverse(teardowns: Sequence[_Teardown]) -> list[list[_Teardown]]:
     return ordered
 
 
-async def _together(teardowns: Sequence[_Teardown], *, links_are_gone: bool) -> None:
+class _Limit:
+    """Time that there is, for several steps one after the other."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._until = None if seconds is None else asyncio.get_running_loop().time() + seconds
+
+    def part(self, share: float) -> _Limit:
+        """Give a share of what is left; nothing is ever left with nothing at all."""
+        left = self.left()
+        return _Limit(None if left is None else left * share)
+
+    def left(self) -> float | None:
+        """Give the seconds that are left; None where there is no limit."""
+        if self._until is None:
+            return None
+        return max(_LEAST, self._until - asyncio.get_running_loop().time())
+
+
+async def _in_turn(
+    groups: Sequence[Sequence[_Teardown]], limit: _Limit, *, links_are_gone: bool
+) -> None:
+    """Run group after group: one that hangs leaves their part of the time to those after it."""
+    for count, group in zip(range(len(groups), 0, -1), groups, strict=True):
+        await _together(group, limit.part(1 / count), links_are_gone=links_are_gone)
+
+
+async def _together(teardowns: Sequence[_Teardown], limit: _Limit, *, links_are_gone: bool) -> None:
     due = [one for one in teardowns if one.is_due(links_are_gone=links_are_gone)]
     if len(due) == 1:
-        await _one(due[0], links_are_gone)
+        await _one(due[0], limit, links_are_gone)
     elif due:
-        await asyncio.gather(*(_one(teardown, links_are_gone) for teardown in due))
+        await asyncio.gather(*(_one(teardown, limit, links_are_gone) for teardown in due))
 
 
-async def _one(teardown: _Teardown, links_are_gone: bool) -> None:
+async def _one(teardown: _Teardown, limit: _Limit, links_are_gone: bool) -> None:
+    seconds = limit.left()
+    deadline = asyncio.timeout(seconds)
     try:
-        await teardown.run(links_are_gone=links_are_gone)
+        async with deadline:
+            await teardown.run(links_are_gone=links_are_gone)
     except Exception as error:
-        teardown.fail(error)
+        if seconds is not None and deadline.expired():
+            teardown.pass_over(seconds)
+        else:
+            teardown.fail(error)

@@ -90,7 +90,7 @@ class Collector:
                     return []  # a call that came in between has seen to it
                 _log.info("collecting")
                 try:
-                    outcome = await self._leaver.leave(entry)
+                    outcome = await self._leaver.leave_in_call(entry)
                 except PlanesError as error:
                     return [error]
         return [failure.error for failure in outcome.failures]

@@ -6,7 +6,6 @@ tell the runtime "done" as soon as our own retries are as good as its own.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,8 @@ _log = logging.getLogger(__name__)
 # A runtime that retries DEL keeps the sandbox alive meanwhile, which only helps plugins that need
 # it; after that its pod would hang in Terminating for ever (Multus #669, #677).
 TRIES_OF_RUNTIME: Final = 3
+CALL_SECONDS: Final = 38.0  # of the 55 s that a DEL has
+_AT_LAST: Final = 0.25  # of that time, for what is told that there is no namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +59,30 @@ class Outcome:
 
 
 class Leaver:
-    """Takes calls out of the world."""
+    """Takes calls out of the world.
+
+    Args:
+        call_seconds: what a runtime's call may spend on that: so much below its deadline that the
+            outcome is journaled and told. One that is cut off would count as never tried.
+    """
 
     def __init__(
-        self, detacher: Detacher, journal: Journal, sandboxes: Sandboxes, reporter: Reporter
+        self,
+        detacher: Detacher,
+        journal: Journal,
+        sandboxes: Sandboxes,
+        reporter: Reporter,
+        call_seconds: float = CALL_SECONDS,
     ) -> None:
+        self._call_seconds = call_seconds
         self._detacher = detacher
         self._journal = journal
         self._sandboxes = sandboxes
         self._reporter = reporter
+
+    async def leave_in_call(self, entry: Entry, netns: str = "") -> Outcome:
+        """Tear down a journaled call for a call of a runtime; see `leave`."""
+        return await self.leave(entry, netns, within=self._call_seconds)
 
     async def leave(self, entry: Entry, netns: str = "", *, within: float | None = None) -> Outcome:
         """Tear down a journaled call.
@@ -74,32 +90,24 @@ class Leaver:
         Args:
             entry: as journaled.
             netns: as the runtime says; "" means the recorded one, if it is still the same.
-            within: seconds after which what is not done is left to later; None waits for all of it.
+            within: seconds after which what hangs is left to later; None waits for all of it.
 
         Raises:
             PlanesError: the journal could not be written, or the recorded namespace not looked
                 at; the call must be repeated.
         """
         netns = netns or await self._recorded(entry)
-        failures = await self._detach(entry, netns, within)
+        failures = await self._detacher.detach(entry, netns, within)
         inode = await self._inode(netns) if failures else 0
         if failures and netns and not inode:
             # Some plugins refuse a path that is gone but accept that there is none, others the
             # other way round: what matters is that they got their chance at both.
-            failures = await self._detach(_only(entry, failures), "", within)
+            rest = None if within is None else within * _AT_LAST
+            failures = await self._detacher.detach(_only(entry, failures), "", rest)
         if inode and not entry.netns_inode:  # from before us: our retries must find it again
             entry = replace(entry, netns=netns, netns_inode=inode)
         await self._record(entry, failures)
         return Outcome(failures, bool(inode), entry.attempts + 1)
-
-    async def _detach(self, entry: Entry, netns: str, within: float | None) -> tuple[Failure, ...]:
-        try:
-            async with asyncio.timeout(within):
-                return await self._detacher.detach(entry, netns)
-        except TimeoutError:
-            # Who of them was done does not matter: to be told once more does no harm.
-            late = Unavailable(f"cannot detach within {within:g} s", remedy="it is tried again")
-            return tuple(Failure(one, late, needs_sandbox=True) for one in entry.attachments)
 
     async def is_alive(self, netns: str, inode: int = 0) -> bool:
         """Tell whether a path is a namespace, and the one that is meant.

@@ -146,7 +146,7 @@ class Runtime:
         key = request.container_id, request.ifname
         for entry in self._journal.cut_off(request.container_id):
             if entry.key != key:  # a failure keeps it in the journal, for recovery
-                await self._leaver.leave(entry)
+                await self._leaver.leave_in_call(entry)
         found = self._journal.find(key)
         if found is None:
             return
@@ -156,7 +156,7 @@ class Runtime:
                 f"cannot attach {request.ifname} of {request.container_id}: it is attached already",
                 remedy="DEL it first",
             )
-        outcome = await self._leaver.leave(found)
+        outcome = await self._leaver.leave_in_call(found)
         if outcome.failures:
             raise outcome.failures[0].error
 
@@ -171,7 +171,7 @@ class Runtime:
             if found is not None:
                 note(**facts_of(found))
                 found = replace(found, cni_path=_merged(request.cni_path, found.cni_path))
-                outcome = await self._leaver.leave(found, request.netns)
+                outcome = await self._leaver.leave_in_call(found, request.netns)
                 await self._inheritance.forget(request.container_id)
                 outcome.raise_for_runtime()
         return b""

@@ -25,14 +25,16 @@ def make_ways(
     sandboxes: Sandboxes,
     reporter: Reporter,
     collecting: Collecting,
+    call_seconds: float,
 ) -> tuple[Leaver, Attacher]:
-    """Put them together for the daemon: both stand on one journal."""
+    """Put them together for the daemon: both stand on one journal; see `Leaver` for the seconds."""
     holds = Holds(world.store.addresses, lambda: world.store.catalog)
     leaver = Leaver(
         Detacher(chains, holds, world.kernel, world.probe, world.files),
         journal,
         sandboxes,
         reporter,
+        call_seconds,
     )
     attacher = Attacher(
         chains=chains,
