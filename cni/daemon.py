@@ -74,13 +74,12 @@ class Daemon:
         self._reporter = Reporter(world.store)
         self._sandboxes = KernelSandboxes(world.kernel)
         carriers = make_carriers(settings, world, self._programs)
-        chains = carriers.chains
         conf_dir = ConfDir(settings.cni_conf_dir, world.clock, settings.host_root)
         self._conflist = self._keeper(conf_dir)
         self._networks = Networks(world.store, conf_dir, is_standalone=settings.is_standalone)
         self._leaver, self._attacher = make_ways(
             world=world,
-            chains=chains,
+            chains=carriers.chains,
             journal=self._journal,
             sandboxes=self._sandboxes,
             reporter=self._reporter,
@@ -97,7 +96,7 @@ class Daemon:
         )
         self._pods = Pods(world.store, is_standalone=settings.is_standalone, node=settings.node)
         self._orphans = orphans_of(settings, world, self._journal, self._leaver, self._gate)
-        self.runtime = self._runtime(chains)
+        self.runtime = self._runtime(carriers.chains)
         self._recovery = self._recovering()
         self._spool = Spool(settings.state_dir / "spool", self.runtime, world.clock)
         self._settling = Settling(self.runtime, self._recovery, self._spool)

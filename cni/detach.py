@@ -1,8 +1,9 @@
 """Tearing attachments down: for DEL, GC, undo and recovery alike, from what was journaled.
 
 Invariant: never stops at one attachment's failure, nor at one that hangs where there is a limit,
-may be repeated, and needs neither the pod nor the namespace. Links of native plugins go as one group, since the kernel makes whoever removes a
-link wait for a grace period (5-20 ms); addresses are given back only after their link is gone.
+may be repeated, and needs neither the pod nor the namespace. Links of native plugins go as one
+group, since the kernel makes whoever removes a link wait for a grace period (5-20 ms); addresses
+are given back only after their link is gone.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from cni.attachment import PlannedAttachment, waves
 from cni.chain import Chains, Link
 from cni.entry import Entry
 from cni.holds import Holds
+from cni.limit import Limit
 from cni.plugin import Call
 from cni.probe import Probe
 from cni.unable import could_not_run
@@ -27,7 +29,6 @@ from planes.run.jobs import ended, start
 _log = logging.getLogger(__name__)
 
 _BEFORE_LINKS: Final = 0.75  # of the time there is; the rest is for what comes after
-_LEAST: Final = 1.0  # seconds: what does not hang takes milliseconds
 
 
 class Links(Protocol):
@@ -197,7 +198,7 @@ class Detacher:
         for one in teardowns:
             one.bind()
         groups = _in_reverse(teardowns)
-        limit = _Limit(within)
+        limit = Limit(within)
         await _in_turn(groups, limit.part(_BEFORE_LINKS), links_are_gone=False)
         await self._remove_links(netns, teardowns)
         self._probe.reached("links.removed")
@@ -254,33 +255,15 @@ def _in_reverse(teardowns: Sequence[_Teardown]) -> list[list[_Teardown]]:
     return ordered
 
 
-class _Limit:
-    """Time that there is, for several steps one after the other."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self._until = None if seconds is None else asyncio.get_running_loop().time() + seconds
-
-    def part(self, share: float) -> _Limit:
-        """Give a share of what is left; nothing is ever left with nothing at all."""
-        left = self.left()
-        return _Limit(None if left is None else left * share)
-
-    def left(self) -> float | None:
-        """Give the seconds that are left; None where there is no limit."""
-        if self._until is None:
-            return None
-        return max(_LEAST, self._until - asyncio.get_running_loop().time())
-
-
 async def _in_turn(
-    groups: Sequence[Sequence[_Teardown]], limit: _Limit, *, links_are_gone: bool
+    groups: Sequence[Sequence[_Teardown]], limit: Limit, *, links_are_gone: bool
 ) -> None:
     """Run group after group: one that hangs leaves their part of the time to those after it."""
     for count, group in zip(range(len(groups), 0, -1), groups, strict=True):
         await _together(group, limit.part(1 / count), links_are_gone=links_are_gone)
 
 
-async def _together(teardowns: Sequence[_Teardown], limit: _Limit, *, links_are_gone: bool) -> None:
+async def _together(teardowns: Sequence[_Teardown], limit: Limit, *, links_are_gone: bool) -> None:
     due = [one for one in teardowns if one.is_due(links_are_gone=links_are_gone)]
     if len(due) == 1:
         await _one(due[0], limit, links_are_gone)
@@ -288,7 +271,7 @@ async def _together(teardowns: Sequence[_Teardown], limit: _Limit, *, links_are_
         await asyncio.gather(*(_one(teardown, limit, links_are_gone) for teardown in due))
 
 
-async def _one(teardown: _Teardown, limit: _Limit, links_are_gone: bool) -> None:
+async def _one(teardown: _Teardown, limit: Limit, links_are_gone: bool) -> None:
     seconds = limit.left()
     deadline = asyncio.timeout(seconds)
     try:
