@@ -10,8 +10,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TextIO
 
-from cni.contain import adopt_orphans, end_earlier, owner_of, unfinished_of
+from cni.contain import adopt_orphans, owner_of, unfinished_of
 from cni.daemon import Daemon
+from cni.earlier import end_earlier
 from cni.install import install
 from cni.machine import machine
 from cni.settings import PROG, Settings, read_settings

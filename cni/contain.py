@@ -12,32 +12,23 @@ import asyncio
 import ctypes
 import itertools
 import os
-import signal
-import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from cni.processes import Process, children, kill_tree, look, mark_of, reap
 from planes.run.jobs import ended, start
 
-MARK: Final = "NETPLANE_EXEC"
 _PR_SET_CHILD_SUBREAPER: Final = 36
+UNFINISHED: Final = "running"
+"""The directory below the state directory that names them."""
 _ROUNDS: Final = 40  # a process in the middle of a system call takes a moment to die
 _PAUSE: Final = 0.01
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A process as /proc/PID/stat shows it (proc_pid_stat(5))."""
-
-    pid: int
-    state: str
-    parent: int
-    session: int
-    began: int
 
 
 @dataclass(slots=True, eq=False)
@@ -75,14 +66,23 @@ class Containment:
 
     def begin(self) -> Run:
         """Take note of a run before its program is started."""
-        mark = f"{self._owner}.{os.getpid()}.{next(self._numbers)}"
+        mark = f"{own_marks(self._owner)}{next(self._numbers)}"
         run = Run(mark, int(time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS))
         self._runs[mark] = run
-        if self._unfinished is not None:
-            with suppress(OSError):  # a full disk: then nobody ends it after a kill -9
-                self._unfinished.mkdir(mode=0o700, exist_ok=True)
-                (self._unfinished / mark).touch()
         return run
+
+    async def name(self, run: Run) -> None:
+        """Name a run where the next life finds it, should this one be killed meanwhile."""
+        directory = self._unfinished
+
+        def work() -> None:
+            if directory is not None:
+                with suppress(OSError):  # a full disk: then nobody ends it after a kill -9
+                    directory.mkdir(mode=0o700, exist_ok=True)
+                    (directory / run.mark).touch()
+
+        if directory is not None:
+            await ended(start(work))
 
     async def end(self, run: Run, *, is_over: bool) -> None:
         """Take note of a run's end, and kill what it left.
@@ -93,8 +93,7 @@ class Containment:
         """
         self._runs.pop(run.mark, None)
         if self._unfinished is not None:
-            with suppress(OSError):
-                (self._unfinished / run.mark).unlink(missing_ok=True)
+            await ended(start(partial(forget, [self._unfinished / run.mark])))
         spared = is_over and self._spares_daemons
         for _ in range(_ROUNDS):
             if not self._strangers():
@@ -130,11 +129,11 @@ class Containment:
             if process.state == "Z":
                 # It may be the first process of a run that asyncio has not told us of yet.
                 if not is_starting:
-                    _reap(pid)
+                    reap(pid)
             elif self._is_left(process, over):
                 found = True
-                _kill_tree(pid)
-                _reap(pid)
+                kill_tree(pid)
+                reap(pid)
         return found
 
     def _is_left(self, process: Process, over: str) -> bool:
@@ -156,7 +155,7 @@ def adopt_orphans() -> None:
 
 def unfinished_of(state_dir: Path) -> Path:
     """Give where the runs of plugins that may leave daemons are named while they run."""
-    return state_dir / "running"
+    return state_dir / UNFINISHED
 
 
 def owner_of(state_dir: Path) -> str:
@@ -168,112 +167,13 @@ def owner_of(state_dir: Path) -> str:
     return f"{found.st_dev:x}-{found.st_ino:x}"
 
 
-def end_earlier(owner: str, unfinished: Path | None = None, seconds: float = 2.0) -> int:
-    """Kill the plugins of an earlier life, which was killed itself; how many there were. Blocks.
-
-    Otherwise one that goes on attaching would race with its undo. The environment of a process that
-    hangs in the kernel may not be readable, which must not keep us from starting.
-
-    Args:
-        owner: of that life's marks.
-        unfinished: names the runs that had not ended; None means whatever bears a mark.
-        seconds: how long to look for them, and to wait until they are gone.
-    """
-    left: list[int] = []
-    thread = threading.Thread(target=_end_all, args=(owner, unfinished, left), daemon=True)
-    thread.start()
-    until = time.monotonic() + seconds
-    thread.join(seconds)
-    while any(_is_alive(pid) for pid in tuple(left)) and time.monotonic() < until:
-        time.sleep(_PAUSE)
-    return len(left)
+def own_marks(owner: str) -> str:
+    """Give how the marks of this very process begin."""
+    return f"{owner}.{os.getpid()}."
 
 
-def _end_all(owner: str, unfinished: Path | None, found: list[int]) -> None:
-    names = _take(unfinished) if unfinished is not None else None
-    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-        mark = mark_of(pid) if pid != os.getpid() else None
-        if mark is None or not mark.startswith(f"{owner}."):
-            continue
-        if names is None or mark in names:
-            found.append(pid)
-            _kill(pid)
-
-
-def children(pid: int) -> list[int]:
-    """Give the children of a process's threads; of ourselves only those of the main thread.
-
-    Orphans become children of the main thread; what our other threads start is waited for there.
-    """
-    threads = [str(pid)]
-    if pid != os.getpid():
+def forget(paths: Iterable[Path]) -> None:
+    """Remove files, as far as that can be done."""
+    for path in paths:
         with suppress(OSError):
-            threads = os.listdir(f"/proc/{pid}/task")
-    found: list[int] = []
-    for thread in threads:
-        try:
-            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
-                found += map(int, file.read().split())
-        except OSError:
-            if pid == os.getpid():  # a kernel without that file (CONFIG_PROC_CHILDREN)
-                return _with_parent(pid)
-    return found
-
-
-def _with_parent(parent: int) -> list[int]:
-    pids = map(int, filter(str.isdigit, os.listdir("/proc")))
-    return [one.pid for one in map(look, pids) if one is not None and one.parent == parent]
-
-
-def look(pid: int) -> Process | None:
-    """Look at a process; None where it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-    except OSError:
-        return None
-    return Process(pid, fields[0].decode(), int(fields[1]), int(fields[3]), int(fields[19]))
-
-
-def mark_of(pid: int) -> str | None:
-    """Give the mark in a process's environment; None where there is none."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            variables = file.read().split(b"\0")
-    except OSError:
-        return None
-    prefix = f"{MARK}=".encode()
-    found = [one[len(prefix) :] for one in variables if one.startswith(prefix)]
-    return found[0].decode(errors="replace") if found else None
-
-
-def _take(directory: Path) -> frozenset[str]:
-    """Give the names in a directory, and remove them."""
-    names: set[str] = set()
-    with suppress(OSError):
-        for path in directory.iterdir():
-            names.add(path.name)
-            path.unlink()
-    return frozenset(names)
-
-
-def _is_alive(pid: int) -> bool:
-    process = look(pid)
-    return process is not None and process.state != "Z"
-
-
-def _kill_tree(pid: int) -> None:
-    below = children(pid)
-    _kill(pid)
-    for child in below:
-        _kill_tree(child)
-
-
-def _kill(pid: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def _reap(pid: int) -> None:
-    with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+            path.unlink(missing_ok=True)

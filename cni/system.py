@@ -17,7 +17,8 @@ from typing import Final, Protocol
 
 from cni import rooted
 from cni.completion import complete
-from cni.contain import MARK, Containment, Run
+from cni.contain import Containment, Run
+from cni.processes import MARK
 from planes.model.errors import Internal, Unavailable
 from planes.run.clock import Clock
 
@@ -118,6 +119,7 @@ class SystemExec:
         run = self._containment.begin()
         is_over = False
         try:
+            await self._containment.name(run)
             try:
                 process = await self._start(path, {**env, MARK: run.mark})
             except OSError as error:

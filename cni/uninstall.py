@@ -28,13 +28,14 @@ from typing import Final, TextIO
 
 from cni.conf_files import FILE_NAME
 from cni.conflist import restore_multus
+from cni.contain import UNFINISHED
 from cni.daemon import Daemon
 from cni.entry import Entry, whose
 from cni.install import take_shim
 from cni.machine import machine
 from cni.rooted import resolve
-from cni.settings import OPTIONS as DAEMON_OPTIONS
 from cni.serving.listener import lock_of
+from cni.settings import OPTIONS as DAEMON_OPTIONS
 from cni.settings import PROG, Settings, settings_from
 from cni.state_lock import LOCK_NAME, hold_state
 from cni.world import World
@@ -53,7 +54,7 @@ _STATIC: Final = "static-addresses"
 _KEPT: Final = "kept-static"
 _STATE: Final = (
     *("journal", "spool", "status", "addresses", _STATIC, _KEPT, "events.jsonl*"),
-    LOCK_NAME,
+    *(LOCK_NAME, UNFINISHED),
 )
 _TELL_SECONDS: Final = 15.0
 _LOOK_SECONDS: Final = 0.1

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from cni.contain import Containment, _with_parent, adopt_orphans, end_earlier, look
+from cni.contain import Containment, adopt_orphans
+from cni.earlier import end_earlier
+from cni.processes import _with_parent, look
 from cni.system import SystemExec
 from planes.model.errors import Unavailable
 from planes.run.clock import SystemClock
@@ -186,6 +188,17 @@ def test_of_an_earlier_life_only_unfinished_plugins_are_ended_where_daemons_may_
         assert daemon.poll() is None
         daemon.kill()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_names_of_unfinished_plugins_stay_until_those_are_gone(tmp_path: Path) -> None:
+    """Whoever is killed between the two leaves them to the next; what is no name is passed over."""
+    (tmp_path / "0").mkdir()
+    (tmp_path / f"{OWNER}.1.1").touch()
+    sleeper = [sys.executable, "-c", "import time; time.sleep(300)"]
+    with subprocess.Popen(sleeper, env={"NETPLANE_EXEC": f"{OWNER}.1.1"}) as hung:
+        assert end_earlier(OWNER, tmp_path) == 1
+        assert hung.wait(5) == -9
+    assert [path.name for path in tmp_path.iterdir()] == ["0"]
 
 
 def test_children_are_found_where_the_kernel_does_not_list_them() -> None:

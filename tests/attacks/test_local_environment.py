@@ -1,0 +1,62 @@
+"""An ordinary user of the node, who has whoever reads the environment of his process wait."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cni.earlier import end_earlier
+from tests.attacks.local import NOBODY
+from tests.support.daemon import ROOT
+from tests.support.node import eventually
+
+OWNER = "np-t-environment"
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(300)"]
+
+
+@contextmanager
+def _waiting(directory: Path) -> Iterator[int]:
+    """Have a process of nobody's whose environment cannot be read."""
+    program = [sys.executable, "-m", "tests.attacks.waiting_environment"]
+    with subprocess.Popen(
+        [*program, str(directory), str(NOBODY)], stdout=subprocess.PIPE, cwd=ROOT
+    ) as server:
+        try:
+            assert server.stdout is not None
+            told = server.stdout.readline()
+            if not told:
+                pytest.skip("there is no FUSE for us")
+            yield int(told)
+        finally:
+            server.kill()
+            subprocess.run(["umount", "-l", str(directory)], check=False)
+
+
+def _can_be_read(pid: int) -> bool:
+    done = threading.Event()
+
+    def read() -> None:
+        Path(f"/proc/{pid}/environ").read_bytes()
+        done.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    return done.wait(0.5)
+
+
+@pytest.mark.kernel
+def test_local_user_whose_environment_cannot_be_read_keeps_no_plugin_alive(tmp_path: Path) -> None:
+    """What an earlier life of the daemon left running is found without asking any user."""
+    with _waiting(tmp_path) as user:
+        eventually(lambda: not _can_be_read(user))
+        with subprocess.Popen(SLEEPER, env={"NETPLANE_EXEC": f"{OWNER}.1.1"}) as plugin:
+            try:
+                assert end_earlier(OWNER) == 1
+                assert plugin.wait(5) == -9
+            finally:
+                plugin.kill()
