@@ -14,6 +14,7 @@ from planes.model.decode import Fields, loads_object
 from planes.model.errors import JsonObject, NotFound
 from planes.model.wire.cniversion import CURRENT
 from planes.model.wire.netconf import ConfList, parse_conflist
+from planes.store.files import read_regular
 
 FILE_NAME: Final = "00-netplane.conflist"
 """Our own file on a cluster: never the default network, whatever somebody wrote into it."""
@@ -70,8 +71,7 @@ def read_conf(path: Path) -> JsonObject:
     """
     what = f"the config file {path}"
     try:
-        with path.open("rb") as stream:
-            return loads_object(stream.read(_MAX_BYTES), what)
+        return loads_object(read_regular(path, _MAX_BYTES, follows=True), what)
     except OSError as error:
         raise NotFound(f"cannot read {what}: {error.strerror or error}") from error
 

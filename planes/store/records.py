@@ -7,6 +7,7 @@ object a line. Invariant: a status file is whole or absent, event lines are writ
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ from urllib.parse import unquote
 import orjson
 
 from planes.model.errors import JsonObject, Unavailable
-from planes.store.files import file_name, read_regular, remove, replace
+from planes.store.files import file_name, read_regular, remove, replace, set_aside
 
 # Some 20,000 events; the one before is kept as events.jsonl.1.
 MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
@@ -147,7 +148,7 @@ class EventLog:
             OSError: it could not be written.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = self._open()
         try:
             os.write(handle, b"".join(orjson.dumps(event) + b"\n" for event in events))
             is_large = os.fstat(handle).st_size > MAX_EVENT_BYTES
@@ -155,3 +156,11 @@ class EventLog:
             os.close(handle)
         if is_large:
             self.path.replace(self.path.with_name("events.jsonl.1"))
+
+    def _open(self) -> int:
+        """Open the file; what is none is set aside: a FIFO would keep us waiting for a reader."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        with suppress(OSError):
+            if not stat.S_ISREG(self.path.stat().st_mode):
+                set_aside(self.path, self.path.parent / ".aside")
+        return os.open(self.path, flags | os.O_NOCTTY, 0o644)

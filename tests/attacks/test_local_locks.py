@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -62,7 +61,7 @@ def test_local_user_who_locks_what_he_may_open_keeps_no_daemon_from_starting(
 ) -> None:
     """On a cluster kubelet makes /run/netplane and /var/lib/netplane, which all may read."""
     set_up(daemon)
-    os.chmod(daemon.directory, 0o755)
+    daemon.directory.chmod(0o755)
     daemon.state.mkdir(mode=0o755)
     daemon.start()
     daemon.call("ADD", here.sandbox.path, pod="shop/web")
