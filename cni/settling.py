@@ -40,16 +40,23 @@ class Settling:
 
     async def run(self) -> None:
         """Begin with what was left; what takes long goes on beside new calls."""
+        # Not cancelled when time is up: what waits for a thread would be awaited all the same.
+        begun = [
+            asyncio.ensure_future(work) for work in (self._recovery.begin(), self._spool.begin())
+        ]
         try:
-            async with asyncio.timeout(self._patience):
-                undone, spooled = await asyncio.gather(self._recovery.begin(), self._spool.begin())
+            _, late = await asyncio.wait(begun, timeout=self._patience)
+            self._is_over.set()
+            if late:
+                _log.warning("what was left takes long: it goes on beside new calls")
+            undone, spooled = await asyncio.gather(*begun)
             if undone or spooled:
                 facts = {"cut_off": undone, "spooled": spooled}
                 _log.warning("some of what was left takes long: it goes on", extra=facts)
-        except TimeoutError:
-            _log.warning("what was left takes long: it goes on beside new calls")
         finally:
             self._is_over.set()
+            for one in begun:
+                one.cancel()
 
     async def handle(self, request: CniRequest) -> bytes:
         """Carry out a call; see `Verbs.handle`."""

@@ -93,7 +93,8 @@ def _disk(path: Path) -> Iterator[None]:
     with image.open("wb") as file:
         file.truncate(16 << 20)
     path.mkdir()
-    for command in (["mkfs.ext4", "-q", image], ["mount", "-o", "loop", image, path]):
+    make, mount = f"mkfs.ext4 -q {image}", f"mount -o loop {image} {path}"
+    for command in (make.split(), mount.split()):
         if subprocess.run(command, check=False, capture_output=True).returncode:
             pytest.skip("may not mount a disk")
     try:
