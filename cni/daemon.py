@@ -102,14 +102,22 @@ class Daemon:
         self._settling = Settling(self.runtime, self._recovery, self._spool)
         show_state(self._metrics, self._journal, self._programs, world.stuck)
         self._server = self._make_server()
-        self.retirement = Retirement(
-            self._journal, self._recovery, self._spool, self._leaver, self._gate
-        )
+        self.retirement = self._retiring()
         self._is_open = asyncio.Event()
         self._supervisor = Supervisor(
             self._services(), drain_seconds=DRAIN_SECONDS + 7, on_stop=on_stop
         )
         self._fault: PlanesError | None = None
+
+    def _retiring(self) -> Retirement:
+        return Retirement(
+            self._journal,
+            self._recovery,
+            self._spool,
+            self._leaver,
+            orphans=self._orphans,
+            gate=self._gate,
+        )
 
     def _recovering(self) -> Recovery:
         return Recovery(

@@ -146,6 +146,32 @@ class Orphans:
             _told(one)
         await self._forget(damaged, kept)
 
+    async def retire(self, *, takes_out: bool) -> tuple[Damaged, ...]:
+        """Settle what is damaged as far as sandboxes allow; what is left, as its sandbox lives.
+
+        Args:
+            takes_out: take out the sandboxes that live as well.
+
+        Raises:
+            PlanesError: records or namespaces cannot be read.
+        """
+        left = []
+        live = await self._live.addresses(self._namespaces())
+        for damaged in self._journal.damaged():
+            if not damaged.container_id:
+                continue
+            is_alive = await self._leaver.is_alive(damaged.netns)
+            if is_alive and not takes_out:
+                left.append(damaged)
+            elif is_alive:
+                await self.release(damaged, damaged.netns, is_alone=False)
+            else:
+                for one in await self._unaccounted():
+                    if one.owner.container_id == damaged.container_id:
+                        await self._give_back(one, live)
+                await self._settle(damaged, live)
+        return tuple(left)
+
     async def _give_back(self, held: Held, live: frozenset[IPAddress]) -> None:
         if not live.isdisjoint(held.addresses):
             return

@@ -10,10 +10,11 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from cni.entry import Entry, Stage, whose
+from cni.entry import Damaged, Entry, Stage, whose
 from cni.gate import Gate
 from cni.journal import Journal
 from cni.leave import Leaver
+from cni.orphans import Orphans
 from cni.recovery import Recovery
 from cni.serving.spool import Spool
 from planes.model.errors import PlanesError
@@ -26,16 +27,26 @@ class Retirement:
     """Empties the journal as far as the sandboxes of the node allow."""
 
     def __init__(
-        self, journal: Journal, recovery: Recovery, spool: Spool, leaver: Leaver, gate: Gate
+        self,
+        journal: Journal,
+        recovery: Recovery,
+        spool: Spool,
+        leaver: Leaver,
+        *,
+        orphans: Orphans,
+        gate: Gate,
     ) -> None:
+        self._orphans = orphans
         self._journal = journal
         self._recovery = recovery
         self._spool = spool
         self._leaver = leaver
         self._gate = gate
 
-    async def retire(self, *, takes_out: bool) -> tuple[Entry, ...]:
+    async def retire(self, *, takes_out: bool) -> tuple[Entry | Damaged, ...]:
         """Finish what was begun, give back what sandboxes that are gone held; who is left.
+
+        That is also who is known by what remains of a damaged entry alone.
 
         Args:
             takes_out: take the planes out of the sandboxes that still run.
@@ -46,7 +57,7 @@ class Retirement:
         await self._journal.open()
         await self._recovery.start()
         undone = (await self._spool.replay()).failed
-        left = []
+        left: list[Entry | Damaged] = [*await self._orphans.retire(takes_out=takes_out)]
         for entry in self._journal.entries():
             async with self._gate.call(entry.container_id):
                 remains = await self._look_at(entry, takes_out)

@@ -30,7 +30,7 @@ from cni.conf_files import FILE_NAME
 from cni.conflist import restore_multus
 from cni.contain import UNFINISHED
 from cni.daemon import Daemon
-from cni.entry import Entry, whose
+from cni.entry import Damaged, Entry, whose
 from cni.install import take_shim
 from cni.machine import machine
 from cni.rooted import resolve
@@ -39,7 +39,7 @@ from cni.settings import OPTIONS as DAEMON_OPTIONS
 from cni.settings import PROG, Settings, settings_from
 from cni.state_lock import LOCK_NAME, hold_state
 from cni.world import World
-from planes.model.errors import NotFound, Unavailable
+from planes.model.errors import JsonObject, NotFound, Unavailable
 from planes.run.logs import configure
 from planes.run.settings import Option, boolean, load
 from planes.store.files import remove_temporaries, sync_directory
@@ -132,7 +132,7 @@ def give_back_config(directory: Path) -> None:
 
 async def _retire(
     settings: Settings, env: Mapping[str, str], *, releases: bool
-) -> tuple[Entry, ...]:
+) -> tuple[Entry | Damaged, ...]:
     with TemporaryDirectory(prefix="netplane-") as nothing:
         world = _world(settings, env, Path(nothing))
         try:
@@ -174,21 +174,26 @@ def _files(directory: Path) -> int:
     return len(list(directory.glob("*.json")))
 
 
-def _name(left: Sequence[Entry], stderr: TextIO) -> None:
-    pods = sorted({f"{one.namespace}/{one.pod}" for one in left})
+def _name(left: Sequence[Entry | Damaged], stderr: TextIO) -> None:
+    pods = sorted({_pod(one) for one in left})
     for one in left:
-        _log.warning(
-            "a pod still has planes",
-            extra={
-                **whose(one),
-                "networks": [a.network for a in one.attachments if not a.is_default],
-            },
-        )
+        facts: JsonObject = {"container_id": one.container_id, "ifname": one.ifname}
+        if isinstance(one, Entry):
+            networks = [a.network for a in one.attachments if not a.is_default]
+            facts = {**whose(one), "networks": networks}
+        _log.warning("a pod still has planes", extra=facts)
     print(
         f"{PROG}: cannot clean this node: pods still have planes: {', '.join(pods)}; delete them "
         "and run this again, or take their planes away now with --release",
         file=stderr,
     )
+
+
+def _pod(left: Entry | Damaged) -> str:
+    """Give the name of a pod; a damaged entry tells its sandbox alone."""
+    if isinstance(left, Entry):
+        return f"{left.namespace}/{left.pod}"
+    return f"sandbox {left.container_id}"
 
 
 def _remove(directory: Path, root: str, names: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from cni.uninstall import STILL_IN_USE
 from tests.cni.scene import NOTHING, leftovers, set_up
 from tests.support.daemon import ROOT, Place
 from tests.support.netns import CNI_BIN_DIR, Node, namespace
@@ -62,13 +63,46 @@ def test_local_uninstall_leaves_no_state_of_plugins_that_were_executed(
     daemon.call("ADD", here.sandbox.path, pod="shop/web")
     daemon.call("DEL", here.sandbox.path, pod="shop/web")
     assert daemon.stop() == 0
+    assert _uninstall(daemon) == 0
+    assert not daemon.state.exists()
+
+
+def test_local_uninstall_forgets_no_pod_that_runs_and_whose_entry_is_damaged(
+    daemon: Place, here: Node
+) -> None:
+    """It is named as every other, and the state stays until it is gone."""
+    set_up(daemon)
+    daemon.start()
+    with namespace("other") as other:
+        daemon.call("ADD", here.sandbox.path, pod="shop/web")
+        daemon.call("ADD", other.path, container="c2", pod="shop/web")
+        daemon.kill()
+        for path in (daemon.state / "journal").glob("*.json"):
+            path.write_bytes(path.read_bytes()[:-40])
+        assert _uninstall(daemon) == STILL_IN_USE
+        assert _uninstall(daemon) == STILL_IN_USE
+        assert _held(daemon) == 2
+    assert _uninstall(daemon) == STILL_IN_USE
+    assert _held(daemon) == 1
+    assert _uninstall(daemon, "--release") == 0
+    assert not daemon.state.exists()
+    assert [link["ifname"] for link in here.sandbox.ip_json("link")] == ["lo"]
+
+
+def _held(daemon: Place) -> int:
+    """Count the addresses of planes that are held."""
+    return len(list((daemon.state / "addresses").glob("business/10.*")))
+
+
+def _uninstall(daemon: Place, *flags: str) -> int:
     options = [
         *("--standalone", str(daemon.directory / "manifests"), "--socket", str(daemon.socket)),
         *("--state-dir", str(daemon.state), "--cni-conf-dir", str(daemon.directory / "net.d")),
-        *("--cni-bin-dir", str(daemon.directory / "bin")),
+        *("--data-dirs", f"/var/lib/cni:{daemon.directory}"),
+        *("--cni-bin-dir", str(daemon.directory / "bin"), "--node", "node-a", *flags),
     ]
-    subprocess.run([sys.executable, "-m", "cni", "uninstall", *options], cwd=ROOT, check=True)
-    assert not daemon.state.exists()
+    command = ["ip", "netns", "exec", daemon.host.name, sys.executable, "-m", "cni", "uninstall"]
+    return subprocess.run([*command, *options], cwd=ROOT, check=False).returncode
 
 
 def _execute(daemon: Place) -> None:

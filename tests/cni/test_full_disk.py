@@ -139,7 +139,9 @@ async def test_who_cannot_be_given_back_on_a_read_only_disk_is_named_by_uninstal
     made.kernel.sandboxes.clear()
     disk.remount("ro")
     spool = Spool(disk.path / "state" / "spool", made.runtime, made.clock)
-    last = Retirement(made.journal, made.recovery, spool, made.leaver, made.gate)
+    last = Retirement(
+        made.journal, made.recovery, spool, made.leaver, orphans=made.orphans, gate=made.gate
+    )
     assert [entry.pod for entry in await last.retire(takes_out=False)] == ["web"]
     disk.remount("rw")
     assert await last.retire(takes_out=False) == ()
