@@ -174,7 +174,7 @@ def test_plugins_of_an_earlier_life_are_ended(tmp_path: Path) -> None:
         not_.kill()
 
 
-def test_of_an_earlier_life_only_unfinished_plugins_are_ended_where_daemons_may_stay(
+async def test_of_an_earlier_life_only_unfinished_plugins_are_ended_where_daemons_may_stay(
     tmp_path: Path,
 ) -> None:
     sleeper = [sys.executable, "-c", "import time; time.sleep(300)"]
@@ -187,10 +187,10 @@ def test_of_an_earlier_life_only_unfinished_plugins_are_ended_where_daemons_may_
         assert hung.wait(5) == -9
         assert daemon.poll() is None
         daemon.kill()
-    assert list(tmp_path.iterdir()) == []
+    await until(lambda: list(tmp_path.iterdir()) == [])
 
 
-def test_names_of_unfinished_plugins_stay_until_those_are_gone(tmp_path: Path) -> None:
+async def test_names_of_unfinished_plugins_stay_until_those_are_gone(tmp_path: Path) -> None:
     """Whoever is killed between the two leaves them to the next; what is no name is passed over."""
     (tmp_path / "0").mkdir()
     (tmp_path / f"{OWNER}.1.1").touch()
@@ -198,7 +198,7 @@ def test_names_of_unfinished_plugins_stay_until_those_are_gone(tmp_path: Path) -
     with subprocess.Popen(sleeper, env={"NETPLANE_EXEC": f"{OWNER}.1.1"}) as hung:
         assert end_earlier(OWNER, tmp_path) == 1
         assert hung.wait(5) == -9
-    assert [path.name for path in tmp_path.iterdir()] == ["0"]
+    await until(lambda: [path.name for path in tmp_path.iterdir()] == ["0"])
 
 
 def test_children_are_found_where_the_kernel_does_not_list_them() -> None:
