@@ -131,17 +131,16 @@ def podman(shim: Path, variables: Mapping[str, str]) -> Iterator[Podman]:
     shutil.copy(busybox, home / "rootfs" / "bin" / "busybox")
     env = ", ".join(json.dumps(f"{name}={value}") for name, value in variables.items())
     (home / "containers.conf").write_text(_CONF.format(home=home, plugins=CNI_BIN_DIR, env=env))
-    had_cache = _CNI_CACHE.exists()
+    made_by_podman = [place for place in (_CNI_CACHE / "results", _CNI_CACHE) if not place.exists()]
     made = Podman(home)
     try:
         yield made
     finally:
         made.remove_all()
         shutil.rmtree(home)
-        if not had_cache:
-            for place in (_CNI_CACHE / "results", _CNI_CACHE):
-                with suppress(OSError):  # somebody else uses it by now, or podman never did
-                    place.rmdir()
+        for place in made_by_podman:
+            with suppress(OSError):  # somebody else uses it by now, or podman never did
+                place.rmdir()
 
 
 def _busybox() -> str | None:
