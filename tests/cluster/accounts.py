@@ -12,8 +12,9 @@ from tests.cluster.lab.node import Node
 
 Account = Mapping[str, frozenset[str]]
 
-# Files that say nothing about a pod: a lock, and the address that was last given out.
-_UNCOUNTED = ("/lock", "/last_reserved_ip.", "/daemon.lock")
+# Files that say nothing about a pod: a lock, the address that was last given out, and what was held
+# when the node took a block (it goes with the block).
+_UNCOUNTED = ("/lock", "/last_reserved_ip.", "/daemon.lock", "/kept-static/")
 
 
 def of_pods(node: Node) -> Account:

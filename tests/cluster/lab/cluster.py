@@ -101,7 +101,7 @@ class Cluster:
     def power_on(self) -> None:
         """Switch on what was switched off; returns when every node is Ready again."""
         # A node that was away for seconds only still stands as Ready, by what it said before.
-        since = datetime.datetime.now(datetime.UTC)
+        since = _next_second()
         self.server.start()
         for one in self._programs:
             one.start()
@@ -144,16 +144,16 @@ class Cluster:
 
     def reboot(self, node: Node) -> None:
         """Switch a node off and on at once; returns when it is Ready again."""
-        since = datetime.datetime.now(datetime.UTC)
         node.stop()
+        since = _next_second()
         node.start()
         self.wait_for(f"{node.name} Ready", lambda: self.is_ready(node, since), seconds=90)
 
     def is_ready(self, node: Node, since: datetime.datetime = _LONG_AGO) -> bool:
-        """Whether the node said that it is Ready, after a time."""
+        """Whether the node said that it is Ready, at a time or after."""
         for one in self.server.get("node", node.name)["status"].get("conditions", []):
             if one["type"] == "Ready" and one["status"] == "True":
-                return datetime.datetime.fromisoformat(one["lastHeartbeatTime"]) > since
+                return datetime.datetime.fromisoformat(one["lastHeartbeatTime"]) >= since
         return False
 
     def collect_logs(self, target: Path) -> None:
@@ -192,6 +192,12 @@ class Cluster:
         self._programs = [manager, scheduler]
         for one in self._programs:
             one.start()
+
+
+def _next_second() -> datetime.datetime:
+    """Wait for it: a heartbeat is told in whole seconds, and its next may be minutes away."""
+    time.sleep(1 - time.time() % 1)
+    return datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
 
 @contextlib.contextmanager
