@@ -57,6 +57,8 @@ class Layered(Generic[_K, _V]):
         return (key for key, _ in self.items())
 
     def __bool__(self) -> bool:
+        if not self._layer:  # the common case, asked once in each review
+            return bool(self._base)
         return next(iter(self), None) is not None
 
     def changed(self, changes: Mapping[_K, _V | None]) -> Layered[_K, _V]:
