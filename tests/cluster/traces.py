@@ -20,6 +20,7 @@ PLACES = (
 _CHANGING_FILES = ("last_reserved_ip.",)
 # What a cluster writes by itself, whether something is installed or not.
 _CHANGING_KINDS = frozenset({"events", "events.events.k8s.io", "componentstatuses"})
+_HEARTBEATS = "kube-node-lease"  # the first Lease of a kubelet may come after its node is Ready
 
 
 def of_node(node: Node) -> Trace:
@@ -44,6 +45,7 @@ def of_cluster(cluster: Cluster) -> Trace:
         )
         for one in cluster.server.get(asked, "--all-namespaces")["items"]
         for meta in [one["metadata"]]
+        if meta.get("namespace") != _HEARTBEATS
     }
 
 
