@@ -1,6 +1,6 @@
-"""The annotations' readers, each remembering what it has read: whoever holds a catalog has them.
+"""The cache of parsed annotations, which a catalog passes on to the next one.
 
-What is remembered depends on the text alone, never on planes or claims, so it stays true when
+An entry depends on the annotation's text alone, never on planes or claims, so it stays valid when
 those change.
 """
 
@@ -12,8 +12,8 @@ from planes.model.state.memo import Memo
 from planes.model.state.static_ips import StaticIps, read_static_ips
 
 
-class Texts:
-    """Readers of the annotations of pods.
+class AnnotationCache:
+    """Parsed annotations of pods.
 
     Attributes:
         networks: by text and the pod's namespace.

@@ -1,8 +1,8 @@
-"""A persistent mapping: a change gives a new one and costs little, whoever holds the old keeps it.
+"""A persistent map: a change returns a new map and costs little; the old one stays as it is.
 
-A large base is shared between versions; a small layer of recent changes is copied with each one
-and folded into the base when it has grown. The layer may grow with the base, so that a large base
-is seldom copied.
+A large base is shared between versions. A small layer of recent changes is copied with each change,
+and merged into the base when it has grown; its limit grows with the base, so that a large base is
+seldom copied.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ _MAX_LAYER = 512
 _BASE_TO_LAYER = 16
 
 
-class Layered(Generic[_K, _V]):
-    """Keys to values; None as a value means the key is absent."""
+class PersistentMap(Generic[_K, _V]):
+    """An immutable mapping; None as a value means that the key is absent."""
 
     __slots__ = ("_base", "_layer")
 
@@ -32,7 +32,7 @@ class Layered(Generic[_K, _V]):
     def get(self, key: _K, default: _V) -> _V: ...
 
     def get(self, key: _K, default: _V | None = None) -> _V | None:
-        """Give a key's value, None or something else where absent."""
+        """Return a key's value, the default where it is absent."""
         if self._layer and key in self._layer:
             found = self._layer[key]
             return default if found is None else found
@@ -42,7 +42,7 @@ class Layered(Generic[_K, _V]):
         return self.get(key) is not None
 
     def __getitem__(self, key: _K) -> _V:
-        """Give a key's value.
+        """Return a key's value.
 
         Raises:
             KeyError: it is absent.
@@ -57,16 +57,18 @@ class Layered(Generic[_K, _V]):
         return (key for key, _ in self.items())
 
     def __bool__(self) -> bool:
-        if not self._layer:  # the common case, asked once in each review
+        if not self._layer:  # the usual case, called in each review
             return bool(self._base)
         return next(iter(self), None) is not None
 
-    def changed(self, changes: Mapping[_K, _V | None]) -> Layered[_K, _V]:
-        """Give a new mapping with some keys set, or removed by None."""
+    def changed(self, changes: Mapping[_K, _V | None]) -> PersistentMap[_K, _V]:
+        """Return a map with some keys set, or removed (None): this one where there are none."""
+        if not changes:
+            return self
         layer = {**self._layer, **changes}
         if len(layer) > max(_MAX_LAYER, len(self._base) // _BASE_TO_LAYER):
-            return Layered(_folded(self._base, layer))
-        found: Layered[_K, _V] = Layered(self._base)
+            return PersistentMap(_folded(self._base, layer))
+        found: PersistentMap[_K, _V] = PersistentMap(self._base)
         found._layer = layer
         return found
 
