@@ -1,7 +1,7 @@
-"""What a plane's directory holds for attachments that nobody knows of, and giving that back.
+"""Find and release addresses that are held for no known attachment.
 
-A record that is torn, or a directory or a link in the place of an address, holds that address for
-ever: no DEL finds it. Who looks for such says which attachments are accounted for.
+A record that is torn, or a directory or a link in the place of an address, would hold that address
+for ever: no DEL finds it. The caller passes in the attachments that it knows.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Final
 from urllib.parse import unquote
 
 from planes.model.addresses import IPAddress
-from planes.store.addressfiles import plane_directory
-from planes.store.addressrecord import OWNER, address_of, cool, owner_in, owner_name, read_record
-from planes.store.files import remove, set_aside, sync_directory
+from planes.run.files import remove, set_aside, sync_directory
+from planes.store.address_files import plane_directory
+from planes.store.address_record import OWNER, address_of, cool, owner_in, owner_name, read_record
 from planes.store.protocol import AddressOwner, Held
 
 _ASIDE: Final = ".aside"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A record, or what stands in the place of one.
+class AuditedRecord:
+    """A record, or a file of another kind in its place.
 
     Attributes:
-        inode: what all its names share.
-        owner: without names where it cannot be read, or bears another's name.
-        addresses: those it holds.
+        inode: shared by all its names.
+        owner: without names where it cannot be read, or has the name of another record.
+        addresses: that it holds.
     """
 
     inode: int
@@ -38,7 +38,7 @@ class Record:
 
 
 def held_but(root: Path, known: Collection[tuple[str, str]]) -> tuple[Held, ...]:
-    """Give what records of all planes hold for others than these attachments.
+    """Return what records of all planes hold for other attachments than these.
 
     Raises:
         OSError: a directory cannot be read.
@@ -51,7 +51,7 @@ def held_but(root: Path, known: Collection[tuple[str, str]]) -> tuple[Held, ...]
 
 
 def planes_in(root: Path) -> list[str]:
-    """Give the planes that have a directory; the names of planes are short, so files give them.
+    """Return the planes that have a directory; their names are short enough to be read from it.
 
     Raises:
         OSError: the root cannot be read.
@@ -63,8 +63,8 @@ def planes_in(root: Path) -> list[str]:
         return []
 
 
-def records_but(directory: Path, known: Collection[tuple[str, str]]) -> tuple[Record, ...]:
-    """Give the records of others than these attachments; needs no lock.
+def records_but(directory: Path, known: Collection[tuple[str, str]]) -> tuple[AuditedRecord, ...]:
+    """Return the records of other attachments than these; needs no lock.
 
     Raises:
         OSError: the directory cannot be read.
@@ -83,7 +83,7 @@ def records_but(directory: Path, known: Collection[tuple[str, str]]) -> tuple[Re
 
 
 def discard(directory: Path, inode: int, now: float) -> None:
-    """Remove a record with all its names, whatever it is; its addresses cool down.
+    """Remove a record of any kind with all its names; its addresses cool down.
 
     The caller holds the directory's lock.
 
@@ -103,9 +103,9 @@ def discard(directory: Path, inode: int, now: float) -> None:
     sync_directory(directory)
 
 
-def _record(directory: Path, inode: int, names: Sequence[str]) -> Record:
+def _record(directory: Path, inode: int, names: Sequence[str]) -> AuditedRecord:
     addresses = [address for name in names if (address := address_of(name)) is not None]
     owner = owner_in(read_record(directory / names[0]))
     if owner_name(owner.container_id, owner.interface) not in names:
         owner = AddressOwner("", "")
-    return Record(inode, owner, tuple(addresses))
+    return AuditedRecord(inode, owner, tuple(addresses))

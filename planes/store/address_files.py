@@ -1,17 +1,15 @@
 """One plane's addresses as files of a directory that processes share.
 
-An attachment's record is one file, linked once as `owner-<digest>` and once per address it
-holds: an address belongs to the record whose inode it shares. Files of the directory change only
-under its lock (flock, which the kernel drops when a process dies).
-Invariant: linked means held. Whatever instant a process is killed at, `release` of the same
-attachment finds what was linked, and nobody else can link that address before.
+An attachment's record is one file with hard links: `owner-<digest>`, and one per address it holds,
+such as `10.20.0.7`. An address belongs to the record whose inode it shares. Files of the directory
+change only under its lock (flock, which the kernel drops when a process ends).
+Invariant: linked means held. Whenever a process is killed, `release` of the same attachment finds
+what was linked, and no other attachment can link that address before.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,7 +20,10 @@ import orjson
 
 from planes.model.addresses import IPAddress
 from planes.model.errors import Unavailable
-from planes.store.addressrecord import (
+from planes.run.backoff import Backoff
+from planes.run.file_lock import open_lock, wait_for_lock
+from planes.run.files import file_name, read_regular, remove, sync_directory, sync_file, temporary
+from planes.store.address_record import (
     COOLING,
     FIELDS,
     address_of,
@@ -31,8 +32,8 @@ from planes.store.addressrecord import (
     owner_name,
     read_record,
 )
-from planes.store.files import file_name, read_regular, remove, sync_directory, temporary
 from planes.store.protocol import AddressOwner
+from planes.store.quarantine import Quarantine
 
 LOCK_SECONDS: Final = 10.0
 
@@ -42,31 +43,34 @@ _WIDEST: Final = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The directory at one moment: addresses that are held, and those that cool down."""
+    """The directory at one moment: held addresses, and those that cool down."""
 
     held: frozenset[IPAddress]
     cooling: frozenset[IPAddress]
 
 
 class AddressFiles:
-    """The directory of one plane; but for `lock` and `holders`, methods expect the lock held."""
+    """The directory of one plane; all methods but `lock` and `holders` need the lock held.
+
+    Attributes:
+        quarantine: the addresses that somebody on the wire answered for.
+    """
 
     def __init__(self, directory: Path, *, lock_seconds: float = LOCK_SECONDS) -> None:
         self._directory = directory
+        self._prefix = f"{directory}/"
         self._lock_seconds = lock_seconds
+        self.quarantine = Quarantine(directory)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the directory alone among all processes; made on first use.
+        """Hold the directory's lock inside the block; the directory is made on first use.
 
         Raises:
-            Unavailable: the directory cannot be used, or another process keeps it.
+            Unavailable: the directory cannot be used, or another process keeps the lock.
         """
         try:
-            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle = os.open(
-                self._directory / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600
-            )
+            handle = self._open_lock()
         except OSError as error:
             raise Unavailable(
                 f"cannot use the address directory {self._directory}: {error.strerror}",
@@ -83,56 +87,56 @@ class AddressFiles:
         finally:
             os.close(handle)
 
+    def _open_lock(self) -> int:
+        path = self._at(".lock")
+        try:
+            return open_lock(path)
+        except FileNotFoundError:
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return open_lock(path)
+
     def _wait_for(self, handle: int) -> None:
-        deadline = time.monotonic() + self._lock_seconds
-        pause = 0.0002
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise Unavailable(
-                        f"cannot lock the address directory {self._directory}: another process "
-                        f"has kept it for {self._lock_seconds:.0f} s",
-                        remedy=f"find it with `fuser {self._directory}/.lock`",
-                    ) from None
-                time.sleep(pause)
-                pause = min(pause * 1.5, 0.005)
-            else:
-                return
+        try:
+            wait_for_lock(handle, self._lock_seconds, Backoff(0.0002, 0.005, factor=1.5))
+        except BlockingIOError:
+            raise Unavailable(
+                f"cannot lock the address directory {self._directory}: another process "
+                f"has kept it for {self._lock_seconds:.0f} s",
+                remedy=f"find it with `fuser {self._directory}/.lock`",
+            ) from None
 
     def held_by(self, container_id: str, interface: str) -> tuple[IPAddress, ...]:
-        """Give what an attachment holds, in the order it was taken."""
+        """Return what an attachment holds, in the order it was taken."""
         path = self._owner_path(container_id, interface)
         inode = _inode(path)
         if inode is None:
             return ()
         record = read_record(path)
         texts = record.get("addresses")
-        if not isinstance(texts, list):  # torn by a power cut: the links still tell
+        if not isinstance(texts, list):  # torn by a power cut: the links are still there
             entries = os.scandir(self._directory)
             with entries:
                 texts = sorted(entry.name for entry in entries if entry.inode() == inode)
         known = [address for text in texts if (address := address_of(str(text))) is not None]
-        return tuple(a for a in known if _inode(self._directory / str(a)) == inode)
+        return tuple(a for a in known if _inode(self._at(a)) == inode)
 
     def is_held(self, address: IPAddress) -> bool:
-        """Tell whether anybody holds it."""
-        return os.path.lexists(self._directory / str(address))
+        """Report whether an attachment holds it."""
+        return os.path.lexists(self._at(address))
 
     def cooling_seconds(self, address: IPAddress, now: float, cooldown_seconds: float) -> float:
-        """How long it must still rest after its last holder; 0 when it may be taken."""
+        """Return the seconds that it still cools down after its release; 0 when it may be taken."""
         try:
-            until = float(read_regular(self._directory / f"{COOLING}{address}", _SMALL))
+            until = float(read_regular(self._at(f"{COOLING}{address}"), _SMALL))
         except (OSError, ValueError):
             return 0.0
         left = until - now
-        # More than the plane asks for means that the clock was set back or the plane changed.
+        # More than the plane's cooldown: the clock was set back, or the plane was changed.
         return left if 0 < left <= cooldown_seconds else 0.0
 
     def owner_of(self, address: IPAddress) -> AddressOwner | None:
-        """Give who holds an address; an owner without names where the record is torn."""
-        path = self._directory / str(address)
+        """Return the holder of an address; without names where the record is torn."""
+        path = self._at(address)
         if not os.path.lexists(path):
             return None
         return owner_in(read_record(path))
@@ -140,27 +144,33 @@ class AddressFiles:
     def take(
         self, owner: AddressOwner, addresses: Sequence[IPAddress], cooldown_seconds: float
     ) -> None:
-        """Record that the owner holds free addresses; durable when it returns."""
+        """Record that an owner holds addresses, which are free; durable when it returns.
+
+        One wait for the disk: a file's sync writes out its names, too, on ext4, XFS, Btrfs and
+        F2FS. On a file system that kept the record and lost a name, a power cut would free the
+        address of a sandbox that has ended with it.
+        """
         record = {
             "containerID": owner.container_id,
             **{name: getattr(owner, name) for name in FIELDS},
             "addresses": [str(address) for address in addresses],
             "cooldownSeconds": cooldown_seconds,
         }
-        fresh = temporary(self._directory, orjson.dumps(record))
+        fresh = temporary(self._directory, orjson.dumps(record), is_durable=False)
+        owned = self._owner_path(owner.container_id, owner.interface)
         try:
-            # The record first: from then on `release` finds whatever is linked after it.
-            os.link(fresh, self._owner_path(owner.container_id, owner.interface))
+            # The record first: from then on `release` finds every link that is made after it.
+            os.link(fresh, owned)
             for address in addresses:
-                os.link(fresh, self._directory / str(address))
-                remove(self._directory / f"{COOLING}{address}")
+                os.link(fresh, self._at(address))
+                remove(self._at(f"{COOLING}{address}"))
         finally:
             with suppress(OSError):
-                fresh.unlink()
-        sync_directory(self._directory)
+                os.unlink(fresh)
+        sync_file(owned)
 
     def release(self, container_id: str, interface: str, now: float) -> tuple[IPAddress, ...]:
-        """Give back what an attachment holds; tells what that was."""
+        """Release the addresses of an attachment; return them."""
         path = self._owner_path(container_id, interface)
         if not os.path.lexists(path):
             return ()
@@ -168,13 +178,13 @@ class AddressFiles:
         cooldown = read_record(path).get("cooldownSeconds")
         for address in held:
             cool(self._directory, str(address), cooldown, now)
-            remove(self._directory / str(address))
+            remove(self._at(address))
         remove(path)
         sync_directory(self._directory)
         return held
 
     def listing(self) -> Listing:
-        """Read the whole directory, and remove what processes that died left half-made."""
+        """Read the whole directory, and remove what killed processes left of unfinished writes."""
         held: set[IPAddress] = set()
         cooling: set[IPAddress] = set()
         with os.scandir(self._directory) as entries:
@@ -186,32 +196,39 @@ class AddressFiles:
                     (cooling if entry.name.startswith(COOLING) else held).add(address)
         return Listing(frozenset(held), frozenset(cooling))
 
+    def used(self, now: float, *, counts_quarantined: bool = True) -> frozenset[IPAddress]:
+        """Return the addresses that are held or cool down, and those in quarantine if wanted."""
+        listing = self.listing()
+        cools = (a for a in listing.cooling if self.cooling_seconds(a, now, float("inf")))
+        used = listing.held.union(cools)
+        return used.union(self.quarantine.resting(now)) if counts_quarantined else used
+
     def forget_cooled(self, now: float) -> None:
-        """Remove the marks of addresses that have rested: in IPv6 nobody may come by again."""
+        """Remove the marks of addresses that have cooled down: in IPv6 none may come again."""
         for address in self.listing().cooling:
             if not self.cooling_seconds(address, now, float("inf")):
-                remove(self._directory / f"{COOLING}{address}")
+                remove(self._at(f"{COOLING}{address}"))
 
     def last(self, version: int) -> IPAddress | None:
-        """Give the address handed out last in a family: the next one follows it."""
+        """Return the address assigned last in a family, which the next one follows."""
         try:
-            text = read_regular(self._directory / f".last-{version}", _SMALL).decode("ascii")
+            text = read_regular(self._at(f".last-{version}"), _SMALL).decode("ascii")
             return address_of(text.strip())
         except (OSError, UnicodeDecodeError):
             return None
 
     def set_last(self, address: IPAddress) -> None:
-        """Note the address handed out last; losing the note costs nothing but the order."""
-        path = self._directory / f".last-{address.version}"
+        """Record the address assigned last; a lost record costs nothing but the order."""
+        path = self._at(f".last-{address.version}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         handle = os.open(path, flags, 0o600)
-        try:  # in place and always as long: a torn one does not parse, and costs a search
+        try:  # in place and of fixed length: a torn one does not parse, and costs a search
             os.write(handle, f"{address!s:<{_WIDEST}}\n".encode())
         finally:
             os.close(handle)
 
     def holders(self) -> Mapping[IPAddress, AddressOwner]:
-        """Give who holds what; needs no lock."""
+        """Return the holders of all addresses; needs no lock."""
         try:
             names = os.listdir(self._directory)
         except FileNotFoundError:
@@ -228,17 +245,20 @@ class AddressFiles:
                 found[address] = owner
         return found
 
-    def _owner_path(self, container_id: str, interface: str) -> Path:
-        return self._directory / owner_name(container_id, interface)
+    def _owner_path(self, container_id: str, interface: str) -> str:
+        return self._at(owner_name(container_id, interface))
+
+    def _at(self, name: object) -> str:
+        return f"{self._prefix}{name}"
 
 
 def plane_directory(root: Path, plane: str) -> Path:
-    """Give the directory that holds a plane's addresses."""
+    """Return the directory that holds a plane's addresses."""
     return root / file_name(plane)
 
 
-def _inode(path: Path) -> int | None:
+def _inode(path: str) -> int | None:
     try:
-        return path.lstat().st_ino
+        return os.lstat(path).st_ino
     except FileNotFoundError:
         return None

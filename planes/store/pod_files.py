@@ -1,7 +1,7 @@
 """Pods of standalone mode: one JSON file each, below the manifest directory.
 
-The `netplane` command writes them, as the API server would; the store only reads them.
-Invariant: the name follows from namespace and name, so a pod is found without a search.
+The `netplane` command writes them in the place of an API server; the store only reads them.
+Invariant: a file is named after its pod, `shop_db-0.json`, so it is found without a search.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from typing import Any, Final
 import orjson
 
 from planes.model.errors import BadInput, JsonObject, Unavailable
-from planes.store.files import file_name, remove, replace
+from planes.run.files import file_name, remove, replace
 
 PODS: Final = "pods"
 
 
 def pod_path(directory: Path, namespace: str, name: str) -> Path:
-    """Give the file of a pod; DNS names have no underscore, so no two pods share one."""
+    """Return the file of a pod; DNS names have no underscore, so no two pods share one."""
     return directory / PODS / f"{file_name(namespace)}_{file_name(name)}.json"
 
 
 class PodFiles:
-    """The pods that were created by command."""
+    """Pods that the `netplane` command created."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def put(self, pod: JsonObject) -> None:
-        """Write a pod, all at once.
+        """Write a pod, at once.
 
         Raises:
             Unavailable: it could not be written.
@@ -54,7 +54,7 @@ class PodFiles:
         return self._read(pod_path(self._directory, namespace, name))
 
     def remove(self, namespace: str, name: str) -> None:
-        """Remove a pod; absent is fine.
+        """Remove a pod; none there is fine.
 
         Raises:
             Unavailable: it could not be removed.
@@ -66,10 +66,10 @@ class PodFiles:
             raise Unavailable(f"cannot remove {path}: {error.strerror}") from error
 
     def all(self, on_bad: Callable[[BadInput], None] | None = None) -> list[JsonObject]:
-        """Read all pods, by namespace and name; files that are no pods are told to `on_bad`.
+        """Read all pods, by namespace and name; `on_bad` is called for each file that is no pod.
 
         Raises:
-            BadInput: a file is no pod, or cannot be read, and nobody wants to be told.
+            BadInput: a file is no pod, or cannot be read, and there is no `on_bad`.
         """
         pods = []
         for path in sorted((self._directory / PODS).glob("*_*.json")):

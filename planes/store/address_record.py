@@ -1,4 +1,4 @@
-"""One attachment's record of a plane's addresses: its names in the directory, and its bytes."""
+"""The record of an attachment's addresses of a plane: the names of its file, and its content."""
 
 from __future__ import annotations
 
@@ -11,31 +11,36 @@ import orjson
 
 from planes.model.addresses import IPAddress, parse_address
 from planes.model.errors import BadInput
-from planes.store.files import read_regular, replace
+from planes.run.files import read_regular, replace
 from planes.store.protocol import AddressOwner
 
 COOLING: Final = "cooling-"
 OWNER: Final = "owner-"
 FIELDS: Final = ("interface", "namespace", "pod", "uid", "node")
-_LARGEST: Final = 256 << 10  # container IDs and names of any length that the wire takes
+_BEGINNINGS: Final = frozenset("0123456789abcdefABCDEF:")
+_LARGEST: Final = 256 << 10  # container IDs and names of any length that a call may have
 
 
 def owner_name(container_id: str, interface: str) -> str:
-    """Give the name of an attachment's record."""
+    """Return the name of an attachment's record."""
     text = f"{container_id}\n{interface}".encode(errors="surrogatepass")
     return f"{OWNER}{hashlib.sha256(text).hexdigest()[:40]}"
 
 
 def address_of(name: str) -> IPAddress | None:
-    """Give the address that a file's name is, None where it is none."""
+    """Return the address that a file is named after; None for any other name."""
+    if (
+        name[:1] not in _BEGINNINGS
+    ):  # half of a directory: an error for each costs more than all else
+        return None
     try:
         return parse_address(name)
     except BadInput:
         return None
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """Read a record; empty where it is torn, or something else is in its place."""
+def read_record(path: str | Path) -> dict[str, Any]:
+    """Read a record; empty where it is torn or no regular file."""
     try:
         record = orjson.loads(read_regular(path, _LARGEST))
     except (OSError, orjson.JSONDecodeError):
@@ -44,12 +49,12 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def owner_in(record: Mapping[str, Any]) -> AddressOwner:
-    """Give whose a record is; an owner without names where it is torn."""
+    """Return the owner of a record; without names where it is torn."""
     values = {name: str(record.get(name) or "") for name in FIELDS}
     return AddressOwner(container_id=str(record.get("containerID") or ""), **values)
 
 
 def cool(directory: Path, name: str, cooldown: object, now: float) -> None:
-    """Mark an address as resting, for as long as its record says."""
+    """Mark an address as cooling down, for the cooldown of its record."""
     if isinstance(cooldown, (int, float)) and cooldown > 0:
         replace(directory / f"{COOLING}{name}", str(now + cooldown).encode(), is_durable=False)
