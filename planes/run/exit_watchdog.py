@@ -1,6 +1,7 @@
-"""The end of a process that does not end: threads in system calls, work that cannot be cancelled.
+"""A watchdog that ends a process whose shutdown hangs: a thread in a system call, a lost task.
 
-Whoever sent SIGTERM sends SIGKILL after its grace time; what ends before can still say why.
+The sender of SIGTERM sends SIGKILL after its grace period. A process that ends before that can
+still log why.
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ from collections.abc import Callable
 _log = logging.getLogger(__name__)
 
 
-class LastResort:
-    """Ends the process some time after its orderly end began.
+class ExitWatchdog:
+    """Ends the process some time after its shutdown began.
 
     Args:
-        leave: ends the process at once, with a status.
+        end: ends the process at once, with a status.
     """
 
-    def __init__(self, leave: Callable[[int], object] = os._exit) -> None:
+    def __init__(self, end: Callable[[int], object] = os._exit) -> None:
         self._why: Callable[[], str] = lambda: ""
-        self._leave = leave
+        self._exit = end
         self._timer: threading.Timer | None = None
 
     def explain(self, why: Callable[[], str]) -> None:
-        """Name who can tell what the end waits for; "" where that is not known."""
+        """Use a function that returns what the shutdown waits for; "" where that is not known."""
         self._why = why
 
     def arm(self, seconds: float, status: int = 1) -> None:
@@ -37,7 +38,7 @@ class LastResort:
         self._timer.start()
 
     def disarm(self) -> None:
-        """The process has come to its end by itself."""
+        """Do nothing any more: the shutdown is complete."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -46,4 +47,4 @@ class LastResort:
             "ending at once: the orderly end does not come",
             extra={"waited_seconds": seconds, "reason": self._why() or "work that does not end"},
         )
-        self._leave(status)
+        self._exit(status)

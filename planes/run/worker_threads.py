@@ -1,8 +1,8 @@
 """The threads of a pool: a fixed number, and spare ones while some of them hang.
 
-A thread in a system call cannot be stopped: a foreign lock, a FIFO, a network file system keep it
-for as long as they like. Such a thread must not be missed by the others' work, must be seen by
-whoever looks after the node, and must not keep the process from ending: all are daemon threads.
+A thread in a system call cannot be stopped: a lock of another process, a FIFO or a network file
+system may hold it for any time. Invariant: other work goes on beside it, it is reported
+(`WorkerThreads.stuck`), and it does not keep the process from ending: all are daemon threads.
 """
 
 from __future__ import annotations
@@ -18,25 +18,32 @@ from types import FrameType
 from typing import Final
 
 SLOW_SECONDS: Final = 0.5
-"""From here on a thread does not count any more, as long as others wait for one."""
+"""A thread that is busy for longer is replaced by a spare one while work waits."""
 
 _OURS: Final = frozenset({"cni", "planes", "certs", "webhook", "tests"})
-_PLUMBING: Final = frozenset({"planes.run.jobs", "planes.run.crew", "planes.run.threads"})
+_OF_POOLS: Final = frozenset(
+    {"planes.run.jobs", "planes.run.thread_pool", "planes.run.worker_threads"}
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Stuck:
-    """A thread that is at one piece of work for long: for how many seconds, and where it stands."""
+class StuckThread:
+    """A thread that has been busy with one job for long.
+
+    Attributes:
+        seconds: for how long.
+        where: the function that it is in, `cni.ipam.host_local_files.locked` for example.
+    """
 
     seconds: float
     where: str
 
 
-class Crew:
-    """Starts and counts threads; their owner has the queue they take work from.
+class WorkerThreads:
+    """Starts and counts threads; their pool has the queue of jobs.
 
     Args:
-        serve: what a thread does: takes work until it takes the order to go, or `is_surplus`.
+        serve: run by each thread: takes jobs until it takes the end mark, or `is_surplus`.
         name: of the threads.
         limit: most threads that work.
         spares: most threads beside those, in place of ones that hang.
@@ -55,8 +62,8 @@ class Crew:
         self._pending = 0
         self._is_watched = False
 
-    def enlist(self) -> bool:
-        """Take note of a piece of work; tells whether there is a thread for it, now or later."""
+    def expect_job(self) -> bool:
+        """Count a job that is about to be queued; report whether a thread will take it."""
         with self._lock:
             self._pending += 1
             self._start_if_needed()
@@ -67,52 +74,54 @@ class Crew:
             self._watch()
         return True
 
-    def begin(self) -> None:
-        """Say that the calling thread begins a piece of work."""
+    def begin_job(self) -> None:
+        """Record that the calling thread begins a job."""
         self._busy[threading.get_ident()] = time.monotonic()
 
-    def end(self) -> None:
-        """Say that the calling thread has ended it."""
+    def end_job(self) -> None:
+        """Record that the calling thread has ended its job."""
         self._busy.pop(threading.get_ident(), None)
         with self._lock:
             self._pending -= 1
 
     def is_surplus(self) -> bool:
-        """Tell whether the calling thread may go: one that hung is back."""
+        """Report whether the calling thread is to end: one that hung goes on working."""
+        if len(self._threads) <= self._limit:  # without the lock: looked at after every job
+            return False
         with self._lock:
             if len(self._threads) <= self._most():
                 return False
             self._threads.discard(threading.current_thread())
             return True
 
-    def leave(self) -> None:
-        """Say that the calling thread goes; another takes its place where there is work."""
+    def end_thread(self) -> None:
+        """Record that the calling thread ends; another is started where jobs wait."""
         with self._lock:
             self._threads.discard(threading.current_thread())
             self._start_if_needed()
 
-    def stuck(self, seconds: float) -> list[Stuck]:
-        """Give the threads that are at one piece of work for so long."""
+    def stuck(self, seconds: float) -> list[StuckThread]:
+        """Return the threads that have been busy with one job for at least so long."""
         now = time.monotonic()
         frames = sys._current_frames()
         return [
-            Stuck(now - since, _where(frames.get(ident)))
+            StuckThread(now - since, _where(frames.get(ident)))
             for ident, since in list(self._busy.items())
             if now - since >= seconds
         ]
 
-    def dismiss(self, order: Callable[[], None], seconds: float) -> bool:
-        """Have all threads go; tells whether they went in the time given.
+    def stop(self, put_end: Callable[[], None], seconds: float) -> bool:
+        """End all threads; report whether they ended in the time given.
 
         Args:
-            order: puts the order to go into the queue, for one thread.
+            put_end: puts the end mark for one thread into the queue.
             seconds: how long to wait for all of them.
         """
         with self._lock:
             self._spares = 0
             threads = list(self._threads)
         for _ in threads:
-            order()
+            put_end()
         until = time.monotonic() + seconds
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -124,7 +133,7 @@ class Crew:
         return self._limit + min(slow, self._spares)
 
     def _start_if_needed(self) -> None:
-        if len(self._threads) < min(self._pending, self._most()):
+        if len(self._threads) < self._pending and len(self._threads) < self._most():
             thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
             self._threads.add(thread)
             try:
@@ -133,14 +142,14 @@ class Crew:
                 self._threads.discard(thread)
 
     def _watch(self) -> None:
-        """Look again in a moment, where an event loop can: those that are at work may hang."""
+        """Look again in a moment, where there is an event loop: the busy threads may hang."""
         if self._is_watched:
             return
         with suppress(RuntimeError):
-            asyncio.get_running_loop().call_later(SLOW_SECONDS, self._relieve)
+            asyncio.get_running_loop().call_later(SLOW_SECONDS, self._start_spares)
             self._is_watched = True
 
-    def _relieve(self) -> None:
+    def _start_spares(self) -> None:
         self._is_watched = False
         with self._lock:
             waiting = self._pending - len(self._threads)
@@ -150,8 +159,8 @@ class Crew:
             self._watch()
 
 
-def told(stuck: list[Stuck]) -> str:
-    """Say in one line which threads hang, for how long, and where; "" where none does."""
+def describe_stuck(stuck: list[StuckThread]) -> str:
+    """Return one line about threads that hang, for how long, and where; "" where none does."""
     if not stuck:
         return ""
     worst = max(stuck, key=lambda one: one.seconds)
@@ -160,10 +169,10 @@ def told(stuck: list[Stuck]) -> str:
 
 
 def _where(frame: FrameType | None) -> str:
-    """Give the function of ours that a thread is in."""
+    """Return the function of ours that a thread is in."""
     while frame is not None:
         module = str(frame.f_globals.get("__name__", ""))
-        if module.partition(".")[0] in _OURS and module not in _PLUMBING:
+        if module.partition(".")[0] in _OURS and module not in _OF_POOLS:
             return f"{module}.{frame.f_code.co_name}"
         frame = frame.f_back
     return "a system call"
