@@ -1,9 +1,9 @@
-"""Who verifies us: the webhook configurations, whose `caBundle` the API server trusts.
+"""The `caBundle` of the webhook configurations: the roots by which API servers verify the webhook.
 
-The field is ours: every entry of every configuration gets the same roots, and what somebody else
-put there stays only until the next old root is dropped. A root counts as trusted when all entries
-hold it. Writes are compared and swapped by resourceVersion: a lost race changes nothing, and the
-next look shows what won.
+The field is Netplane's: every webhook of both configurations gets the same roots. Roots that others
+put there stay until the next old root is dropped. A root is trusted when all webhooks have it.
+Updates carry the resourceVersion: one that conflicts changes nothing, and the next read shows the
+other writer's state.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ KINDS: Final = (MUTATING_HOOKS, VALIDATING_HOOKS)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """The configurations as read at one look.
+class WebhookConfigurations:
+    """Both webhook configurations, as read at one time.
 
     Attributes:
-        configurations: those that are there.
-        absent: the kinds of those that are not.
-        bundles: the roots of each entry of each configuration.
+        configurations: those that exist.
+        absent: the kinds of those that do not.
+        bundles: the roots of each webhook of each configuration.
     """
 
     configurations: tuple[tuple[Resource, JsonObject], ...] = ()
@@ -39,18 +39,18 @@ class Seen:
 
     @property
     def common(self) -> frozenset[Certificate]:
-        """Roots that every entry trusts; none without entries."""
+        """Roots that every webhook has; none where there is no webhook."""
         bundles = self.bundles
         return frozenset(bundles[0]).intersection(*bundles[1:]) if bundles else frozenset()
 
     @property
     def all(self) -> tuple[Certificate, ...]:
-        """Roots that some entry trusts, in the order they were met."""
+        """Roots that any webhook has, in the order they were read."""
         return tuple(dict.fromkeys(root for bundle in self.bundles for root in bundle))
 
 
-class Verifiers:
-    """Reads and writes the configurations of a name.
+class CaBundles:
+    """Reads and writes the `caBundle` of both webhook configurations.
 
     Args:
         name: of both configurations.
@@ -61,8 +61,8 @@ class Verifiers:
         self._name = name
         self._parsed: dict[str, tuple[Certificate, ...]] = {}
 
-    async def look(self) -> Seen:
-        """Read both, live.
+    async def read(self) -> WebhookConfigurations:
+        """Read both from the API server.
 
         Raises:
             PlanesError: the API server does not answer.
@@ -75,29 +75,31 @@ class Verifiers:
             except NotFound:
                 absent.append(kind)
         texts = [_bundle(entry) for _, obj in found for entry in _entries(obj)]
-        # What did not change since the last look is not parsed again.
+        # A bundle that has not changed since the last read is not parsed again.
         before = self._parsed
         self._parsed = {text: before.get(text) or _roots(text) for text in set(texts)}
-        return Seen(tuple(found), tuple(absent), tuple(self._parsed[text] for text in texts))
+        return WebhookConfigurations(
+            tuple(found), tuple(absent), tuple(self._parsed[text] for text in texts)
+        )
 
-    async def publish(self, seen: Seen, roots: Sequence[Certificate]) -> bool:
-        """Have every entry trust exactly these roots; what was written since `seen` stands.
+    async def publish(self, seen: WebhookConfigurations, roots: Sequence[Certificate]) -> bool:
+        """Write these roots into every webhook; return False where all have them already.
 
-        False where there was nothing to write.
+        A configuration that has changed since `seen` was read is left as it is.
 
         Raises:
             PlanesError: the API server does not answer, or refuses.
         """
         wanted = b"".join(root.pem for root in roots)
-        is_written = False
+        was_needed = False
         for kind, obj in seen.configurations:
             if all(set(_roots(_bundle(entry))) == set(roots) for entry in _entries(obj)):
                 continue
-            is_written = True
-            # Who was faster is seen at the next look.
+            was_needed = True
+            # The next read shows what the other writer wrote.
             with suppress(Conflict, NotFound):
                 await self._api.replace(kind, _with_bundle(obj, wanted))
-        return is_written
+        return was_needed
 
 
 def _entries(obj: JsonObject) -> Iterator[JsonObject]:
