@@ -1,4 +1,7 @@
-"""Who may ask: peers with a certificate of an authority, whose file may be replaced at any time."""
+"""The client CA: only peers with a certificate of it may send reviews (`--client-ca`).
+
+Its file may be replaced at any time and is read again.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,12 @@ from planes.run.clock import Clock
 
 _log = logging.getLogger(__name__)
 
-_LOOK_SECONDS: Final = 10.0
+_RELOAD_SECONDS: Final = 10.0
 _MOST_BYTES: Final = 1 << 20
 
 
-class ClientAuthority:
-    """Has the listener's context demand certificates of the authorities in a file."""
+class ClientCA:
+    """Makes the listener require client certificates issued by the CAs in a file."""
 
     def __init__(self, path: Path, context: RotatingContext, clock: Clock) -> None:
         self._path = path
@@ -25,11 +28,11 @@ class ClientAuthority:
         self._clock = clock
         self._read: bytes | None = None
 
-    def look(self) -> None:
-        """Read the file, and demand what is in it where that is new.
+    def reload(self) -> None:
+        """Read the file, and require certificates of its CAs where it has changed.
 
         Raises:
-            BadInput: it cannot be read, or holds no authority; what was demanded stays in force.
+            BadInput: it cannot be read, or holds no CA; the CAs read before stay in force.
         """
         try:
             with self._path.open("rb") as file:
@@ -40,15 +43,15 @@ class ClientAuthority:
                 remedy="name a file with the certificate of the CA, in PEM",
             ) from error
         if found != self._read:
-            self._context.demand(found)
+            self._context.require_client_ca(found)
             self._read = found
             _log.info("peers need a certificate", extra={"authorities": str(self._path)})
 
     async def run(self) -> None:
-        """Look again and again, until cancelled."""
+        """Read the file periodically, until cancelled."""
         while True:
-            await self._clock.sleep(_LOOK_SECONDS)
+            await self._clock.sleep(_RELOAD_SECONDS)
             try:
-                self.look()
+                self.reload()
             except BadInput as error:
                 _log.warning("authorities of peers are as before", extra={"reason": str(error)})

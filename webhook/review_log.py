@@ -1,9 +1,8 @@
-"""What the log says of reviews: one line for each refusal, and for each new pod that has planes.
+"""The log of reviews: one line for each refusal, and for each new pod that has planes.
 
-The line of a new pod is written by validation: only there the API server has given it its name
-and UID, the one that the node's log and `kubectl get pod` show. More lines a second than a
-cluster creates pods, or longer ones, are not written but counted: a flood of reviews must not
-become one of logs, which would push out of a node's files what happened before.
+The line of a new pod is written by validation: only then it has the name and UID that the node's
+log and `kubectl get pod` show. Lines beyond a rate that no cluster creates pods at are counted
+instead of written: a flood of reviews must not fill the node's log files.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from planes.run.clock import Clock
-from webhook.review import Allowed, Answer, Denied, Errored, Patched, Review
+from webhook.review import Allowed, Answer, Errored, Patched, Rejected, Review
 
 _log = logging.getLogger(__name__)
 
@@ -21,25 +20,25 @@ _LINES_PER_SECOND: Final = 200
 _CHARACTERS_PER_SECOND: Final = 128 << 10
 _REASONS: Final = 8
 _SHOWN: Final = 256
-"""Characters of a fact. Most of them are chosen by whoever asks; a name has at most 253."""
+"""Characters of a field. Most fields are chosen by the peer; a name has at most 253."""
 _SHOWN_REASON: Final = 512
 
 
-class Reporter:
+class ReviewLog:
     """Writes the log of reviews."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._second = 0
         self._lines = 0
-        self._untold = 0
+        self._suppressed = 0
         self._characters = 0
 
     def answered(self, path: str, review: Review, answer: Answer) -> None:
-        """Take note of an answer; most of them need no line."""
-        told = _told(review, answer)
-        if told is not None:
-            event, more = told
+        """Log an answer; most of them need no line."""
+        event_line = _event_of(review, answer)
+        if event_line is not None:
+            event, more = event_line
             facts = {**_facts(path, review), **more}
             if self._may_write(facts):
                 _log.info(event, extra=facts)
@@ -47,24 +46,24 @@ class Reporter:
     def _may_write(self, facts: Mapping[str, Any]) -> bool:
         second = int(self._clock.monotonic())
         if second != self._second:
-            untold = self._untold
-            self._second, self._lines, self._characters, self._untold = second, 0, 0, 0
-            if untold > 0:
-                _log.warning("reviews not logged one by one", extra={"count": untold})
+            suppressed = self._suppressed
+            self._second, self._lines, self._characters, self._suppressed = second, 0, 0, 0
+            if suppressed > 0:
+                _log.warning("reviews not logged one by one", extra={"count": suppressed})
         size = sum(len(str(fact)) for fact in facts.values())
         is_full = self._characters + size > _CHARACTERS_PER_SECOND
         if is_full or self._lines >= _LINES_PER_SECOND:
-            self._untold += 1
+            self._suppressed += 1
             return False
         self._lines += 1
         self._characters += size
         return True
 
 
-def _told(review: Review, answer: Answer) -> tuple[str, dict[str, Any]] | None:
-    """Give what is worth a line: the event and its facts."""
+def _event_of(review: Review, answer: Answer) -> tuple[str, dict[str, Any]] | None:
+    """Return the event of an answer and its fields, None where it needs no line."""
     match answer:
-        case Denied():
+        case Rejected():
             reasons = [_cut(str(each), _SHOWN_REASON) for each in answer.findings[:_REASONS]]
             return "review refused", {"reasons": reasons}
         case Errored():
@@ -73,7 +72,7 @@ def _told(review: Review, answer: Answer) -> tuple[str, dict[str, Any]] | None:
             planes = answer.audit.get("planes")
             is_final = answer.audit.get("decision") == "allowed"
             return ("pod admitted", {"planes": planes.split(",")}) if planes and is_final else None
-        case Patched() if review.resource != "pods":  # of a pod validation will tell
+        case Patched() if review.resource != "pods":  # for a pod validation writes the line
             return "object changed", dict(answer.audit)
     return None
 

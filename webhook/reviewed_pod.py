@@ -1,9 +1,9 @@
-"""What a review is about: the pod, its namespace and the catalog, or why nothing is to be judged.
+"""The pod under review with its namespace and the catalog, or an answer where it is exempt.
 
-Exempt are the namespaces that a cluster needs to come up (ours and kube-system), and the mirror
-pods a kubelet makes of its static ones. Exemption by annotation holds only when a node asks:
-anybody else could write it. Pods on the host's network are judged where that is possible and
-never kept waiting. No answer here needs any I/O.
+Exempt are the namespaces that a cluster needs to start (ours and kube-system), and the mirror pods
+that a kubelet creates of its static ones. The annotation of a static pod counts only where a node
+sends it: anybody else could write it. Pods on the host's network are judged where that is possible
+and never have to wait. Nothing here does I/O.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from planes.model.names import NETPLANE_NAMESPACE
 from planes.model.objects import Namespace, Pod
 from planes.model.state.catalog import Catalog
 from planes.store.protocol import Store
-from webhook.review import Allowed, Answer, Denied, Errored, Review, User
+from webhook.review import Allowed, Answer, Errored, Rejected, Review, User
 
 EXEMPT_NAMESPACES = frozenset({"kube-system", NETPLANE_NAMESPACE})
 
@@ -35,8 +35,8 @@ _TOO_LARGE = Finding(
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """A pod to be judged, and everything it is judged by."""
+class ReviewedPod:
+    """A pod under review, and the state by which it is judged."""
 
     pod: Pod
     namespace: Namespace
@@ -44,10 +44,7 @@ class Subject:
 
 
 def pod_of(review: Review) -> Pod | Answer:
-    """Find the pod under review, or the answer that needs no judgement.
-
-    A pod whose manifest cannot be read is nobody's to judge but the API server's own.
-    """
+    """Return the pod under review, or the answer where it is exempt or cannot be read."""
     if review.resource != "pods":
         return Errored(
             BadInput(
@@ -66,15 +63,15 @@ def pod_of(review: Review) -> Pod | Answer:
     if reason:
         return Allowed(audit={"decision": f"exempt: {reason}"})
     size = sum(len(key) + len(text) for key, text in pod.annotations.items())
-    return Denied([_TOO_LARGE], audit={"decision": "denied"}) if size > _LARGEST else pod
+    return Rejected([_TOO_LARGE], audit={"decision": "denied"}) if size > _LARGEST else pod
 
 
-def subject_of(pod: Pod, store: Store) -> Subject | Answer:
-    """Give what a pod is judged by, from watched state."""
+def reviewed_pod(pod: Pod, store: Store) -> ReviewedPod | Answer:
+    """Return a pod with the watched state it is judged by, or an answer while that is missing."""
     namespace = store.namespace(pod.namespace)
     if store.is_synced and namespace is not None:
-        return Subject(pod, namespace, store.catalog)
-    if pod.host_network:  # gets no plane whatever its namespace is, and may be what others wait for
+        return ReviewedPod(pod, namespace, store.catalog)
+    if pod.host_network:  # gets no plane in any namespace, and others may need it to start
         return Allowed(audit={"decision": "exempt: host network"})
     if not store.is_synced:
         cause, remedy = "planes and namespaces have not been read yet", "try again in a moment"
@@ -85,7 +82,7 @@ def subject_of(pod: Pod, store: Store) -> Subject | Answer:
 
 
 def audit_of(decision: Decision) -> dict[str, str]:
-    """Give the audit annotations of a decision: the planes, and breaches that are only recorded."""
+    """Return a decision's audit annotations: its planes, and breaches that are only recorded."""
     audit = {}
     planes = dict.fromkeys(each.plane for each in decision.attachments if each.plane)
     if planes:
@@ -96,14 +93,14 @@ def audit_of(decision: Decision) -> dict[str, str]:
 
 
 def is_node(user: User) -> bool:
-    """Tell whether a kubelet asks."""
+    """Report whether a user is a kubelet."""
     return user.name.startswith(_NODE_USER) and _NODES in user.groups
 
 
 def node_of(user: User) -> str:
-    """Name the node that a request comes from; "" where it comes from none.
+    """Return the node that a request comes from; "" where it comes from none.
 
-    A kubelet is known by its user name, our daemon by the node its token is bound to.
+    A kubelet's user name has it; our daemon's token is bound to it.
     """
     if is_node(user):
         return user.name.removeprefix(_NODE_USER)

@@ -1,8 +1,8 @@
-"""HTTP answers whose bytes are made once, for the one server that needs to be quick.
+"""HTTP responses of admission, written as one piece.
 
-`Prepared` replaces aiohttp's header assembly and chunking by a single write; everything that
-reads from the network stays aiohttp's. Measured beside a bare `web.Response` in one run, a
-request costs about 30 µs less.
+`PreparedResponse` replaces aiohttp's header assembly and chunking by a single write; requests are
+still read by aiohttp. Measured beside a bare `web.Response` in one run, a request costs about
+30 µs less.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-# A peer that asks and does not read its answers is cut off here instead of filling memory: one
-# answer may wait whatever its size, a second one only behind less than this.
+# A peer that does not read its responses is disconnected instead of filling memory: one response
+# of any size may be unread, a second one only behind less than this.
 _UNREAD_BYTES = 32 << 10
 
 _JSON = "application/json"
 _TEXT = "text/plain; charset=utf-8"
 
 
-class Prepared(web.StreamResponse):
-    """A complete answer: status line, headers and body in one piece.
+class PreparedResponse(web.StreamResponse):
+    """A complete response: status line, headers and body in one piece.
 
     Args:
-        closes: end the connection after this answer.
+        closes: close the connection after this response.
     """
 
     def __init__(
@@ -37,11 +37,11 @@ class Prepared(web.StreamResponse):
 
     @property
     def keep_alive(self) -> bool:
-        """Whether the connection goes on after this answer."""
+        """Whether the connection stays open after this response."""
         return not self._closes
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Write the answer."""
+        """Write the response."""
         self._closes = self._closes or not request.keep_alive or request.version < (1, 1)
         transport = request.transport
         if transport is None:
@@ -60,10 +60,10 @@ class Prepared(web.StreamResponse):
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Do nothing more: all is written."""
+        """Do nothing: `prepare` has written everything."""
 
 
-def line(text: str, status: int, *, closes: bool = False) -> Prepared:
-    """Answer with one line of text."""
+def text_response(text: str, status: int, *, closes: bool = False) -> PreparedResponse:
+    """Return a response of one line of text."""
     body = " ".join(text.split()) + "\n"
-    return Prepared(body.encode(), status=status, content_type=_TEXT, closes=closes)
+    return PreparedResponse(body.encode(), status=status, content_type=_TEXT, closes=closes)
