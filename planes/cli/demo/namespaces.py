@@ -1,8 +1,8 @@
-"""Two nodes and their wires, as network namespaces of this machine.
+"""The demo's two nodes and the wires between them, as network namespaces of this machine.
 
-Each node has eth0 (the underlay) and eth1 to eth3 without addresses; each of them is one Ethernet
-segment across the nodes, a bridge in a namespace of its own. Invariant: `clear` removes
-everything called `netplane-demo-…`, also what an earlier demo left that was killed.
+Each node has eth0 (the underlay) and eth1 to eth3 without addresses. Each of these is one Ethernet
+segment across the nodes: a bridge in a namespace of its own. Invariant: `clear` removes everything
+called `netplane-demo-…`, also after a demo that was killed.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from typing import Any, Final
 
 from planes.model.errors import Internal, Unavailable
 
-PREFIX: Final = "netplane-demo-"  # never "np-…": that is how pods of standalone mode are called
+PREFIX: Final = "netplane-demo-"  # not "np-…": namespaces of standalone pods begin so
 WIRES: Final = PREFIX + "wires"
 NETNS_FOLDER: Final = Path("/run/netns")
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A namespace that stands for a node.
+    """A namespace that serves as a node.
 
     Attributes:
-        name: as Kubernetes would call it.
-        number: 1, 2, …: the last part of its addresses.
+        name: the node's name, e.g. `node1`.
+        number: 1, 2, …, part of its addresses.
     """
 
     name: str
@@ -35,17 +35,17 @@ class Node:
 
     @property
     def netns(self) -> str:
-        """The namespace's name for `ip netns`."""
+        """Return the name of the namespace for `ip netns`."""
         return PREFIX + self.name
 
     @property
     def address(self) -> str:
-        """The underlay address of its eth0."""
+        """Return the underlay address of its eth0."""
         return f"172.30.0.{10 + self.number}"
 
     @property
     def pod_subnet(self) -> str:
-        """What Flannel would have leased to this node."""
+        """Return the pod subnet of the node, as Flannel leases one."""
         return f"10.244.{self.number}.0/24"
 
 
@@ -57,7 +57,7 @@ def build() -> None:
     """Make the nodes and their wires.
 
     Raises:
-        Unavailable: the kernel or the container this runs in does not allow it.
+        Unavailable: the kernel or the container does not permit it.
     """
     for netns in (WIRES, *(node.netns for node in NODES)):
         _ip("netns", "add", netns)
@@ -85,53 +85,47 @@ def _connect(node: Node) -> None:
 
 
 def clear() -> None:
-    """Remove every namespace of the demo; whatever lives in them goes with them."""
+    """Remove every namespace of the demo, with all that is in it."""
     for netns in leftovers():
         _ip("netns", "delete", netns)
 
 
 def add_sandbox(netns: str) -> None:
-    """Make a namespace that stands for a container, its loopback up."""
+    """Make a namespace for a container, with its loopback up."""
     _ip("netns", "add", netns)
     _ip("-n", netns, "link", "set", "lo", "up")
 
 
 def remove_sandbox(netns: str) -> None:
-    """Remove such a namespace; absent is fine."""
+    """Remove such a namespace, if there is one."""
     if (NETNS_FOLDER / netns).exists():
         _ip("netns", "delete", netns)
 
 
 def leftovers() -> list[str]:
-    """The demo's namespaces that exist now."""
+    """Return the demo's namespaces that exist now."""
     if not NETNS_FOLDER.is_dir():
         return []
     return sorted(path.name for path in NETNS_FOLDER.iterdir() if path.name.startswith(PREFIX))
 
 
 def inside(netns: str, *command: str) -> list[str]:
-    """The command line that runs in a namespace.
+    """Return the command line that runs a command in a namespace.
 
-    nsenter and not `ip netns exec`: the latter makes a mount namespace of its own, in which
-    namespaces made later could stay invisible.
+    It uses nsenter: `ip netns exec` makes a mount namespace, in which namespaces made later could
+    be invisible.
     """
     return ["nsenter", f"--net={NETNS_FOLDER / netns}", "--", *command]
 
 
 def links(netns: str) -> list[dict[str, Any]]:
-    """Interfaces of a namespace with their addresses, as `ip -json` gives them."""
+    """Return the interfaces of a namespace with their addresses, as `ip -json` prints them."""
     found = json.loads(_ip("-n", netns, "-json", "-details", "address", "show") or "[]")
     return [link for link in found if link]
 
 
-def routes(netns: str) -> list[dict[str, Any]]:
-    """IPv4 routes of a namespace, as `ip -json` gives them."""
-    found: list[dict[str, Any]] = json.loads(_ip("-n", netns, "-json", "route", "show") or "[]")
-    return found
-
-
 def kernel_has(kind: str) -> bool:
-    """Tell whether the kernel can make links of this kind, by making one."""
+    """Report whether the kernel can make links of this kind, by making one."""
     netns = PREFIX + "probe"
     _ip("netns", "add", netns)
     try:

@@ -1,6 +1,6 @@
-"""The demo's folder, programs and command line: what the acts play with.
+"""The demo's folder, programs and commands, which all steps use.
 
-Invariant: everything is below one temporary folder, in the stage's namespaces or a child process,
+Invariant: everything is below one temporary folder, in the demo's namespaces or in a child process,
 so that `close` leaves nothing.
 """
 
@@ -19,14 +19,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from planes.cli.demo import stage
+from planes.cli.console import Console
+from planes.cli.demo import namespaces
 from planes.cli.demo.leftovers import FOLDER_PREFIX, sandbox_of
+from planes.cli.demo.namespaces import NODES, Node
 from planes.cli.demo.programs import Program, answers, free_port, python_module
-from planes.cli.demo.stage import NODES, Node
-from planes.cli.screen import Screen
 from planes.model.errors import JsonObject
 from planes.model.objects import Pod
-from planes.store.podfiles import PodFiles
+from planes.store.pod_files import PodFiles
 
 _SUBNET_ENV: Final = """\
 FLANNEL_NETWORK=10.244.0.0/16
@@ -36,16 +36,16 @@ FLANNEL_IPMASQ=true
 """
 
 
-class World:
-    """One demo's folder and programs.
+class DemoEnvironment:
+    """The folder and the programs of one demo.
 
     Args:
-        screen: where commands and their output are shown.
-        shim: the shim binary.
+        console: where commands and their output are printed.
+        shim: path of the shim.
     """
 
-    def __init__(self, screen: Screen, shim: str) -> None:
-        self.screen = screen
+    def __init__(self, console: Console, shim: str) -> None:
+        self.console = console
         self.shim = shim
         self.folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
         self.manifests = self.folder / "manifests"
@@ -63,11 +63,11 @@ class World:
         }
 
     def open(self) -> None:
-        """Build the stage and start the programs."""
+        """Make the nodes and start the programs."""
         self.manifests.mkdir()
         self.certificates.mkdir()
         self.put("planes.yaml")
-        stage.build()
+        namespaces.build()
         for node in NODES:
             self._write_default_network(node)
         self.start_webhook()
@@ -75,57 +75,57 @@ class World:
             self.start_daemon(node)
 
     def close(self) -> None:
-        """Stop the programs, remove the stage and the folder."""
+        """Stop the programs, remove the nodes and the folder."""
         for program in (self._webhook, *self._daemons.values()):
             program.stop()
         for name in self.sandboxes():
-            stage.remove_sandbox(name)
-        stage.clear()
+            namespaces.remove_sandbox(name)
+        namespaces.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start_webhook(self) -> None:
-        """Start admission."""
+        """Start the webhook."""
         self._webhook.start(self._webhook_is_ready)
 
     def stop_webhook(self) -> None:
-        """Stop admission: an outage."""
+        """Stop the webhook."""
         self._webhook.stop()
 
     def start_daemon(self, node: Node) -> None:
-        """Start a node's runtime."""
+        """Start the daemon of a node."""
         self._daemons[node.name].start(answers(self.socket(node)))
 
     def stop_daemon(self, node: Node) -> None:
-        """Stop a node's runtime."""
+        """Stop the daemon of a node."""
         self._daemons[node.name].stop()
 
     def state(self, node: Node) -> Path:
-        """A node's state directory."""
+        """Return the state directory of a node."""
         return self.folder / node.name / "state"
 
     def socket(self, node: Node) -> Path:
-        """A node's daemon socket."""
+        """Return the socket of a node's daemon."""
         return self.folder / node.name / "cni.sock"
 
     def log(self, node: Node) -> Path:
-        """A node's daemon log."""
+        """Return the log file of a node's daemon."""
         return self.folder / f"{node.name}.log"
 
     def put(self, name: str) -> None:
-        """Put one of the demo's inputs into the manifest directory."""
+        """Write one of the demo's inputs into the manifest directory."""
         (self.manifests / name).write_text(self.text(name))
 
     def text(self, name: str) -> str:
-        """One of the demo's inputs."""
+        """Return the text of one of the demo's inputs."""
         return resources.files("planes.cli.demo").joinpath("inputs", name).read_text()
 
     def sandboxes(self) -> list[str]:
-        """Network namespaces of the demo's pods that exist now."""
+        """Return the network namespaces of the demo's pods that exist now."""
         self.made |= {self.netns(pod) for pod in self.pods.all()}
-        return sorted(name for name in self.made if (stage.NETNS_FOLDER / name).exists())
+        return sorted(name for name in self.made if (namespaces.NETNS_FOLDER / name).exists())
 
     def netns(self, pod: JsonObject) -> str:
-        """The name of a pod's network namespace."""
+        """Return the name of a pod's network namespace."""
         name = sandbox_of(Pod.from_object(pod)).netns_name
         self.made.add(name)
         return name
@@ -133,8 +133,8 @@ class World:
     def netplane(
         self, *words: str, node: Node, stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run the netplane command as a user would, showing what was typed."""
-        self.screen.say(f"  $ netplane {' '.join(words)}", "bold")
+        """Print a netplane command and run it."""
+        self.console.line(f"  $ netplane {' '.join(words)}", "bold")
         options = {"--manifests": str(self.manifests)}
         if words[0] == "pod":
             options["--state-dir"] = str(self.state(node))
@@ -147,17 +147,17 @@ class World:
         return _run(python_module("planes.cli", *words, *given), stdin)
 
     def show(self, done: subprocess.CompletedProcess[str]) -> None:
-        """Show a command's output, indented."""
+        """Print the output of a command, indented."""
         for line in (done.stdout + done.stderr).splitlines():
             if line.strip() and not line.endswith(" …"):
-                self.screen.say(f"    {line}")
+                self.console.line(f"    {line}")
 
     def inside(self, netns: str, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in a namespace."""
-        return _run(stage.inside(netns, *command))
+        return _run(namespaces.inside(netns, *command))
 
     def events(self, node: Node) -> list[dict[str, Any]]:
-        """The events a node's daemon published."""
+        """Return the events that a node's daemon published."""
         path = self.state(node) / "events.jsonl"
         if not path.exists():
             return []
@@ -187,10 +187,10 @@ class World:
             *("--socket", str(self.socket(node)), "--state-dir", str(self.state(node))),
             *("--cni-conf-dir", str(folder / "net.d"), "--address-dir", str(self.addresses)),
         )
-        return stage.inside(node.netns, *command)
+        return namespaces.inside(node.netns, *command)
 
     def _write_default_network(self, node: Node) -> None:
-        """Lay out what Flannel leaves on a node: its lease and its conflist."""
+        """Write the files that Flannel has on a node: its lease and its conflist."""
         folder = self.folder / node.name
         (folder / "net.d").mkdir(parents=True)
         gateway = node.pod_subnet.replace(".0/24", ".1")

@@ -1,7 +1,7 @@
-"""What the user sees: results on stdout, progress and errors on stderr.
+"""What commands print: results on stdout; progress, warnings and errors on stderr.
 
-Invariant: escape sequences only go to a terminal (and never where NO_COLOR is set); with
-`--output json` stdout holds exactly one JSON document.
+Invariant: escape sequences go to a terminal only, colours not if NO_COLOR is set. With
+`--output json` stdout has exactly one JSON document.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _FRAME_SECONDS: Final = 0.1
 
 
-class Screen:
-    """Writes for people, or JSON for programs.
+class Console:
+    """Prints text for people, or JSON for programs.
 
     Args:
-        stdout: takes results.
-        stderr: takes progress, warnings and errors.
-        env: NO_COLOR and TERM are looked at.
-        is_json: results as JSON.
+        stdout: for results.
+        stderr: for progress, warnings and errors.
+        env: NO_COLOR and TERM count.
+        is_json: print results as JSON.
     """
 
     def __init__(
@@ -46,27 +46,27 @@ class Screen:
             id(stderr): stderr.isatty() and not is_plain,
         }
 
-    def say(self, text: str, colour: str = "") -> None:
-        """Print a line of the result; nothing where the result is JSON."""
+    def line(self, text: str, colour: str = "") -> None:
+        """Print a line of the result, unless the result is JSON."""
         if not self.is_json:
             print(self._paint(text, colour, self._stdout), file=self._stdout, flush=True)
 
-    def give(self, value: Any) -> None:
-        """Print the result as JSON, where that was asked for."""
+    def print_json(self, value: Any) -> None:
+        """Print the result, if it is to be JSON."""
         if self.is_json:
             data = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
             print(data.decode(), file=self._stdout, flush=True)
 
     def note(self, text: str, colour: str = "") -> None:
-        """Print a line beside the result."""
+        """Print a line on stderr."""
         print(self._paint(text, colour, self._stderr), file=self._stderr, flush=True)
 
     def warn(self, text: str) -> None:
-        """Print a warning beside the result."""
+        """Print a warning on stderr."""
         self.note(f"warning: {text}", "yellow")
 
-    def fail(self, error: PlanesError) -> None:
-        """Print what went wrong and what to do, each on its line."""
+    def error(self, error: PlanesError) -> None:
+        """Print the message of an error, and its remedy below it."""
         self.note(error.message, "red")
         for line in error.remedy.splitlines():
             self.note(f"  {line}")
@@ -77,11 +77,11 @@ class Screen:
         widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
         for number, line in enumerate(lines):
             cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-            self.say("  ".join(cells).rstrip(), "bold" if number == 0 else "")
+            self.line("  ".join(cells).rstrip(), "bold" if number == 0 else "")
 
     @contextmanager
-    def step(self, text: str) -> Iterator[None]:
-        """Show that work is going on: redrawn on a terminal, else one plain line."""
+    def progress(self, text: str) -> Iterator[None]:
+        """Show progress while the block runs: redrawn on a terminal, else one plain line."""
         if not self._is_live:
             self.note(f"{text} …")
             yield
