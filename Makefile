@@ -1,4 +1,4 @@
-# Netplane. `make demo` shows it, `make test` proves it; both do all their own set-up.
+# Netplane. `make demo` shows it, `make test` tests it; both install what they need first.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -9,10 +9,10 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test e2e apiserver attacks image lint format bench lock clean test-setup
+.PHONY: help setup demo test vm e2e apiserver attacks chaos mutants image lint format bench lock clean test-setup
 
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: $(VENV)/.ready build/netplane ## Make .venv (the project installed) and build/netplane (the shim)
 
@@ -25,34 +25,44 @@ $(VENV)/.ready: pyproject.toml requirements-dev.lock scripts/system-packages
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-# The compiler comes with the Debian packages, so those go first.
+# The compiler is one of the Debian packages, so those are installed first.
 build/netplane: | $(VENV)/.ready
 include cni/shim/build.mk
 
-demo: setup ## Pods get their planes, for real, on this machine, without Kubernetes
+demo: setup ## Attach pods to planes on this machine, without Kubernetes
 	@$(BIN)/netplane demo
 
 test-setup: setup
 	@scripts/system-packages test
 
-test: test-setup ## All tests; what cannot run here is skipped with its reason
+test: test-setup ## Run all tests; what cannot run here is skipped with its reason
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+vm: setup ## Test in a second kernel what this one may lack: ipvlan, vlan, dummy, vrf, SR-IOV
+	@scripts/vm $(PYTEST_ARGS)
+
 ARCH ?= $(shell dpkg --print-architecture 2>/dev/null || echo amd64)
-image: setup ## The container image, without a registry: build/image/netplane-$(ARCH).tar
+image: setup ## Build the container image, without a registry: build/image/netplane-$(ARCH).tar
 	@scripts/image $(ARCH)
 
-e2e: setup ## Everything on real two-node clusters on this machine (root; builds Kubernetes at first)
+e2e: setup ## Test on real two-node clusters on this machine (root; builds Kubernetes at first)
 	@scripts/e2e $(PYTEST_ARGS)
 
-apiserver: setup ## What takes a real kube-apiserver, but no node
+apiserver: setup ## Test what needs a real kube-apiserver, but no node
 	@if [ -n "$$E2E_BIN" ]; then scripts/system-packages cluster; else scripts/cluster-binaries; fi
+	@if [ -z "$$E2E_BIN" ]; then scripts/kustomize-binaries || echo "apiserver: rendering with older kubectl is not tested"; fi
 	@$(BIN)/python -m pytest tests/cluster tests/attacks/apiserver --ignore=tests/cluster/e2e $(PYTEST_ARGS)
 
-attacks: test-setup ## Attacks, measured: what each costs everybody else; writes build/attacks.json
+attacks: test-setup ## Measure what attacks cost everybody else; writes build/attacks.json
 	@$(BIN)/python -m tests.attacks --output build/attacks.json $(ATTACKS)
 
-lint: setup ## Style, types, layers
+chaos: setup ## Hand out a million plane addresses under kills and faults: none twice, none lost
+	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
+
+mutants: setup ## Break the address protocol line by line: tests must fail for each
+	@$(BIN)/python -m tests.chaos.mutants $(MUTANTS_ARGS)
+
+lint: setup ## Check style, types and layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -62,12 +72,12 @@ format: setup ## Rewrite the sources in the house style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## Ratios against real peers, in one run; writes build/bench.json
+bench: setup ## Measure against real peers, in one run; writes build/bench.json
 	@$(BIN)/python -m tests.bench --output build/bench.json $(BENCH_ARGS)
 
-lock: ## Write the requirement locks anew (needs uv)
+lock: ## Write the requirement locks again (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --group dev pyproject.toml -o requirements-dev.lock
 
-clean: ## Remove what the targets made
+clean: ## Remove what the other targets made
 	rm -rf build $(VENV)

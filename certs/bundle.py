@@ -1,8 +1,8 @@
-"""What is trusted and what is served, as values: certificates, pairs, bundles.
+"""Certificates, key pairs and bundles as values.
 
-A `Bundle` says which roots verifiers trust and which pair the listener shows. Nothing here reads
-a clock or a disk; whether a pair may be served is answered for an instant the caller gives.
-Private keys never appear in a `repr` or an error text.
+A `Bundle` holds the roots that API servers trust and the pair that the listener serves. Nothing
+here reads a clock or a disk; `verify` takes the time as an argument. Private keys never appear in a
+`repr` or an error text.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Certificate:
 
     @classmethod
     def parse_all(cls, pem: bytes, what: str) -> tuple[Self, ...]:
-        """Read every certificate of a PEM text, in order; of those it gives all parts can be read.
+        """Read every certificate of a PEM text, in order, and check that its parts can be read.
 
         Raises:
             BadInput: there is none, or one cannot be parsed.
@@ -73,17 +73,17 @@ class Certificate:
 
     @property
     def id(self) -> str:
-        """The serial number in hexadecimal: how steps, logs and replicas name a certificate."""
+        """The serial number in hexadecimal: the certificate's name in steps, logs and Leases."""
         return f"{self.x509.serial_number:x}"
 
     @property
     def not_before(self) -> datetime:
-        """The first instant of validity, UTC."""
+        """When validity begins, UTC."""
         return self.x509.not_valid_before_utc
 
     @property
     def not_after(self) -> datetime:
-        """The last instant of validity, UTC."""
+        """When validity ends, UTC."""
         return self.x509.not_valid_after_utc
 
     @cached_property
@@ -104,13 +104,13 @@ class Certificate:
         return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
     def is_valid_at(self, now: datetime) -> bool:
-        """Tell whether an instant lies inside the validity."""
+        """Report whether the certificate is valid at a time."""
         return self.not_before <= now <= self.not_after
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A certificate, what stands between it and its root, and the private key (PEM)."""
+    """A certificate with its intermediates and its private key (PEM)."""
 
     certificate: Certificate
     key: bytes = field(repr=False)
@@ -118,7 +118,7 @@ class Pair:
 
     @classmethod
     def parse(cls, chain: bytes, key: bytes, what: str) -> Self:
-        """Read a chain (leaf first) and its key, and prove that they belong together.
+        """Read a chain (leaf first) and its key, and check that they belong together.
 
         Raises:
             BadInput: either cannot be parsed, or the key is another certificate's.
@@ -133,7 +133,7 @@ class Pair:
 
     @property
     def chain(self) -> bytes:
-        """The PEM text that a listener sends: leaf first."""
+        """The chain that a listener sends, in PEM, leaf first."""
         return b"".join(each.pem for each in (self.certificate, *self.intermediates))
 
 
@@ -146,7 +146,7 @@ class Bundle:
     serving: Pair | None = None
 
     def signing_pair(self, root_id: str) -> Pair | None:
-        """Give a root together with its key, where we hold the key."""
+        """Return a root with its key, None where the bundle has no key of it."""
         for root in self.roots:
             if root.id == root_id:
                 for key in self.keys:
@@ -155,7 +155,7 @@ class Bundle:
         return None
 
     def issuer_of(self, certificate: Certificate) -> Certificate | None:
-        """Find the root that signed a certificate."""
+        """Return the root that signed a certificate."""
         for root in self.roots:
             try:
                 certificate.x509.verify_directly_issued_by(root.x509)
@@ -166,12 +166,12 @@ class Bundle:
 
 
 def split_keys(pem: bytes) -> tuple[bytes, ...]:
-    """Cut a PEM text into its private keys, in order; anything else in it is skipped."""
+    """Return the private keys of a PEM text, in order; anything else in it is skipped."""
     return tuple(match.group(0) for match in _KEY_BLOCK.finditer(pem))
 
 
 def public_bytes(key: bytes, what: str) -> bytes:
-    """Give the DER public key of a PEM private key.
+    """Return the DER public key of a PEM private key.
 
     Raises:
         BadInput: it cannot be parsed, or it is encrypted.
@@ -187,7 +187,7 @@ def public_bytes(key: bytes, what: str) -> bytes:
 
 
 def general_name(name: str) -> x509.DNSName | x509.IPAddress:
-    """Turn a DNS name or an address into the X.509 name of its kind."""
+    """Return a DNS name or an address as an X.509 name."""
     try:
         return x509.IPAddress(ip_address(name))
     except ValueError:
@@ -195,12 +195,12 @@ def general_name(name: str) -> x509.DNSName | x509.IPAddress:
 
 
 def verify(pair: Pair, roots: Sequence[Certificate], now: datetime, what: str) -> None:
-    """Prove that a client trusting `roots` accepts the pair at an instant, under its own names.
+    """Check that a client that trusts `roots` accepts the pair at a time, for one of its names.
 
     Without roots only the time is checked.
 
     Raises:
-        BadInput: it is expired or not yet valid, is for no name, or leads to no root.
+        BadInput: it is expired or not yet valid, has no name, or no root leads to it.
     """
     leaf = pair.certificate
     if not leaf.is_valid_at(now):

@@ -1,9 +1,11 @@
-"""Certificates on a cluster: a Secret keeps them, the webhook configurations trust them.
+"""Certificates on a cluster: kept in a Secret, trusted by the webhook configurations.
 
-Every replica observes, shows what is kept and says what it shows; the leader alone takes steps.
-Only while no replica shows anything does any of them act, so that a first start needs no leader.
-Every write is compared and swapped with what was observed: who loses a race has done nothing and
-observes again. Nothing here removes a root that some replica may still show.
+Every replica reads the Secret, serves its pair and reports which certificate it serves; only the
+leader changes anything. While no replica serves a certificate, each of them may, so that a first
+start needs no leader. Updates carry the resourceVersion that was read: a replica whose update
+conflicts reads again.
+
+Invariant: no root is removed while a replica may serve a certificate of it.
 """
 
 from __future__ import annotations
@@ -16,12 +18,12 @@ from typing import Final
 
 from certs import secret
 from certs.bundle import Bundle, Certificate, Pair, verify
+from certs.ca_bundles import CaBundles, WebhookConfigurations
 from certs.facts import described, root_facts, serving_facts
 from certs.issue import Lifetimes, issue_root, issue_serving
-from certs.policy import CreateRoot, DropOldRoot, Facts, IssueServing, Step, TrustBoth
+from certs.policy import CertificateFacts, CreateRoot, DropOldRoot, IssueServing, Step, TrustBoth
 from certs.replicas import Replicas
-from certs.showing import Showing
-from certs.verifiers import Seen, Verifiers
+from certs.serving_policy import ServingPolicy
 from planes.kube.api import KubeApi
 from planes.kube.resources import SECRETS
 from planes.model.errors import BadInput, Conflict, JsonObject, NotFound, Unavailable
@@ -34,7 +36,7 @@ CONFIGURATIONS: Final = "netplane"
 
 @dataclass(frozen=True, slots=True)
 class Issuing:
-    """What we issue: for which names, for how long, numbered by what."""
+    """How certificates are issued: their names, lifetimes and serial numbers."""
 
     names: tuple[str, ...]
     lifetimes: Lifetimes
@@ -42,12 +44,12 @@ class Issuing:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """What was read at one look: writes are compared with it."""
+class _Observation:
+    """The objects as read last; updates go by their resourceVersion."""
 
     obj: JsonObject | None
-    found: secret.Found
-    seen: Seen
+    found: secret.SecretContent
+    seen: WebhookConfigurations
 
     @property
     def bundle(self) -> Bundle:
@@ -59,7 +61,7 @@ class KubeAuthority:
 
     Args:
         namespace: of the Secret.
-        is_leader: tells whether this replica may act now.
+        is_leader: reports whether this replica leads now.
     """
 
     def __init__(
@@ -68,24 +70,24 @@ class KubeAuthority:
         *,
         namespace: str,
         issuing: Issuing,
-        verifiers: Verifiers,
+        ca_bundles: CaBundles,
         replicas: Replicas,
-        showing: Showing,
+        serving_policy: ServingPolicy,
         is_leader: Callable[[], bool],
     ) -> None:
         self._api = api
         self._namespace = namespace
         self._issuing = issuing
-        self._verifiers = verifiers
+        self._ca_bundles = ca_bundles
         self._replicas = replicas
-        self._showing = showing
+        self._serving_policy = serving_policy
         self._is_leader = is_leader
-        self._last = _Look(None, secret.Found(), Seen())
+        self._last = _Observation(None, secret.SecretContent(), WebhookConfigurations())
         self._good = Bundle()
         self._unfit: set[str] = set()
 
-    async def observe(self, now: datetime) -> Facts:
-        """Read Secret and configurations, show what is kept, say so, and hear the others.
+    async def observe(self, now: datetime) -> CertificateFacts:
+        """Read the Secret and the configurations, serve the pair, report it, list other reports.
 
         Raises:
             PlanesError: the API server does not answer, or refuses.
@@ -94,33 +96,35 @@ class KubeAuthority:
             await self._replicas.report("", now)
         obj = await self._read()
         found = self._parse(obj)
-        seen = await self._verifiers.look()
-        pair = self._showing.look(found, seen, now)
-        self._last = _Look(obj, found, seen)
+        seen = await self._ca_bundles.read()
+        pair = self._serving_policy.reconcile(found, seen, now)
+        self._last = _Observation(obj, found, seen)
         if found.bundle.roots:
             self._good = found.bundle
-        shown = self._showing.shown(now)
+        shown = self._serving_policy.shown(now)
         await self._replicas.report(shown, now)
         served = {shown}
-        leads = self._is_leader()  # asked once: who acts has heard the others
+        leads = self._is_leader()  # asked once: a replica that acts has listed the others
         if leads or not shown:
             served |= await self._replicas.others()
-        return Facts(
+        return CertificateFacts(
             is_ours=leads or not any(served),
             roots=root_facts(found.bundle, self._unfit),
             serving=serving_facts(found.bundle, pair.certificate) if pair else None,
             trusted=self._trusted(now, is_shown=any(served)),
             lingering=frozenset(root.id for root in seen.all if root not in found.bundle.roots),
             served=frozenset(served),
-            used=frozenset({self._showing.root.id} if shown and self._showing.root else ()),
+            used=frozenset(
+                {self._serving_policy.root.id} if shown and self._serving_policy.root else ()
+            ),
         )
 
     async def act(self, step: Step, now: datetime) -> None:
-        """Carry out one step; a lost race changes nothing.
+        """Carry out one step; an update that conflicts changes nothing.
 
         Raises:
             PlanesError: the API server does not answer or refuses, or a webhook configuration
-                that should trust us is not there.
+                does not exist.
         """
         match step:
             case CreateRoot():
@@ -137,10 +141,10 @@ class KubeAuthority:
     def _trusted(self, now: datetime, *, is_shown: bool) -> Mapping[str, datetime]:
         seen = self._last.seen
         if seen.absent and not is_shown:
-            # What is not there yet asks nothing of the first certificate: the listener comes up.
+            # A first certificate does not wait for configurations that do not exist yet.
             roots = seen.common if seen.bundles else self._last.bundle.roots
             return {root.id: now for root in roots}
-        trusted = self._showing.trusted(now)
+        trusted = self._serving_policy.trusted(now)
         return {root.id: since for root, since in trusted.items()}
 
     async def _create_root(self, now: datetime) -> None:
@@ -154,20 +158,20 @@ class KubeAuthority:
             _log.info("root created", extra=described(root.certificate))
 
     async def _restore(self) -> None:
-        good, shown = self._good, self._showing.pair
-        serving = good.serving or self._of(good, shown)
+        good, shown = self._good, self._serving_policy.pair
+        serving = good.serving or self._if_issued(good, shown)
         if await self._write(Bundle(good.roots, good.keys, serving)):
             _log.warning("certificates were removed, writing them again", extra={"secret": SECRET})
 
     @staticmethod
-    def _of(bundle: Bundle, pair: Pair | None) -> Pair | None:
+    def _if_issued(bundle: Bundle, pair: Pair | None) -> Pair | None:
         return pair if pair and bundle.issuer_of(pair.certificate) else None
 
     async def _trust(self) -> None:
         seen = self._last.seen
-        # What some entry trusts already stays: a replica may show what it signed.
+        # A root that any webhook has stays: a replica may serve a certificate of it.
         roots = tuple(dict.fromkeys((*seen.all, *self._last.bundle.roots)))
-        if await self._verifiers.publish(seen, roots):
+        if await self._ca_bundles.publish(seen, roots):
             _log.info("roots published", extra={"roots": [root.id for root in roots]})
             return
         missing = " and ".join(kind.kind for kind in seen.absent) or "an entry of them"
@@ -185,7 +189,7 @@ class KubeAuthority:
         try:
             pair = issue_serving(root, issuing.names, now, issuing.serials(), issuing.lifetimes)
             verify(pair, (root.certificate,), now, "what it would sign")
-        except BadInput as exc:  # somebody put a root of another sort there: it is succeeded
+        except BadInput as exc:  # a root that others made: a new one takes its place
             self._unfit.add(root_id)
             _log.warning("root cannot sign", extra={"root": root_id, "reason": exc.message})
             return
@@ -196,11 +200,11 @@ class KubeAuthority:
         bundle = self._last.bundle
         roots = tuple(root for root in bundle.roots if root.id in keep)
         rest = Bundle(roots, _keys(bundle, roots), bundle.serving)
-        # First here: a root that is only trusted is dropped at the next look, but one that is
-        # only kept would be trusted anew.
+        # The Secret first: a root in the configurations alone is dropped at the next step, but one
+        # in the Secret alone would be published again.
         if roots != bundle.roots and not await self._write(rest):
             return
-        await self._verifiers.publish(self._last.seen, roots)
+        await self._ca_bundles.publish(self._last.seen, roots)
         _log.info("old root dropped", extra={"kept": [root.id for root in roots]})
 
     async def _read(self) -> JsonObject | None:
@@ -209,16 +213,16 @@ class KubeAuthority:
         except NotFound:
             return None
 
-    def _parse(self, obj: JsonObject | None) -> secret.Found:
+    def _parse(self, obj: JsonObject | None) -> secret.SecretContent:
         if obj is None:
-            return secret.Found()
+            return secret.SecretContent()
         last = self._last
         if last.obj is not None and _version(last.obj) == _version(obj):
             return last.found
         return secret.read(obj, SECRET)
 
     async def _write(self, bundle: Bundle) -> bool:
-        """Write over what was observed; false where somebody else was faster."""
+        """Update the Secret that was read; return False where the update conflicts."""
         if self._last.obj is None:
             raise Unavailable(
                 f"cannot keep certificates: Secret {self._namespace}/{SECRET} is not there",

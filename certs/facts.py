@@ -1,4 +1,4 @@
-"""What the policy and the log are told of certificates."""
+"""Facts about certificates, for the policy and the log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from certs.policy import RootFacts, ServingFacts
 
 
 def root_facts(bundle: Bundle, unfit: Collection[str] = ()) -> tuple[RootFacts, ...]:
-    """Describe the roots in our keeping, in the order they were made; unfit ones cannot sign."""
+    """Return facts about the roots of a bundle, oldest first; `unfit` ones cannot sign."""
     return tuple(
         RootFacts(
             root.id,
@@ -22,14 +22,14 @@ def root_facts(bundle: Bundle, unfit: Collection[str] = ()) -> tuple[RootFacts, 
 
 
 def serving_facts(bundle: Bundle, leaf: Certificate) -> ServingFacts:
-    """Describe a serving certificate; its root is "" where we do not keep the one it comes from."""
+    """Return facts about a serving certificate; its root is "" where the bundle lacks it."""
     issuer = bundle.issuer_of(leaf)
     root = issuer.id if issuer else ""
     return ServingFacts(leaf.id, root, leaf.not_before, leaf.not_after, leaf.names)
 
 
 def described(certificate: Certificate) -> dict[str, str]:
-    """Give what a log line says of a certificate."""
+    """Return the fields of a log line about a certificate."""
     return {
         "certificate": certificate.id,
         "not_before": f"{certificate.not_before:%Y-%m-%dT%H:%M:%SZ}",

@@ -1,7 +1,7 @@
-"""Certificates in a directory: `ca.crt`, `tls.crt`, `tls.key`, and `ca.key` where we sign.
+"""Certificates in a directory: `ca.crt`, `tls.crt`, `tls.key`, and `ca.key` where Netplane signs.
 
-Every file is replaced atomically (temporary file, fsync, rename, fsync of the directory) and keys
-are readable by their owner only. A volume that replaces all files at once by turning a link
+Every file is replaced atomically (`planes.run.files.replace`), and keys are readable by their owner
+only. A volume that replaces all files at once by turning a link
 (`..data`, as Kubernetes mounts a Secret) is read from behind the link, so that certificate and
 key are of the same moment. Keys are written before what belongs to them, so that a crash
 between two files leaves either the old state or a pair that is recognised as broken and made
@@ -10,15 +10,14 @@ anew. All functions block: call them in a thread.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from certs.bundle import Bundle, Certificate, Pair, public_bytes, split_keys
 from planes.model.errors import BadInput, Unavailable
+from planes.run.files import replace
 
 ROOTS = "ca.crt"
 ROOT_KEYS = "ca.key"
@@ -31,11 +30,11 @@ _LARGEST_BYTES = 1 << 20  # a Secret holds no more
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What is in a directory.
+class DirectoryContent:
+    """The content of a directory.
 
     Attributes:
-        is_ours: true where we hold the root's key, or nothing is there yet.
+        is_ours: true where the root's key is there, or nothing is there yet.
         bundle: its serving pair is None where it is missing or broken.
         broken: why the serving pair cannot be used, where it is broken.
     """
@@ -45,8 +44,8 @@ class Found:
     broken: BadInput | None = None
 
 
-def read(directory: Path) -> Found:
-    """Read what is there.
+def read(directory: Path) -> DirectoryContent:
+    """Read a directory.
 
     Raises:
         BadInput: roots or their keys are broken; they are never replaced silently, because
@@ -61,14 +60,14 @@ def read(directory: Path) -> Found:
 
 
 def _contents(directory: Path) -> dict[str, bytes | None] | None:
-    """Read all files of one moment; None where they were replaced while we read."""
+    """Read all files of one generation; None where they were replaced meanwhile."""
     generation = os.path.realpath(directory / _GENERATION)
-    behind = Path(generation) if os.path.isdir(generation) else directory
-    contents = {name: _content(behind / name) for name in (ROOTS, ROOT_KEYS, CHAIN, KEY)}
+    target = Path(generation) if os.path.isdir(generation) else directory
+    contents = {name: _content(target / name) for name in (ROOTS, ROOT_KEYS, CHAIN, KEY)}
     return contents if os.path.realpath(directory / _GENERATION) == generation else None
 
 
-def _found(directory: Path, contents: dict[str, bytes | None]) -> Found:
+def _found(directory: Path, contents: dict[str, bytes | None]) -> DirectoryContent:
     chain, key = contents[CHAIN], contents[KEY]
     roots_pem, keys_pem = contents[ROOTS], contents[ROOT_KEYS]
     if keys_pem is None and roots_pem is not None and not roots_pem.strip():
@@ -84,7 +83,7 @@ def _found(directory: Path, contents: dict[str, bytes | None]) -> Found:
         public_bytes(each, f"{directory / ROOT_KEYS}")
     is_ours = bool(keys) or (chain is None and key is None and not roots)
     serving, broken = _serving(directory, chain, key)
-    return Found(is_ours, Bundle(roots, keys, serving), broken)
+    return DirectoryContent(is_ours, Bundle(roots, keys, serving), broken)
 
 
 def write_roots(directory: Path, roots: Sequence[Certificate], keys: Sequence[bytes]) -> None:
@@ -94,7 +93,7 @@ def write_roots(directory: Path, roots: Sequence[Certificate], keys: Sequence[by
         Unavailable: the directory cannot be written.
     """
     before = _content(directory / ROOT_KEYS) or b""
-    # Both sets of keys are there until the roots are: whichever roots a crash leaves can sign.
+    # Old and new keys are both there until the roots are written: after a crash, either can sign.
     both = dict.fromkeys((*split_keys(before), *keys))
     _replace(directory / ROOT_KEYS, b"".join(both), 0o600)
     _replace(directory / ROOTS, b"".join(root.pem for root in roots), 0o644)
@@ -142,29 +141,9 @@ def _content(path: Path) -> bytes | None:
 
 def _replace(path: Path, content: bytes, mode: int) -> None:
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                os.fchmod(file.fileno(), mode)
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name)
-            raise
-        _sync_directory(path.parent)
+        replace(path, content, mode=mode, makes_directory=False)
     except OSError as exc:
         raise Unavailable(
             f"cannot write {path}: {exc.strerror or exc}",
             remedy="make the certificate directory writable, or free space on its disk",
         ) from exc
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

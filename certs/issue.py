@@ -1,8 +1,8 @@
-"""Make keys and certificates: an EC P-256 root, and serving certificates signed by it.
+"""Issue certificates: an EC P-256 root, and serving certificates signed by it.
 
-Time and serial numbers come from the caller, so only the keys are random. Validity starts a
-little in the past (clocks differ), and no serving certificate outlives its root. Profiles follow
-RFC 5280 section 4.2 and pass the stricter web PKI rules of Go and `cryptography`.
+Time and serial numbers come from the caller, so only the keys are random. Validity begins a
+little in the past (clocks differ), and no serving certificate is valid longer than its root.
+Profiles follow RFC 5280 section 4.2 and pass the stricter web PKI rules of Go and `cryptography`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _COMMON_NAME_LIMIT = 64  # RFC 5280, upper bound ub-common-name
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
-    """How long what we issue is valid, and how far before `now` validity starts."""
+    """How long issued certificates are valid, and how far before `now` validity begins."""
 
     root: timedelta = timedelta(days=365)
     serving: timedelta = timedelta(days=90)
@@ -38,7 +38,7 @@ class Lifetimes:
 
 
 def issue_root(now: datetime, serial: int, lifetimes: Lifetimes) -> Pair:
-    """Make a self-signed root; its name holds the serial, so that two roots never share one."""
+    """Issue a self-signed root; its name has the serial number, so that no two have one name."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name(f"Netplane root {serial:x}")
     builder = (
@@ -54,7 +54,7 @@ def issue_root(now: datetime, serial: int, lifetimes: Lifetimes) -> Pair:
 def issue_serving(
     root: Pair, names: Sequence[str], now: datetime, serial: int, lifetimes: Lifetimes
 ) -> Pair:
-    """Make a serving pair for DNS names and addresses, signed by a root.
+    """Issue a serving pair for DNS names and addresses, signed by a root.
 
     Raises:
         BadInput: there is no name, or the root cannot sign at this time.

@@ -1,7 +1,7 @@
-"""The self-managed certificates of one webhook replica, wired: what its program runs and asks.
+"""The certificates that a webhook replica manages itself, put together for its program.
 
-Invariant: `run` never ends by itself and no failure ends it; while the API server is away the
-last good pair stays in service.
+Invariant: `run` never ends by itself, and no error ends it; while the API server is down the last
+good pair is served.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from certs.ca_bundles import CaBundles
 from certs.cluster import CONFIGURATIONS, SECRET, Issuing, KubeAuthority
 from certs.issue import Lifetimes
 from certs.metrics import CertificateMetrics
-from certs.policy import Idle, Settings, WaitServed, WaitTrusted
+from certs.policy import Idle, RenewalSettings, WaitServed, WaitTrusted
 from certs.replicas import Replicas
 from certs.rotate import Rotator
 from certs.serving import RotatingContext
-from certs.showing import Showing
-from certs.verifiers import Verifiers
+from certs.serving_policy import ServingPolicy
 from planes.kube.api import KubeApi
 from planes.run.clock import Clock
 
-# Whoever leads may have a clock that is ahead: a day early is valid everywhere all the same.
+# The leader's clock may be ahead: a certificate backdated by a day is valid everywhere at once.
 CLUSTER_LIFETIMES: Final = Lifetimes(backdate=timedelta(days=1))
 
 
@@ -43,18 +43,18 @@ class Replica:
 
     @property
     def all_names(self) -> tuple[str, ...]:
-        """Everything that clients may call the Service."""
+        """All names by which clients may call the Service."""
         host = f"{self.service}.{self.namespace}.svc"
         return tuple(dict.fromkeys((host, f"{host}.cluster.local", *self.names)))
 
 
 class ManagedCertificates:
-    """Keeps the certificate of a replica's listener right, together with the other replicas.
+    """Issues, rotates and serves the certificate of a replica, together with the other replicas.
 
     Args:
-        context: the listener's; it is shown a pair as soon as verifiers accept it.
-        is_leader: tells whether this replica may act now.
-        serials: gives a fresh serial number (`cryptography.x509.random_serial_number`).
+        context: the listener's; it serves a pair as soon as API servers trust it.
+        is_leader: reports whether this replica leads now.
+        serials: returns a new serial number (`cryptography.x509.random_serial_number`).
         settings: None for the defaults.
     """
 
@@ -69,14 +69,14 @@ class ManagedCertificates:
         metrics: CertificateMetrics,
         serials: Callable[[], int],
         lifetimes: Lifetimes = CLUSTER_LIFETIMES,
-        settings: Settings | None = None,
+        settings: RenewalSettings | None = None,
     ) -> None:
         namespace, names = replica.namespace, replica.all_names
-        settings = settings or Settings(frozenset(names))
+        settings = settings or RenewalSettings(frozenset(names))
         self._replicas = Replicas(
             api, clock, namespace=namespace, prefix=replica.service, pod=replica.pod
         )
-        self._showing = Showing(
+        self._serving_policy = ServingPolicy(
             context,
             clock=clock,
             metrics=metrics,
@@ -87,30 +87,30 @@ class ManagedCertificates:
             api,
             namespace=namespace,
             issuing=Issuing(names, lifetimes, serials),
-            verifiers=Verifiers(api, CONFIGURATIONS),
+            ca_bundles=CaBundles(api, CONFIGURATIONS),
             replicas=self._replicas,
-            showing=self._showing,
+            serving_policy=self._serving_policy,
             is_leader=is_leader,
         )
         self._rotator = Rotator(authority, settings, clock=clock, metrics=metrics)
 
     def is_trusted(self) -> bool:
-        """Tell whether what is shown is valid and, as last seen, trusted by every configuration."""
-        return self._showing.is_trusted()
+        """Report whether the served pair is valid and, as last read, trusted by every webhook."""
+        return self._serving_policy.is_trusted()
 
-    async def turn(self) -> Idle | WaitTrusted | WaitServed:
-        """Look, and take what steps are this replica's to take; what there is to wait for.
+    async def reconcile(self) -> Idle | WaitTrusted | WaitServed:
+        """Take the steps that are due for this replica, and return what to wait for.
 
         Raises:
             PlanesError: the API server does not answer or refuses, or a webhook configuration
-                is not there; `run` tries again.
+                does not exist; `run` retries.
         """
-        return await self._rotator.turn()
+        return await self._rotator.reconcile()
 
     async def run(self) -> None:
-        """Take turns until cancelled, then say that nothing is shown any more.
+        """Reconcile periodically until cancelled, then report that nothing is served any more.
 
-        To be stopped after the listener.
+        Stop it after the listener.
         """
         try:
             await self._rotator.run()

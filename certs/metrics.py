@@ -1,4 +1,4 @@
-"""What an operator watches of certificates: when they end, which were taken or refused."""
+"""Metrics of certificates: when they expire, which were served or refused, rotation steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from planes.run.metrics import Metrics
 
 
 class CertificateMetrics:
-    """Counts and dates of the pair that the listener shows."""
+    """The metrics of the pair that the listener serves."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._expiry = metrics.gauge(
@@ -28,22 +28,22 @@ class CertificateMetrics:
             self._loads.labels(result)
 
     def served(self, not_after: datetime) -> None:
-        """Record that new handshakes get another pair."""
+        """Record that new handshakes get this pair."""
         self._loads.labels("served").inc()
         self._expiry.set(not_after.timestamp())
 
     def trusted(self, *, is_trusted: bool) -> None:
-        """Record whether every verifier was last seen to trust what is served."""
+        """Record whether all webhook configurations trust the served certificate, as last read."""
         self._trusted.set(is_trusted)
 
     def refused(self) -> None:
-        """Record that a broken pair was found and the last good one stays."""
+        """Count a broken pair, in whose place the last good one is served."""
         self._loads.labels("refused").inc()
 
     def step(self, name: str) -> None:
-        """Record a step that was carried out."""
+        """Count a step that was carried out."""
         self._steps.labels(name).inc()
 
     def failed(self) -> None:
-        """Record a turn that could not be carried out."""
+        """Count a failed reconcile."""
         self._failures.inc()

@@ -1,9 +1,10 @@
-"""Decide the next step of a certificate's life from facts and a time given: a table, no I/O.
+"""The rotation policy: the next step for certificates, from facts and a time; no I/O.
 
-One step at a time, and the facts are observed again before the next one. The order keeps one
-promise: at no instant is a chain served that some verifier does not trust. A new root is trusted
-beside the old one, read back, given time to spread; only then does it sign; only when every
-replica serves what it signed is the old root dropped.
+One step is taken at a time, and the facts are observed again before the next one.
+
+Invariant: no chain is served that some API server does not trust. A new root is published beside
+the old one, read back and given time to spread; only then does it sign; the old root is dropped
+only when every replica serves a certificate of the new one.
 """
 
 from __future__ import annotations
@@ -15,22 +16,22 @@ from typing import Protocol
 
 
 class Dated(Protocol):
-    """Something that is valid between two instants."""
+    """Something that is valid between two times."""
 
     @property
     def not_before(self) -> datetime:
-        """The first instant of validity."""
+        """When validity begins."""
         ...
 
     @property
     def not_after(self) -> datetime:
-        """The last instant of validity."""
+        """When validity ends."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RootFacts:
-    """A root in our keeping; `can_sign` when we hold its key."""
+    """A root that is kept; `can_sign` where its key is kept too."""
 
     id: str
     not_before: datetime
@@ -40,7 +41,7 @@ class RootFacts:
 
 @dataclass(frozen=True, slots=True)
 class ServingFacts:
-    """The serving certificate in our keeping, and the root that signed it."""
+    """The serving certificate that is kept, and the root that signed it."""
 
     id: str
     root: str
@@ -50,19 +51,19 @@ class ServingFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What was observed.
+class CertificateFacts:
+    """The facts that were observed.
 
     Attributes:
         is_ours: false where somebody else (an operator, cert-manager, another replica) writes the
             certificates.
-        roots: roots in our keeping, in the order they were made.
-        serving: the serving certificate in our keeping; None when missing or unusable.
-        trusted: roots that every verifier was seen to trust, and since when.
-        lingering: roots some verifier still trusts that we no longer keep.
-        served: serving certificates that replicas report to show now; "" stands for a replica that
-            shows none that is valid.
-        used: roots behind what we ourselves show: what they sign is accepted already.
+        roots: roots that are kept, oldest first.
+        serving: the serving certificate that is kept; None where it is missing or unusable.
+        trusted: roots that every webhook configuration has, and since when.
+        lingering: roots that a webhook configuration still has and that are no longer kept.
+        served: serving certificates that replicas report; "" stands for a replica that serves no
+            valid one.
+        used: roots of the certificate that this replica serves: API servers trust them already.
     """
 
     is_ours: bool = True
@@ -75,8 +76,8 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """When to renew, as a fraction of the lifetime; how long trust takes to spread."""
+class RenewalSettings:
+    """When to renew, as a fraction of the lifetime; how long a new root takes to spread."""
 
     names: frozenset[str]
     renew_at: float = 2 / 3
@@ -86,33 +87,33 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class CreateRoot:
-    """Make a root and keep it beside the others; nobody is asked to trust it yet."""
+    """Issue a root and keep it beside the others; it is not published yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrustBoth:
-    """Tell every verifier to trust all roots in our keeping, old and new."""
+    """Publish all roots that are kept, old and new, to every webhook configuration."""
 
     roots: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class WaitTrusted:
-    """A new root is published; give it until then to spread before it signs."""
+    """Wait until a published root has spread; it may sign then."""
 
     until: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class IssueServing:
-    """Make a serving certificate signed by this root."""
+    """Issue a serving certificate signed by this root."""
 
     root: str
 
 
 @dataclass(frozen=True, slots=True)
 class WaitServed:
-    """A serving certificate was made; not every replica shows it yet."""
+    """Wait until every replica serves a new certificate."""
 
     serving: str
     until: datetime
@@ -120,14 +121,14 @@ class WaitServed:
 
 @dataclass(frozen=True, slots=True)
 class DropOldRoot:
-    """Forget all roots but these, and have verifiers forget them too."""
+    """Remove all roots but these, also from the webhook configurations."""
 
     keep: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """Nothing to do before then."""
+    """Do nothing before then."""
 
     until: datetime
 
@@ -137,11 +138,11 @@ Step = CreateRoot | TrustBoth | WaitTrusted | IssueServing | WaitServed | DropOl
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """Facts at an instant, with the questions the rules ask."""
+    """The facts at a time, as the rules query them."""
 
     now: datetime
-    facts: Facts
-    settings: Settings
+    facts: CertificateFacts
+    settings: RenewalSettings
 
     def is_valid(self, what: Dated) -> bool:
         return what.not_before <= self.now < what.not_after
@@ -154,14 +155,13 @@ class _View:
 
     @property
     def is_serving(self) -> bool:
-        """A serving certificate is there that verifiers accept now."""
+        """Whether there is a serving certificate that API servers accept now."""
         serving = self.facts.serving
         return serving is not None and self.is_valid(serving) and serving.root in self.facts.trusted
 
     def settles_at(self, root: RootFacts) -> datetime:
-        # Where nothing is served waiting only hurts; but what replicas show stays up while what we
-        # keep is broken. And what the root in use has signed is accepted already, however lately
-        # we came to see it.
+        # Where no replica serves anything, waiting has no use. A root in use is trusted already,
+        # however lately this replica has read that.
         serving = self.facts.serving
         is_in_use = root.id in self.facts.used or (serving is not None and serving.root == root.id)
         is_shown = self.is_serving or any(self.facts.served)
@@ -173,7 +173,7 @@ class _View:
         """The newest root that may sign now."""
         for root in reversed(self.facts.roots):
             if root.can_sign and self.is_valid(root) and root.id in self.facts.trusted:
-                # A trust date in the future is a clock that was set back; do not wait for it.
+                # A date in the future comes from a clock that was set back: do not wait for it.
                 since = self.facts.trusted[root.id]
                 if since > self.now or self.now >= self.settles_at(root):
                     return root
@@ -232,9 +232,9 @@ def _drop_old_root(view: _View) -> Step | None:
     return DropOldRoot((newest,))
 
 
-# In this order; the first rule with an answer decides. Each may rely on those above it: below
-# `_trust_both` every kept root is trusted, below `_wait_trusted` the newest root has signed what
-# we keep, below `_wait_served` every replica shows it.
+# In this order; the first rule that returns a step decides. Each relies on those above it: below
+# `_trust_both` every kept root is trusted, below `_wait_trusted` the newest root has signed the
+# kept certificate, below `_wait_served` every replica serves it.
 _RULES: tuple[Callable[[_View], Step | None], ...] = (
     _leave_alone,
     _create_root,
@@ -246,8 +246,8 @@ _RULES: tuple[Callable[[_View], Step | None], ...] = (
 )
 
 
-def decide(now: datetime, facts: Facts, settings: Settings) -> Step:
-    """Give the next step; the same facts at the same time always give the same one."""
+def decide(now: datetime, facts: CertificateFacts, settings: RenewalSettings) -> Step:
+    """Return the next step; it depends on the arguments alone."""
     view = _View(now, facts, settings)
     for rule in _RULES:
         step = rule(view)

@@ -1,10 +1,11 @@
-"""What each replica shows: one Lease per replica, renewed while it runs.
+"""Reports of replicas about the certificate they serve: one Lease each, renewed while it runs.
 
-An old root may go only when no replica shows what it signed, so a replica says that it is there
-(showing "") before it first reads which certificate to show: whoever lists replicas after a new
-certificate was kept either sees it, or it has that certificate. A replica that is silent for 40 s
-is taken for gone. Only time in which the observer itself had answers from the API counts, by its
-own monotonic clock; so neither an outage nor wrong clocks make a living replica look dead.
+An old root may be removed only when no replica serves a certificate of it. So a replica creates its
+Lease (with "" as certificate) before it first reads which certificate to serve: whoever lists the
+Leases after a new certificate was stored either finds its Lease, or it will read that certificate.
+A replica whose Lease is not renewed for 40 s is taken for gone. Only time counts in which the
+observer itself got answers of the API server, by its own monotonic clock; so neither an outage nor
+wrong clocks make a running replica seem gone.
 """
 
 from __future__ import annotations
@@ -29,20 +30,20 @@ ANNOTATION: Final = "netplane.io/serving"
 
 SILENT_SECONDS: Final = 40.0
 _RENEW_SECONDS: Final = 8.0
-_LONGEST_COUNTED_SECONDS: Final = 15.0  # between two looks; more means that we could not look
+_LONGEST_COUNTED_SECONDS: Final = 15.0  # between two lists; more means that listing failed
 _LEAVE_SECONDS: Final = 3.0
 
 
 @dataclass(slots=True)
 class _Sighting:
-    """When a Lease was last seen to change, in observed time."""
+    """The version of a Lease, and when it was first seen, in observed time."""
 
     version: str
     at: float
 
 
 class Replicas:
-    """Reports for this replica and listens for the others.
+    """Reports the certificate of this replica, and lists those of the others.
 
     Args:
         prefix: what the names of Leases start with, and the value of their label.
@@ -66,11 +67,11 @@ class Replicas:
 
     @property
     def has_reported(self) -> bool:
-        """Whether others can know that this replica is there."""
+        """Whether this replica has a Lease."""
         return self._reported is not None
 
     async def report(self, serving: str, now: datetime) -> None:
-        """Say which certificate this replica shows; "" for none.
+        """Report the certificate that this replica serves; "" for none.
 
         Raises:
             PlanesError: the API server does not answer, or refuses.
@@ -87,7 +88,7 @@ class Replicas:
         self._reported, self._reported_at = serving, at
 
     async def others(self) -> frozenset[str]:
-        """Give what the other living replicas show; forget those that are gone.
+        """Return the certificates that other running replicas serve; delete Leases of gone ones.
 
         Raises:
             PlanesError: the API server does not answer, or refuses.
@@ -112,7 +113,7 @@ class Replicas:
         return frozenset(shown)
 
     async def leave(self) -> None:
-        """Take this replica's Lease away: it shows nothing any more."""
+        """Delete this replica's Lease: it serves nothing any more."""
         if not self.has_reported:
             return
         try:

@@ -1,8 +1,8 @@
-"""Turn the policy into deeds: observe, decide, act, and observe again before the next step.
+"""The rotation loop: observe, decide by the policy, act, and observe again before the next step.
 
-No step relies on what the one before it meant to do, only on what is observed. A failed turn is
-counted and tried again; whatever it was, it never ends the loop, because the last good pair is
-still in service.
+No step relies on the effect that the one before it should have had, only on facts observed after
+it. An error of whatever kind is counted and retried; it never ends the loop, as the last good pair
+is still served.
 """
 
 from __future__ import annotations
@@ -12,35 +12,43 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from certs.metrics import CertificateMetrics
-from certs.policy import Facts, Idle, Settings, Step, WaitServed, WaitTrusted, decide
+from certs.policy import (
+    CertificateFacts,
+    Idle,
+    RenewalSettings,
+    Step,
+    WaitServed,
+    WaitTrusted,
+    decide,
+)
 from planes.model.errors import PlanesError
 from planes.run.clock import Clock
 
 _log = logging.getLogger(__name__)
 
-# A full rotation is six steps; more in one turn means that acting has no effect.
-_STEPS_PER_TURN = 12
+# A full rotation has six steps; more in one reconcile mean that steps have no effect.
+_MOST_STEPS = 12
 
 
 class Authority(Protocol):
-    """Where certificates are kept: a directory, or a Secret with its webhook configurations."""
+    """A store of certificates: a directory, or a Secret with its webhook configurations."""
 
-    async def observe(self, now: datetime) -> Facts:
-        """Read back everything the policy asks about."""
+    async def observe(self, now: datetime) -> CertificateFacts:
+        """Read all facts that the policy needs."""
         ...
 
     async def act(self, step: Step, now: datetime) -> None:
-        """Carry out one step; a lost race is no error, the next observation shows it."""
+        """Carry out one step; an update that conflicts is no error: `observe` is called again."""
         ...
 
 
 class Rotator:
-    """Keeps certificates fresh through an authority."""
+    """Renews and rotates certificates through an authority."""
 
     def __init__(
         self,
         authority: Authority,
-        settings: Settings,
+        settings: RenewalSettings,
         *,
         clock: Clock,
         metrics: CertificateMetrics,
@@ -50,13 +58,13 @@ class Rotator:
         self._clock = clock
         self._metrics = metrics
 
-    async def turn(self) -> Idle | WaitTrusted | WaitServed:
-        """Take steps until there is something to wait for, and say what.
+    async def reconcile(self) -> Idle | WaitTrusted | WaitServed:
+        """Take the steps that are due, and return what to wait for.
 
         Raises:
             PlanesError: the authority cannot be read or written.
         """
-        for _ in range(_STEPS_PER_TURN):
+        for _ in range(_MOST_STEPS):
             now = datetime.fromtimestamp(self._clock.now(), UTC)
             step = decide(now, await self._authority.observe(now), self._settings)
             if isinstance(step, Idle | WaitTrusted | WaitServed):
@@ -66,10 +74,10 @@ class Rotator:
         return Idle(datetime.fromtimestamp(self._clock.now(), UTC) + self._settings.look_again)
 
     async def run(self) -> None:
-        """Take turns until cancelled, the first at once."""
+        """Reconcile periodically until cancelled, at once for the first time."""
         while True:
             try:
-                await self.turn()
+                await self.reconcile()
             except PlanesError as exc:
                 self._metrics.failed()
                 _log.warning("certificate turn failed", extra={"reason": str(exc)})

@@ -1,7 +1,7 @@
-"""A `Bundle` as a Secret: `tls.crt`, `tls.key`, `ca.crt` as other tools read them, `ca.key` ours.
+"""A `Bundle` as a Secret: `tls.crt`, `tls.key` and `ca.crt` as other tools read them, and `ca.key`.
 
-Reading is lenient, part by part: what cannot be read is missing, and said. Writing changes our
-keys and annotations alone; everything else of the object stays as it is.
+Each part is read by itself: one that cannot be read is missing in the bundle and listed as a
+problem. Writing changes these keys and Netplane's annotations alone.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ KEY: Final = "tls.key"
 ROOTS: Final = "ca.crt"
 ROOT_KEYS: Final = "ca.key"
 
-# What `kubectl describe` tells of it; nobody decides by them.
+# For `kubectl describe`; nothing is decided by them.
 ANNOTATION_ROOTS: Final = "netplane.io/roots"
 ANNOTATION_SERVING: Final = "netplane.io/serving"
 ANNOTATION_EXPIRY: Final = "netplane.io/expires"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a Secret holds, and why parts of it cannot be used."""
+class SecretContent:
+    """The content of a Secret, and why parts of it cannot be used."""
 
     bundle: Bundle = field(default_factory=Bundle)
     problems: tuple[BadInput, ...] = ()
 
 
-def read(obj: JsonObject, what: str) -> Found:
-    """Read what can be read; `what` names the Secret in problems."""
+def read(obj: JsonObject, what: str) -> SecretContent:
+    """Read the parts of a Secret that can be read; `what` names it in problems."""
     data = obj.get("data")
     data = data if isinstance(data, dict) else {}
     problems: list[BadInput] = []
@@ -61,11 +61,11 @@ def read(obj: JsonObject, what: str) -> Found:
         serving = _serving(chain, key, what)
     except BadInput as exc:
         problems.append(exc)
-    return Found(Bundle(roots, keys, serving), tuple(problems))
+    return SecretContent(Bundle(roots, keys, serving), tuple(problems))
 
 
 def write(old: JsonObject, bundle: Bundle) -> JsonObject:
-    """Give a Secret with a bundle in it; all else of it stays."""
+    """Return a Secret with another bundle in it."""
     serving = bundle.serving
     data = {
         ROOTS: b"".join(root.pem for root in bundle.roots),

@@ -1,10 +1,10 @@
-"""The TLS context of a listener whose certificate changes while connections come in.
+"""The TLS context of a listener whose certificate changes while it accepts connections.
 
-Each pair gets a fresh `SSLContext`, tried out before it is used; a handshake is moved to the
-current one in the SNI callback. A live context is never loaded with another pair: between its
-certificate and its key there would be a moment in which handshakes fail.
+Each pair gets a new `SSLContext`, checked before it is used; the SNI callback moves a handshake to
+the current one. A context in use never gets another pair: between loading certificate and key
+handshakes would fail.
 
-Peers are asked for a certificate only where an authority for those was named (`demand`).
+Client certificates are required only after `require_client_ca`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from planes.model.errors import BadInput
 
 
 class RotatingContext:
-    """Holds the context to listen with, and swaps what new handshakes get.
+    """The context to listen with, and the certificate that new handshakes get.
 
     Attributes:
-        listener: the context to give to the listening socket; it has no certificate of its own.
+        listener: the context of the listening socket; it has no certificate of its own.
     """
 
     def __init__(self) -> None:
@@ -32,34 +32,34 @@ class RotatingContext:
 
     @property
     def pair(self) -> Pair | None:
-        """What new handshakes are shown; None before the first `swap`."""
+        """The pair that new handshakes get; None before the first `swap`."""
         return self._pair
 
     def swap(self, pair: Pair) -> None:
-        """Show another pair from the next handshake on; connections in being are untouched.
+        """Serve another pair from the next handshake on; open connections stay as they are.
 
         Raises:
-            BadInput: OpenSSL refuses the pair; the last one stays.
+            BadInput: OpenSSL refuses the pair; the last one is served still.
         """
         if pair == self._pair:
             return
         context = _context_with(pair, self._authorities)
         self._pair, self._current = pair, context
 
-    def demand(self, authorities: bytes) -> None:
-        """Take, from the next handshake on, only peers with a certificate of these authorities.
+    def require_client_ca(self, authorities: bytes) -> None:
+        """Accept, from the next handshake on, only clients with a certificate of these CAs.
 
         Args:
-            authorities: certificates in PEM.
+            authorities: certificates of the CAs in PEM.
 
         Raises:
-            BadInput: there is no certificate in it that TLS accepts; what was demanded stays.
+            BadInput: TLS accepts none of them; the CAs required before stay.
         """
         text = authorities.decode("ascii", "ignore")  # comments may be in any script
-        _demand(_empty_context(), text)
+        _require(_empty_context(), text)
         context = _context_with(self._pair, text) if self._pair is not None else None
-        # The handshake begins on the listener's context, which says that a certificate is asked
-        # for, and is moved to the current one, which knows by whom it must be issued.
+        # A handshake begins on the listener's context, which requests a client certificate, and is
+        # moved to the current one, which has the CAs.
         self.listener.verify_mode = ssl.CERT_REQUIRED
         self._authorities, self._current = text, context
 
@@ -75,15 +75,15 @@ class RotatingContext:
 
 def _empty_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    # An API server speaks 1.3 (Go does since 2019). Of 1.2, OpenSSL would keep sessions in memory,
-    # and who shakes hands chooses which version it is.
+    # API servers speak TLS 1.3 (Go does since 2019). With 1.2, which a client could choose, OpenSSL
+    # would keep sessions in memory.
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.num_tickets = 0  # nobody resumes: an API server keeps its connections
+    context.num_tickets = 0  # API servers keep connections and resume none
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     return context
 
 
-def _demand(context: ssl.SSLContext, authorities: str) -> None:
+def _require(context: ssl.SSLContext, authorities: str) -> None:
     try:
         context.load_verify_locations(cadata=authorities)
     except (ssl.SSLError, ValueError) as error:
@@ -97,8 +97,8 @@ def _demand(context: ssl.SSLContext, authorities: str) -> None:
 def _context_with(pair: Pair, authorities: str) -> ssl.SSLContext:
     context = _empty_context()
     if authorities:
-        _demand(context, authorities)
-    # OpenSSL through Python reads only files; an anonymous one keeps the key off the disk.
+        _require(context, authorities)
+    # Python's OpenSSL binding reads only files; an anonymous one keeps the key off the disk.
     descriptor = os.memfd_create("serving-pair", os.MFD_CLOEXEC)
     try:
         with open(descriptor, "wb", closefd=False) as file:

@@ -1,8 +1,8 @@
-"""Certificates of one process on one machine: its directory is the only authority.
+"""Certificates of one process on one machine, kept in a directory.
 
-Where the directory holds our root key, or nothing, we sign and renew; where somebody else put a
-pair there, we serve it and follow its changes. Either way the last good pair stays in service
-while the files are broken, and a metric counts that.
+Where the directory has a root key, or nothing, certificates are issued and renewed there; where
+somebody else put a pair, it is served and read again when it changes. Either way the last good pair
+is served while the files are broken, and a metric counts that.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from certs.facts import described, root_facts, serving_facts
 from certs.issue import Lifetimes, issue_root, issue_serving
 from certs.metrics import CertificateMetrics
 from certs.policy import (
+    CertificateFacts,
     CreateRoot,
     DropOldRoot,
-    Facts,
     IssueServing,
     ServingFacts,
     Step,
@@ -37,10 +37,10 @@ class DirectoryAuthority:
 
     Args:
         directory: where the files are; it exists.
-        names: DNS names and addresses of what we issue.
-        context: shown a pair as soon as it is found good.
-        serials: gives a fresh serial number (`cryptography.x509.random_serial_number`).
-        is_theirs: somebody else fills the directory, also where it is empty as yet: never write.
+        names: DNS names and addresses of issued certificates.
+        context: the listener's; it serves a pair as soon as the pair is valid.
+        serials: returns a new serial number (`cryptography.x509.random_serial_number`).
+        is_externally_managed: somebody else writes the directory, also while it is still empty.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class DirectoryAuthority:
         metrics: CertificateMetrics,
         lifetimes: Lifetimes,
         serials: Callable[[], int],
-        is_theirs: bool = False,
+        is_externally_managed: bool = False,
     ) -> None:
         self._directory = directory
         self._names = names
@@ -61,31 +61,31 @@ class DirectoryAuthority:
         self._lifetimes = lifetimes
         self._serials = serials
         self._bundle = Bundle()
-        self._is_theirs = is_theirs
+        self._is_externally_managed = is_externally_managed
         self._trusted: dict[str, datetime] = {}
         self._refused = ""
 
-    async def observe(self, now: datetime) -> Facts:
-        """Read the directory, and put a good new pair into service.
+    async def observe(self, now: datetime) -> CertificateFacts:
+        """Read the directory, and serve its pair where that is new and valid.
 
         Raises:
-            BadInput: the roots are broken, or a pair that is not ours cannot be served and
-                nothing was served before.
+            BadInput: the roots are broken, or an externally managed pair cannot be served and none
+                was served before.
             Unavailable: a file cannot be read.
         """
         found = await asyncio.to_thread(files.read, self._directory)
-        # Once somebody else's, always: their files may be away for the moment of a replacement.
-        self._is_theirs = is_theirs = self._is_theirs or not found.is_ours
-        if not found.bundle.roots and not is_theirs and self._bundle.roots:
+        # Once externally managed, always: the files may be missing while they are replaced.
+        self._is_externally_managed = self._is_externally_managed or not found.is_ours
+        if not found.bundle.roots and not self._is_externally_managed and self._bundle.roots:
             found = await self._restore()
         self._bundle = bundle = found.bundle
-        serving = self._serve(found, now, is_theirs=is_theirs)
-        # Whoever trusts us reads ca.crt: what is in it is trusted, from when it was seen there.
+        serving = self._serve(found, now)
+        # Clients read ca.crt: a root counts as trusted from when it was seen there.
         self._trusted = {root.id: self._trusted.get(root.id, now) for root in bundle.roots}
         shown = self._context.pair
         issuer = bundle.issuer_of(shown.certificate) if shown else None
-        return Facts(
-            is_ours=not is_theirs,
+        return CertificateFacts(
+            is_ours=not self._is_externally_managed,
             roots=root_facts(bundle),
             serving=serving,
             trusted=self._trusted,
@@ -107,9 +107,9 @@ class DirectoryAuthority:
             case DropOldRoot(keep):
                 await self._keep(keep)
             case _:
-                return  # ca.crt is what verifiers read: a root that is kept is published
+                return  # clients read ca.crt: a root that is kept is published
 
-    async def _restore(self) -> files.Found:
+    async def _restore(self) -> files.DirectoryContent:
         bundle = self._bundle
         _log.warning("certificates were removed, writing them again")
         await asyncio.to_thread(files.write_roots, self._directory, bundle.roots, bundle.keys)
@@ -117,9 +117,9 @@ class DirectoryAuthority:
             await asyncio.to_thread(files.write_serving, self._directory, bundle.serving)
         return await asyncio.to_thread(files.read, self._directory)
 
-    def _serve(self, found: files.Found, now: datetime, *, is_theirs: bool) -> ServingFacts | None:
+    def _serve(self, found: files.DirectoryContent, now: datetime) -> ServingFacts | None:
         pair, problem = found.bundle.serving, found.broken
-        if is_theirs and pair is None and problem is None:
+        if self._is_externally_managed and pair is None and problem is None:
             problem = BadInput(f"cannot use {self._directory / files.CHAIN}: it is missing")
         if pair is not None:
             try:
@@ -132,11 +132,11 @@ class DirectoryAuthority:
             except BadInput as exc:
                 pair, problem = None, exc
         if problem is not None:
-            self._refuse(problem, is_theirs=is_theirs)
+            self._refuse(problem)
         return None if pair is None else serving_facts(found.bundle, pair.certificate)
 
-    def _refuse(self, problem: BadInput, *, is_theirs: bool) -> None:
-        if is_theirs and self._context.pair is None:
+    def _refuse(self, problem: BadInput) -> None:
+        if self._is_externally_managed and self._context.pair is None:
             raise problem
         if self._refused != problem.message:
             self._refused = problem.message

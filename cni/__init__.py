@@ -1,6 +1,7 @@
-"""The node runtime: serves the shim, attaches sandboxes to planes, undoes what failed.
+"""The node runtime: serves CNI calls, attaches sandboxes to their networks, undoes what failed.
 
-`server` speaks to the shim, `runtime` carries out verbs, `chain` runs conflists through native
-plugins (`cni.native`, kernel work in `cni.net`) or binaries (`delegate`), `journal` remembers.
-May not hold: admission. It never imports `webhook`; they meet in annotations and the store.
+A call comes in through `cni.serving` and is carried out by `cni.verbs`: planned in
+`cni.planning`, recorded in `cni.journal`, attached in `cni.attaching`. Conflists run in
+`cni.plugins`, by native types (`cni.native`, kernel work in `cni.net`) or by binaries.
+Invariant: no admission here, and no import of `webhook`.
 """

@@ -1,4 +1,4 @@
-"""The daemon's command line."""
+"""The command line of `netplane-cni`: the daemon, and its commands."""
 
 from __future__ import annotations
 
@@ -10,34 +10,42 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TextIO
 
-from cni.contain import adopt_orphans, owner_of, unfinished_of
+from cni.address_commands import adopt, check_addresses
 from cni.daemon import Daemon
-from cni.earlier import end_earlier
+from cni.environment import Environment, machine
+from cni.forget import forget, pending
+from cni.host.containment import adopt_orphans, owner_of, unfinished_of
+from cni.host.previous_run import kill_previous
+from cni.host.state_lock import lock_state_dir
 from cni.install import install
-from cni.machine import machine
 from cni.settings import PROG, Settings, read_settings
-from cni.state_lock import hold_state
 from cni.uninstall import uninstall
-from cni.world import World
 from planes.model.errors import Denied, PlanesError
-from planes.run.crew import told
 from planes.run.descriptors import raise_limit
-from planes.run.last_resort import LastResort
+from planes.run.exit_watchdog import ExitWatchdog
 from planes.run.logs import configure
+from planes.run.worker_threads import describe_stuck
 
-# On a cluster the daemon before us may still be carrying out its last calls: what it drains for,
-# and what a plugin may take to undo.
-PATIENCE: Final = 90.0
+# On a cluster the previous daemon may still be draining, and its plugins undoing their calls.
+STATE_LOCK_SECONDS: Final = 90.0
 _log = logging.getLogger(__name__)
 
 # The daemon drains for 37 s, and kubelet kills it after 45 (terminationGracePeriodSeconds).
 END_SECONDS: Final = 41.0
 CLOSE_SECONDS: Final = 2.0
-_COMMANDS: Final = {"install": install, "uninstall": uninstall}
+INTERRUPTED: Final = 130  # a shell's exit status for SIGINT
+_COMMANDS: Final = {
+    "install": install,
+    "uninstall": uninstall,
+    "pending": pending,
+    "forget": forget,
+    "check-addresses": check_addresses,
+    "adopt": adopt,
+}
 
 
 def run() -> None:
-    """Run the daemon of this process's command line."""
+    """Run what the command line of this process names, and exit."""
     sys.exit(main(sys.argv[1:], os.environ, sys.stderr))
 
 
@@ -45,15 +53,15 @@ def main(
     argv: Sequence[str],
     env: Mapping[str, str],
     stderr: TextIO,
-    make_world: Callable[[Settings, Mapping[str, str]], World] | None = None,
+    make_environment: Callable[[Settings, Mapping[str, str]], Environment] | None = None,
 ) -> int:
-    """Run the daemon, or what is named instead (`install`, `uninstall`); the exit status.
+    """Run the daemon, or the command that is named (see `_COMMANDS`); return the exit status.
 
     Args:
         argv: without the program's name.
         env: the environment, for settings and for plugin binaries.
-        stderr: for logs, and the one line about what is wrong.
-        make_world: makes what the daemon stands on; default the machine itself.
+        stderr: for logs, and for an error in one line.
+        make_environment: `cni.environment.machine` where it is None.
     """
     command = _COMMANDS.get(argv[0]) if argv else None
     try:
@@ -63,19 +71,25 @@ def main(
         _require_root()
         configure(settings.log_level, stderr)
         raise_limit()
-        held = hold_state(settings.state_dir, 0.0 if settings.is_standalone else PATIENCE)
+        lock = lock_state_dir(
+            settings.state_dir, 0.0 if settings.is_standalone else STATE_LOCK_SECONDS
+        )
         unfinished = unfinished_of(settings.state_dir) if settings.is_standalone else None
-        if ended := end_earlier(owner_of(settings.state_dir), unfinished):
+        if ended := kill_previous(owner_of(settings.state_dir), unfinished):
             _log.warning("killed plugins of the daemon before us", extra={"programs": ended})
-        resort = LastResort()
+        watchdog = ExitWatchdog()
         try:
-            return asyncio.run(_run(settings, env, make_world or machine, resort))
+            make = make_environment or machine
+            return asyncio.run(_run(settings, env, make, watchdog, lock))
         finally:
-            resort.disarm()
-            os.close(held)
+            watchdog.disarm()
+            os.close(lock)
     except PlanesError as error:
         print(f"{PROG}: {error}", file=stderr)
         return 1
+    except KeyboardInterrupt:  # of a command; the daemon handles signals itself
+        print(f"{PROG}: interrupted", file=stderr)
+        return INTERRUPTED
 
 
 def _require_root() -> None:
@@ -89,22 +103,23 @@ def _require_root() -> None:
 async def _run(
     settings: Settings,
     env: Mapping[str, str],
-    make_world: Callable[[Settings, Mapping[str, str]], World],
-    resort: LastResort,
+    make_environment: Callable[[Settings, Mapping[str, str]], Environment],
+    watchdog: ExitWatchdog,
+    lock: int,
 ) -> int:
     adopt_orphans()
-    world = make_world(settings, env)
-    resort.explain(lambda: told(world.stuck(CLOSE_SECONDS)))
+    environment = make_environment(settings, env)
+    watchdog.explain(lambda: describe_stuck(environment.stuck(CLOSE_SECONDS)))
     status = 1
     try:
-        daemon = Daemon(settings, world, on_stop=lambda: resort.arm(END_SECONDS))
-        # What lives as long as the process need not be looked at by every collection.
+        daemon = Daemon(settings, environment, lock, lambda: watchdog.arm(END_SECONDS))
+        # Objects that exist until the process exits need not be scanned by every collection.
         gc.freeze()
         status = await daemon.run()
     finally:
-        await world.close()
-        await asyncio.to_thread(world.kernel.close, CLOSE_SECONDS)
-        resort.arm(CLOSE_SECONDS, status)  # what asyncio still waits for hangs
+        await environment.close()
+        await asyncio.to_thread(environment.kernel.close, CLOSE_SECONDS)
+        watchdog.arm(CLOSE_SECONDS, status)  # asyncio may still wait for a thread that hangs
     return status
 
 

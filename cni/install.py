@@ -1,8 +1,8 @@
-"""`python -m cni install`: the shim into the CNI bin dir.
+"""`python -m cni install`: copies the shim to the CNI bin dir.
 
 Invariant: at every instant the bin dir holds the old shim or the new one, whole and executable,
-also while the old one runs. A file of that name that is not ours is kept, and comes back when we
-are uninstalled.
+also while the old one runs. A file of that name that is not ours is saved beside it, and restored
+when the shim is removed.
 """
 
 from __future__ import annotations
@@ -14,43 +14,37 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TextIO
 
-from cni.conf_files import SAVED
-from cni.settings import PROG, option
+from cni.confdir.files import SAVED
+from cni.settings import INSTALL_OPTIONS, PROG
 from planes.model.errors import NotFound, Unavailable
+from planes.run.files import remove_temporaries, replace, sync_directory
 from planes.run.logs import configure
-from planes.run.settings import CONFIG, Option, load
-from planes.store.files import remove_temporaries, sync_directory, temporary
+from planes.run.settings import load
 
 _log = logging.getLogger(__name__)
 
 SHIM_NAME: Final = "netplane"
 _MODE: Final = 0o755
-# What our shim tells whoever finds no daemon: whatever has it in it is a shim of ours.
-_MARK: Final = b"check that netplane-cni runs on this node"
-
-OPTIONS: Final = (
-    Option("--shim", "/opt/netplane/bin/netplane", "the shim to install"),
-    option("--cni-bin-dir"),
-    option("--log-level"),
-    CONFIG,
-)
+# A binary that contains one of these is a shim of ours: `marker` in cni/shim/netplane.c, and for
+# shims built before it was there a sentence of an error.
+_MARKERS: Final = (b"netplane.io/cni-shim", b"check that netplane-cni runs on this node")
 
 
 def install(argv: Sequence[str], env: Mapping[str, str], stderr: TextIO) -> int:
-    """Install the shim as the command line says; the exit status.
+    """Install the shim as the command line says; return the exit status.
 
     Raises:
         SystemExit: 2 after one line about a flag or variable; 0 after `--help`.
         PlanesError: it cannot be installed.
     """
-    given = load(f"{PROG} install", OPTIONS, argv, env, description="Install the shim.")
+    given = load(f"{PROG} install", INSTALL_OPTIONS, argv, env, description="Install the shim.")
     configure(given["log_level"], stderr)
     put_shim(Path(given["shim"]), Path(given["cni_bin_dir"][0]))
     return 0
 
 
 def put_shim(shim: Path, directory: Path) -> None:
-    """Put the shim into a directory, unless that very shim is there.
+    """Copy the shim to a directory, unless the same bytes are there with the same mode.
 
     Raises:
         NotFound: there is no shim to install.
@@ -66,13 +60,13 @@ def put_shim(shim: Path, directory: Path) -> None:
         ) from error
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        there = _content(target)
-        if there == data and target.stat().st_mode & 0o777 == _MODE:
+        present = _content(target)
+        if present == data and target.stat().st_mode & 0o777 == _MODE:
             _log.info("the shim is there already", extra={"file": str(target)})
             return
-        if there is not None and not is_ours(there):
+        if present is not None and not is_ours(present):
             _save(target)
-        _replace(target, data)
+        replace(target, data, mode=_MODE)
     except OSError as error:
         raise Unavailable(
             f"cannot write the shim {target}: {error.strerror or error}",
@@ -82,7 +76,7 @@ def put_shim(shim: Path, directory: Path) -> None:
 
 
 def take_shim(directory: Path) -> None:
-    """Remove the shim, and put back what was there before it; what is not ours stays.
+    """Remove the shim and restore the file that was there before it; a foreign file stays.
 
     Raises:
         Unavailable: it cannot be removed.
@@ -91,12 +85,12 @@ def take_shim(directory: Path) -> None:
     saved = target.with_name(target.name + SAVED)
     try:
         remove_temporaries(directory)
-        there = _content(target)
-        if there is not None and not is_ours(there):
+        present = _content(target)
+        if present is not None and not is_ours(present):
             return
         if saved.exists():
             saved.rename(target)
-        elif there is not None:
+        elif present is not None:
             target.unlink()
         else:
             return
@@ -109,8 +103,8 @@ def take_shim(directory: Path) -> None:
 
 
 def is_ours(data: bytes) -> bool:
-    """Tell whether bytes are a shim of ours, of whichever version."""
-    return _MARK in data
+    """Report whether a file's bytes are a shim of ours, of any version."""
+    return any(marker in data for marker in _MARKERS)
 
 
 def _content(path: Path) -> bytes | None:
@@ -121,21 +115,9 @@ def _content(path: Path) -> bytes | None:
 
 
 def _save(target: Path) -> None:
-    """Keep a foreign file of our name beside it."""
+    """Link a foreign file of the shim's name to its saved name."""
     saved = target.with_name(target.name + SAVED)
     with suppress(FileNotFoundError):
         saved.unlink()
     os.link(target, saved)
     _log.warning("another program has our shim's name: kept", extra={"file": str(saved)})
-
-
-def _replace(target: Path, data: bytes) -> None:
-    fresh = temporary(target.parent, data)
-    try:
-        fresh.chmod(_MODE)
-        fresh.rename(target)
-    except OSError:
-        with suppress(OSError):
-            fresh.unlink()
-        raise
-    sync_directory(target.parent)

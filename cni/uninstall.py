@@ -1,14 +1,13 @@
-"""`python -m cni uninstall`: the node as it was before us.
+"""`python -m cni uninstall`: removes Netplane from the node.
 
-From the first step on new pods start without us: what Multus had is put back, then our config and
-the shim go. What remains are pods that still run with planes: their DEL will go to the default
-network's plugin alone, which knows nothing of the planes' addresses. So nothing is forgotten
-behind their back: what is held for pods that are gone is given back now; while there are others
-the state stays, they are named, and the exit status is 3. Run it again when they are gone (as the
-init container that it is on a cluster, it is), or with `--release`, which takes the planes out of
-the running pods first. Their addresses are never given back while an interface still has them.
+First the CNI conf dir is restored (`cni.confdir.restore`) and the shim removed: new pods start
+without us. Pods that still run with planes remain: their DEL will go to the default network's
+plugin alone, which cannot release the planes' addresses. So what gone pods had is detached now.
+While other pods are left the state directory stays, they are named, and the exit status is 3. Run
+it again when they are gone (on a cluster it is an init container, which is retried), or with
+`--release`, which detaches the planes of running pods and drops what cannot be detached, naming it.
 
-Invariant: it may be run again at any time, also when all is gone already.
+Invariant: it may be run again at any time. An address is never released while an interface has it.
 """
 
 from __future__ import annotations
@@ -18,68 +17,65 @@ import errno
 import logging
 import os
 import platform
+import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace as changed
 from pathlib import Path
 from shutil import rmtree
-from tempfile import TemporaryDirectory
 from typing import Final, TextIO
 
-from cni.conf_files import FILE_NAME
-from cni.conflist import restore_multus
-from cni.contain import UNFINISHED
-from cni.daemon import Daemon
-from cni.entry import Damaged, Entry, whose
+from cni.composition.command_environment import command_environment
+from cni.composition.parts import compose
+from cni.confdir.cluster_nads import cluster_nads
+from cni.confdir.restore import restore_conf_dir
+from cni.environment import Environment
+from cni.host.chroot import resolve
+from cni.host.containment import UNFINISHED
+from cni.host.state_lock import LOCK_NAME, lock_state_dir
 from cni.install import take_shim
-from cni.machine import machine
-from cni.rooted import resolve
+from cni.ipam.used_networks import USED_NETWORKS
+from cni.journal.damaged import Damaged
+from cni.journal.entry import Entry, log_fields
+from cni.journal.pending import Pending, age_text, pending_of
+from cni.native.device_records import DEVICE_RECORDS
+from cni.reconcile.drain_node import DrainResult
+from cni.reconcile.left_by_power_cut import BOOT_MARKER
+from cni.reconcile.pending_removal import text_of
 from cni.serving.listener import lock_of
-from cni.settings import OPTIONS as DAEMON_OPTIONS
-from cni.settings import PROG, Settings, settings_from
-from cni.state_lock import LOCK_NAME, hold_state
-from cni.world import World
-from planes.model.errors import JsonObject, NotFound, Unavailable
+from cni.settings import PROG, UNINSTALL_OPTIONS, Settings, settings_from
+from planes.model.errors import JsonObject, PlanesError, Unavailable
 from planes.run.logs import configure
-from planes.run.settings import Option, boolean, load
-from planes.store.files import remove_temporaries, sync_directory
+from planes.run.settings import load
 
 _log = logging.getLogger(__name__)
 
 STILL_IN_USE: Final = 3
-# A daemon that was just asked to end drains for 30 s and may have plugins to undo.
-_PATIENCE: Final = 120.0
-# What we make in the state directory: whatever else somebody put there is not ours to remove.
+# A daemon that was just stopped drains for 30 s, and its plugins may have calls to undo.
+_LOCK_SECONDS: Final = 120.0
+# What the daemon makes in the state directory; other files there are not removed.
 _STATIC: Final = "static-addresses"
 _KEPT: Final = "kept-static"
 _STATE: Final = (
     *("journal", "spool", "status", "addresses", _STATIC, _KEPT, "events.jsonl*"),
-    *(LOCK_NAME, UNFINISHED),
+    *(LOCK_NAME, UNFINISHED, BOOT_MARKER, USED_NETWORKS, DEVICE_RECORDS),
 )
-_TELL_SECONDS: Final = 15.0
+_FLUSH_SECONDS: Final = 15.0
+_MOST_NAMED: Final = 8
 _LOOK_SECONDS: Final = 0.1
-
-OPTIONS: Final = (
-    *DAEMON_OPTIONS,
-    Option(
-        "--release",
-        "false",
-        "take the planes out of pods that still run, now",
-        boolean,
-        is_switch=True,
-    ),
-)
 
 
 def uninstall(argv: Sequence[str], env: Mapping[str, str], stderr: TextIO) -> int:
-    """Uninstall as the command line says; 0, or 3 while pods with planes are left.
+    """Uninstall as the command line says; return 0, or 3 while pods with planes are left.
 
     Raises:
         SystemExit: 2 after one line about a flag or variable; 0 after `--help`.
         PlanesError: a step failed; run it again.
     """
     given = load(
-        f"{PROG} uninstall", OPTIONS, argv, env, description="Give the node back as it was."
+        f"{PROG} uninstall",
+        UNINSTALL_OPTIONS,
+        argv,
+        env,
+        description="Give the node back as it was.",
     )
     settings = settings_from({**given, "node": given["node"] or platform.node()})
     configure(settings.log_level, stderr)
@@ -90,15 +86,23 @@ def _uninstall(
     settings: Settings, env: Mapping[str, str], stderr: TextIO, *, releases: bool
 ) -> int:
     is_known = settings.state_dir.is_dir()
-    held = hold_state(settings.state_dir, _PATIENCE) if is_known else None
+    held = lock_state_dir(settings.state_dir, _LOCK_SECONDS) if is_known else None
     try:
-        give_back_config(settings.cni_conf_dir)
+        restore_conf_dir(
+            settings.cni_conf_dir,
+            settings.cni_bin_dir,
+            settings.host_root,
+            multus_dir=settings.multus_conf_dir,
+            nads=cluster_nads(settings, env),
+        )
         for directory in settings.cni_bin_dir:
             take_shim(Path(resolve(settings.host_root, directory)))
         if held is not None:
-            left = asyncio.run(_retire(settings, env, releases=releases))
-            if left:
-                _name(left, stderr)
+            drained = asyncio.run(_drain(settings, env, releases=releases))
+            for one in drained.given_up:
+                print(f"{PROG}: gave up: {text_of(one.to_json())}", file=stderr)
+            if drained.left:
+                _print_left(drained.left, stderr)
                 return STILL_IN_USE
         _remove(settings.state_dir, settings.host_root, _STATE)
         ours = [settings.socket.name, lock_of(settings.socket).name]
@@ -110,58 +114,34 @@ def _uninstall(
     return 0
 
 
-def give_back_config(directory: Path) -> None:
-    """Put Multus' config back and remove ours, in this order: a pod never finds neither.
+async def _drain(settings: Settings, env: Mapping[str, str], *, releases: bool) -> DrainResult:
+    async with command_environment(settings, env) as environment:
+        drain = compose(settings, environment).reconcile.node_drain
+        drained = await drain.drain(is_forced=releases)
+        if not drained.left:
+            await _flush_addresses(settings.state_dir / _STATIC, environment)
+            await _retire(environment)
+    return drained
 
-    Raises:
-        Unavailable: a file cannot be renamed or removed.
-    """
+
+async def _retire(environment: Environment) -> None:
+    """Return what this node has of planes, with a timeout: the daemon does not come back."""
     try:
-        restored = restore_multus(directory)
-        ours = directory / FILE_NAME
-        if ours.exists():
-            ours.unlink()
-            sync_directory(directory)
-            _log.info("our CNI config is removed", extra={"restored": restored})
-        remove_temporaries(directory)
-    except OSError as error:
-        raise Unavailable(
-            f"cannot give {directory} back: {error.strerror or error}", remedy="run as root"
-        ) from error
+        async with asyncio.timeout(_FLUSH_SECONDS):
+            await environment.retire()
+    except (PlanesError, TimeoutError) as error:
+        _log.warning(
+            "address blocks are not given back to the cluster", extra={"error": str(error)}
+        )
 
 
-async def _retire(
-    settings: Settings, env: Mapping[str, str], *, releases: bool
-) -> tuple[Entry | Damaged, ...]:
-    with TemporaryDirectory(prefix="netplane-") as nothing:
-        world = _world(settings, env, Path(nothing))
-        try:
-            daemon = Daemon(changed(settings, metrics=None), world)
-            left = await daemon.retirement.retire(takes_out=releases)
-            if not left:
-                await _tell_api(settings.state_dir / _STATIC, world)
-        finally:
-            await world.close()
-            await asyncio.to_thread(world.kernel.close)
-    return left
-
-
-def _world(settings: Settings, env: Mapping[str, str], nothing: Path) -> World:
-    """Give the cluster's world; without access to it, one that knows no pods and no planes."""
+async def _flush_addresses(records: Path, environment: Environment) -> None:
+    """Run the services until static addresses are released in the API server, with a timeout."""
+    tasks = [asyncio.ensure_future(run()) for run in environment.services.values()]
     try:
-        return machine(settings, env)
-    except NotFound as error:
-        _log.warning("the API server is not told", extra={"reason": str(error)})
-        return machine(changed(settings, standalone=nothing), env)
-
-
-async def _tell_api(records: Path, world: World) -> None:
-    """Let the API server hear of static addresses that were given back, for a while."""
-    tasks = [asyncio.ensure_future(run()) for run in world.services.values()]
-    try:
-        deadline = world.clock.monotonic() + _TELL_SECONDS
-        while tasks and _files(records) and world.clock.monotonic() < deadline:
-            await world.clock.sleep(_LOOK_SECONDS)
+        deadline = environment.clock.monotonic() + _FLUSH_SECONDS
+        while tasks and _files(records) and environment.clock.monotonic() < deadline:
+            await environment.clock.sleep(_LOOK_SECONDS)
     finally:
         for task in tasks:
             task.cancel()
@@ -174,33 +154,58 @@ def _files(directory: Path) -> int:
     return len(list(directory.glob("*.json")))
 
 
-def _name(left: Sequence[Entry | Damaged], stderr: TextIO) -> None:
-    pods = sorted({_pod(one) for one in left})
-    for one in left:
+def _print_left(left: Sequence[Entry | Damaged], stderr: TextIO) -> None:
+    """Print what is left in one line: of a container's log the last line is seen first.
+
+    Pods with planes are to be deleted; entries of deleted pods are listed apart.
+    """
+    stuck = pending_of(one for one in left if isinstance(one, Entry))
+    keys = {(one.container_id, one.ifname) for one in stuck}
+    running = [one for one in left if one.key not in keys]
+    for one in running:
         facts: JsonObject = {"container_id": one.container_id, "ifname": one.ifname}
         if isinstance(one, Entry):
             networks = [a.network for a in one.attachments if not a.is_default]
-            facts = {**whose(one), "networks": networks}
+            facts = {**log_fields(one), "networks": networks}
         _log.warning("a pod still has planes", extra=facts)
-    print(
-        f"{PROG}: cannot clean this node: pods still have planes: {', '.join(pods)}; delete them "
-        "and run this again, or take their planes away now with --release",
-        file=stderr,
-    )
+    told = []
+    if running:
+        pods = ", ".join(sorted({_pod(one) for one in running}))
+        told.append(
+            f"pods still have planes: {pods}; delete them and run this again, or take their planes "
+            "away now with --release"
+        )
+    if stuck:
+        told.append(
+            f"what deleted pods had cannot be detached: {_listed(stuck)}; mend what it fails with "
+            "and run this again, or drop it with --release, which says what may be left"
+        )
+    print(f"{PROG}: cannot clean this node: {'. And '.join(told)}", file=stderr)
+
+
+def _listed(stuck: Sequence[Pending]) -> str:
+    now = time.time()
+    texts = [
+        f"container {one.container_id} of {one.pod or 'no known pod'} "
+        f"({one.attempts} attempts in {age_text(one.age(now))}; {one.error})"
+        for one in stuck[:_MOST_NAMED]
+    ]
+    more = [f"and {len(stuck) - _MOST_NAMED} more"] if len(stuck) > _MOST_NAMED else []
+    return ", ".join((*texts, *more))
 
 
 def _pod(left: Entry | Damaged) -> str:
-    """Give the name of a pod; a damaged entry tells its sandbox alone."""
+    """Return `namespace/name` of a pod; of a damaged entry only the sandbox is known."""
     if isinstance(left, Entry):
         return f"{left.namespace}/{left.pod}"
     return f"sandbox {left.container_id}"
 
 
 def _remove(directory: Path, root: str, names: Sequence[str]) -> None:
-    """Remove what is ours in a directory, and the directory once nothing else is in it.
+    """Remove our files of a directory, and the directory if it is then empty.
 
     Raises:
-        Unavailable: something cannot be removed.
+        Unavailable: a file or the directory cannot be removed.
     """
     try:
         for path in [path for name in names for path in directory.glob(name)]:
@@ -217,12 +222,21 @@ def _remove(directory: Path, root: str, names: Sequence[str]) -> None:
 
 
 def _remove_directory(directory: Path, root: str) -> None:
-    """Remove an empty directory; mounted into a container, it can only go by its other path."""
+    """Remove an empty directory; one that is mounted into our container by its path on the node.
+
+    A mount point of the node itself (a volume for our state, say) stays, empty.
+    """
     try:
         directory.rmdir()
+    except FileNotFoundError:
+        return
     except OSError as error:
-        # Read-only is where it is mounted to: the container's own root file system.
-        if error.errno not in {errno.EBUSY, errno.EROFS} or not root:
+        # EROFS: the mount point is in the read-only root file system of the container.
+        if error.errno not in {errno.EBUSY, errno.EROFS}:
             raise
-        with suppress(FileNotFoundError):
-            Path(f"{root}{directory}").rmdir()
+        if root:
+            _remove_directory(Path(f"{root}{directory}"), "")
+        elif error.errno == errno.EROFS:
+            raise
+        else:
+            _log.info("a mount point is left, empty", extra={"directory": str(directory)})

@@ -1,5 +1,6 @@
-"""What both programs share: the model, process plumbing, stores, the Kubernetes adapter, the CLI.
+"""What webhook and node runtime share, and the command `netplane`.
 
-Layers, lowest first: `planes.model`, `planes.run`, `planes.store`, `planes.kube`, and on top of
-everything `planes.cli`. Nothing here imports `webhook` or `cni`.
+From the bottom: `planes.model` (values and decisions), `planes.run` (process plumbing),
+`planes.store` (where cluster state comes from), `planes.kube` (the Kubernetes adapter). On top of
+all programs stands `planes.cli`. Invariant: nothing in this package imports `webhook` or `cni`.
 """

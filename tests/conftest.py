@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
-from tests.support.machine import differences, snapshot
+from tests.support.node.machine import differences, snapshot
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 # A red build must be the fault of the change: exploring is for the runs people make.
@@ -26,6 +27,19 @@ def logging_left_as_found() -> Iterator[None]:
     root.setLevel(level)
     for handler in [one for one in root.handlers if one not in handlers]:
         root.removeHandler(handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sigint_as_in_the_foreground() -> Iterator[None]:
+    """Programs that tests start can be interrupted, also under `make test &` and `nohup`.
+
+    There the tests ignore SIGINT, and whatever they start would inherit that.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,7 +1,7 @@
-"""The webhook program: settings, then standalone or on a cluster; supervised until a signal.
+"""The webhook program: reads its settings and runs standalone or on a cluster until a signal.
 
-Whatever stops it from starting is one line on stderr and an exit status (2: settings, 1: the
-machine), never a traceback.
+An error at start is one line on stderr and an exit status (2: settings, 1: the machine), never a
+traceback.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from planes.model.errors import BadInput, PlanesError
 from planes.run import logs
 from planes.run.clock import Clock, SystemClock
 from planes.run.descriptors import raise_limit
+from webhook import problems, standalone
 from webhook import settings as configuration
-from webhook import standalone
-from webhook.settings import Settings
+from webhook.settings import WebhookSettings
 
 
 def main(argv: Sequence[str], env: Mapping[str, str], stderr: TextIO) -> int:
-    """Run the program; its exit status."""
+    """Run the program and return its exit status."""
     try:
+        if argv and argv[0] == problems.COMMAND:
+            return problems.show(argv[1:], env, sys.stdout)
         settings = configuration.read(argv, env)
     except PlanesError as error:
         print(f"{configuration.PROGRAM}: {error}", file=stderr)
@@ -38,18 +40,21 @@ def main(argv: Sequence[str], env: Mapping[str, str], stderr: TextIO) -> int:
 
 
 def run() -> None:
-    """Enter from the console script."""
+    """Run as the console script."""
     sys.exit(main(sys.argv[1:], os.environ, sys.stderr))
 
 
-async def _serve(settings: Settings, clock: Clock) -> int:
+async def _serve(settings: WebhookSettings, clock: Clock) -> int:
     if settings.cluster is not None:
         # A machine without a cluster need not pay for the Kubernetes adapter in memory.
         from webhook import cluster  # noqa: PLC0415
 
         return await cluster.serve(settings, settings.cluster, clock)
     if settings.manifests is None or settings.cert_dir is None:
-        raise BadInput("cannot start without --standalone DIR and --cert-dir DIR")
+        raise BadInput(
+            "cannot start without --standalone DIR and --cert-dir DIR",
+            remedy="give both on a machine without a cluster; in a pod neither is needed",
+        )
     return await standalone.serve(settings, settings.manifests, settings.cert_dir, clock)
 
 

@@ -1,8 +1,8 @@
-"""Routes: which path answers what, and the order of checks before a body is believed.
+"""Routes of admission: which handler answers a path, and the checks before a review is parsed.
 
-Method, content type and size first, then the body within its deadline, then the review. A review
-that can be read is answered with HTTP 200 whatever is wrong with the object or with us; nothing
-here waits for anything but the body, and on a cluster a moment for a watch that is behind.
+Method, content type and size are checked first, then the body is read within its deadline, then
+the review. A review that can be read is answered with HTTP 200, whatever is wrong with the object
+or with us. A request waits for its body alone, and on a cluster briefly for a watch that is behind.
 """
 
 from __future__ import annotations
@@ -19,30 +19,34 @@ from aiohttp import web
 from planes.model.errors import BadInput, Internal
 from planes.run.clock import Clock, SystemClock
 from planes.store.protocol import Store
-from webhook.answers import Prepared, line
-from webhook.bodies import Bodies, RefusedError, check_size
-from webhook.lane import Lane
-from webhook.limits import Limits
+from webhook.heavy_reviews import HeavyReviews
+from webhook.limits import AdmissionLimits
 from webhook.metrics import ReviewMetrics
 from webhook.mutate import mutate
 from webhook.nads import validate_nad
 from webhook.namespaces import mutate_namespace
-from webhook.patience import Patience
-from webhook.reporting import Reporter
+from webhook.planes import validate_plane
+from webhook.prepared_response import PreparedResponse, text_response
+from webhook.request_bodies import RefusedError, RequestBodies, check_size
 from webhook.review import Answer, Errored, Review, encode, parse
+from webhook.review_log import ReviewLog
+from webhook.review_queue import ReviewQueue
 from webhook.structure import check_structure, is_light
-from webhook.turns import Turns
 from webhook.validate import validate
+from webhook.watch_lag import WatchLag
 
 _log = logging.getLogger(__name__)
 
-Judge = Callable[[Review, Store], Answer]
+ReviewHandler = Callable[[Review, Store], Answer]
+AnswerHandler = Callable[[str, Review, Answer], None]
+"""Called with every answer and its path; must not raise. Several threads may call it."""
 
-JUDGES: Mapping[str, Judge] = {
+HANDLERS: Mapping[str, ReviewHandler] = {
     "/mutate/pods": mutate,
     "/validate/pods": validate,
     "/mutate/namespaces": mutate_namespace,
     "/validate/networkattachmentdefinitions": validate_nad,
+    "/validate/planes": validate_plane,
 }
 
 
@@ -51,11 +55,12 @@ class App:
 
     Args:
         store: planes, namespaces and pods as last seen.
-        reporter: told of every answer.
-        unready: says why reviews must not be asked for now, beside an end that has come.
-        judges: path to what answers its reviews.
-        patience: waits where watched state is behind; None: what is known is all there is.
-        clock: tells how fast bodies come; default: the machine's.
+        review_log: logs answers.
+        unready: returns why this replica must not get reviews, other than shutting down.
+        handlers: handler of reviews by path.
+        watch_lag: waits where watched state is behind; None where nothing is watched.
+        clock: measures how fast bodies arrive; default: the machine's.
+        on_answer: called with every answer.
     """
 
     def __init__(
@@ -63,124 +68,130 @@ class App:
         store: Store,
         *,
         metrics: ReviewMetrics,
-        limits: Limits,
-        reporter: Reporter,
+        limits: AdmissionLimits,
+        review_log: ReviewLog,
         unready: Callable[[], Sequence[str]],
-        judges: Mapping[str, Judge] = JUDGES,
-        patience: Patience | None = None,
+        handlers: Mapping[str, ReviewHandler] = HANDLERS,
+        watch_lag: WatchLag | None = None,
         clock: Clock | None = None,
+        on_answer: AnswerHandler | None = None,
     ) -> None:
+        self._on_answer = on_answer
         self._store = store
         self._metrics = metrics
         self._limits = limits
-        self._reporter = reporter
+        self._review_log = review_log
         self._unready = unready
-        self._judges = judges
-        self._patience = patience
-        self._bodies = Bodies(limits, metrics, clock or SystemClock())
-        self._lane = Lane()
-        self._turns = Turns(limits.connections)
+        self._handlers = handlers
+        self._watch_lag = watch_lag
+        self._bodies = RequestBodies(limits, metrics, clock or SystemClock())
+        self._heavy_reviews = HeavyReviews()
+        self._queue = ReviewQueue(limits.connections)
         self._is_draining = False
+        # Computed at each scrape: readiness may have changed since the last probe.
+        metrics.ready.set_function(lambda: float(not self.unready()))
 
     def drain(self) -> None:
-        """Be unready from now on, and end each connection after its next answer."""
+        """Become unready, and close each connection after its next answer."""
         self._is_draining = True
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         path = request.path
-        judge = self._judges.get(path)
-        if judge is None:
+        handler = self._handlers.get(path)
+        if handler is None:
             return self._probe(request, path)
         try:
             _check_head(request, self._limits.body_bytes)
             if request.content.is_eof():  # most bodies came together with their head
                 body = request.content.read_nowait()
                 check_size(body, self._limits.body_bytes)
-                return await self._review(path, judge, body, request)
-            async with self._bodies.arriving(request) as whole:
-                return await self._review(path, judge, whole, request)
+                return await self._review(path, handler, body, request)
+            async with self._bodies.received(request) as whole:
+                return await self._review(path, handler, whole, request)
         except RefusedError as refused:
             self._metrics.refused("overload" if refused.http_status == 503 else "body")
-            return line(str(refused), refused.http_status, closes=True)
+            return text_response(str(refused), refused.http_status, closes=True)
         except BadInput as error:
             self._metrics.count[path, "unreadable"]()
-            return line(str(error), 400, closes=self._is_draining)
+            return text_response(str(error), 400, closes=self._is_draining)
 
     async def _review(
-        self, path: str, judge: Judge, body: bytes | bytearray, request: web.BaseRequest
-    ) -> Prepared:
+        self, path: str, handler: ReviewHandler, body: bytes | bytearray, request: web.BaseRequest
+    ) -> PreparedResponse:
         limits = self._limits
         source = request.remote or ""
         if len(body) >= limits.large_bytes or not is_light(body, limits.containers):
-            return await self._heavy_review(path, judge, body, source)
+            return await self._heavy_review(path, handler, body, source)
 
-        patience = self._patience
+        watch_lag = self._watch_lag
 
-        def look() -> Prepared | Review:
+        def answer_if_current() -> PreparedResponse | Review:
             started = perf_counter()
             review = parse(body)
-            is_behind = patience is not None and patience.is_behind(review)
-            return review if is_behind else self._answer(path, judge, review, started)
+            is_behind = watch_lag is not None and watch_lag.is_behind(review)
+            return review if is_behind else self._answer(path, handler, review, started)
 
-        def is_wanted() -> bool:
+        def is_connected() -> bool:
             return request.transport is not None
 
-        found = await self._turns.run(source, look, is_wanted)
+        found = await self._queue.run(source, answer_if_current, is_connected)
         if not isinstance(found, Review):
             return found
-        if patience is not None:
-            await patience.wait(found)
-        answer = partial(self._answer, path, judge, found)
-        return await self._turns.run(source, lambda: answer(perf_counter()), is_wanted)
+        if watch_lag is not None:
+            await watch_lag.wait(found)
+        answer = partial(self._answer, path, handler, found)
+        return await self._queue.run(source, lambda: answer(perf_counter()), is_connected)
 
     async def _heavy_review(
-        self, path: str, judge: Judge, body: bytes | bytearray, source: str
-    ) -> Prepared:
-        """Answer in a thread; only one at a time is held as objects, and none while it waits."""
+        self, path: str, handler: ReviewHandler, body: bytes | bytearray, source: str
+    ) -> PreparedResponse:
+        """Answer in a thread; one review at a time is kept parsed, and none while it waits."""
         check_structure(body, self._limits.values)
-        patience = self._patience
-        async with self._lane.turn(source):
+        watch_lag = self._watch_lag
+        async with self._heavy_reviews.turn(source):
             started = perf_counter()
             review = await asyncio.to_thread(parse, body)
-            if patience is None or not patience.is_behind(review):
-                return await asyncio.to_thread(self._answer, path, judge, review, started)
+            if watch_lag is None or not watch_lag.is_behind(review):
+                return await asyncio.to_thread(self._answer, path, handler, review, started)
             review = replace(review, obj=None, old=None)
-        await patience.wait(review)
-        async with self._lane.turn(source):
+        await watch_lag.wait(review)
+        async with self._heavy_reviews.turn(source):
             started = perf_counter()
             review = await asyncio.to_thread(parse, body)
-            return await asyncio.to_thread(self._answer, path, judge, review, started)
+            return await asyncio.to_thread(self._answer, path, handler, review, started)
 
     def unready(self) -> list[str]:
-        """Say why this replica must not be asked; empty when it may."""
+        """Return why this replica must not get reviews; empty where it may."""
         reasons = ["it is shutting down"] if self._is_draining else []
-        reasons += self._unready()
-        self._metrics.ready.set(not reasons)
-        return reasons
+        return [*reasons, *self._unready()]
 
-    def _answer(self, path: str, judge: Judge, review: Review, started: float) -> Prepared:
+    def _answer(
+        self, path: str, handler: ReviewHandler, review: Review, started: float
+    ) -> PreparedResponse:
         try:
-            answer = judge(review, self._store)
+            answer = handler(review, self._store)
         except Exception as error:
             _log.exception("review failed", extra={"path": path, "review": review.uid})
             cause = type(error).__name__
             answer = Errored(Internal(f"cannot judge the object: {cause} (see the webhook's log)"))
         payload = encode(review, answer)
         self._metrics.observe[path](perf_counter() - started)
-        self._metrics.count[path, type(answer).__name__.lower()]()
-        self._reporter.answered(path, review, answer)
-        return Prepared(payload, closes=self._is_draining)
+        self._metrics.count[path, answer.verdict]()
+        self._review_log.answered(path, review, answer)
+        if self._on_answer is not None:
+            self._on_answer(path, review, answer)
+        return PreparedResponse(payload, closes=self._is_draining)
 
-    def _probe(self, request: web.BaseRequest, path: str) -> Prepared:
+    def _probe(self, request: web.BaseRequest, path: str) -> PreparedResponse:
         if path not in {"/healthz", "/livez", "/readyz"}:
-            return line(f"cannot find {path[:200]!a}", 404, closes=True)
+            return text_response(f"cannot find {path[:200]!a}", 404, closes=True)
         if request.method not in {"GET", "HEAD"}:
-            return line("cannot answer: this path takes GET", 405, closes=True)
+            return text_response("cannot answer: this path takes GET", 405, closes=True)
         reasons = self.unready() if path == "/readyz" else []
         if reasons:
-            return line(f"not ready: {', '.join(reasons)}", 503, closes=self._is_draining)
-        return line("ok", 200, closes=self._is_draining)
+            return text_response(f"not ready: {', '.join(reasons)}", 503, closes=self._is_draining)
+        return text_response("ok", 200, closes=self._is_draining)
 
 
 def _check_head(request: web.BaseRequest, limit: int) -> None:
@@ -190,7 +201,7 @@ def _check_head(request: web.BaseRequest, limit: int) -> None:
     if kind != "application/json" and kind.partition(";")[0].strip() != "application/json":
         raise RefusedError("cannot read the body: Content-Type must be application/json", 415)
     if request.content_length is None:
-        # An API server says the length. Chunks of one byte cost the parser a call each.
+        # An API server sends the length. Chunks of one byte cost the parser a call each.
         raise RefusedError("cannot read the body: its length is not said", 411)
     if request.content_length > limit:
         raise RefusedError(f"cannot read the body: it is larger than {limit} bytes", 413)

@@ -1,8 +1,8 @@
 """The webhook of a cluster: watched state, certificates the API server trusts, and a controller.
 
-It starts whatever is missing yet: without a plane, without the Plane kind, with the API server
-away. Until then it is not ready, and says why. Stopping goes backwards: the listener drains, the
-leader's work ends, then the lease is given back.
+It starts without planes, without the kind Plane and while the API server is down: it is not ready
+then, and `/readyz` says why. It stops in the reverse order: the listener drains, the controller
+stops, then the lease is released.
 """
 
 from __future__ import annotations
@@ -19,24 +19,25 @@ from cryptography import x509
 from certs.managed import ManagedCertificates, Replica
 from certs.metrics import CertificateMetrics
 from certs.serving import RotatingContext
-from planes.kube.access import connect
 from planes.kube.api import KubeApi
-from planes.kube.fenced import FencedApi
-from planes.kube.lease import Leadership
-from planes.kube.store import KubeStore
+from planes.kube.client.access import connect
+from planes.kube.leadership.fenced import FencedApi
+from planes.kube.leadership.leader_election import LeaderElection
+from planes.kube.store.store import KubeStore
 from planes.run.clock import Clock
-from planes.run.heap import settle_heap
+from planes.run.gc_freeze import freeze_while_loading
 from planes.run.metrics import Metrics
 from planes.run.supervise import Service, supervise
-from webhook.assembly import Assembly
-from webhook.controller.controller import Controller, ControllerMetrics, Hands
+from webhook.controller.controller import Controller, ControllerContext, ControllerMetrics
+from webhook.listener import AdmissionListener
+from webhook.owner_events import OwnerEvents
 from webhook.readiness import unready_reasons
-from webhook.settings import PROGRAM, OnCluster, Settings
+from webhook.settings import PROGRAM, OnCluster, WebhookSettings
 from webhook.standalone import directory_rotator, shows_valid
 
 
-async def serve(settings: Settings, cluster: OnCluster, clock: Clock) -> int:
-    """Run the webhook until a signal; the exit status.
+async def serve(settings: WebhookSettings, cluster: OnCluster, clock: Clock) -> int:
+    """Run the webhook until a signal and return the exit status.
 
     Raises:
         PlanesError: it cannot start.
@@ -46,24 +47,25 @@ async def serve(settings: Settings, cluster: OnCluster, clock: Clock) -> int:
         return await _serve(settings, cluster, api, clock)
 
 
-async def _serve(settings: Settings, cluster: OnCluster, api: KubeApi, clock: Clock) -> int:
+async def _serve(settings: WebhookSettings, cluster: OnCluster, api: KubeApi, clock: Clock) -> int:
     metrics = Metrics()
     context = RotatingContext()
     leadership = _leadership(cluster, api, metrics, clock)
     store = KubeStore.for_admission(
         api,
         clock=clock,
+        metrics=metrics,
         namespace_isolation=settings.namespace_isolation,
         global_namespaces=settings.global_namespaces,
         nad_policy=settings.nad_policy,
     )
-    store.measure(metrics)
     if settings.cert_dir is not None:
         certificates = _from_files(settings.cert_dir, context, metrics, clock)
     else:
         replica = Replica(cluster.namespace, cluster.service, cluster.pod, settings.names)
         certificates = _managed(replica, context, api, leadership, metrics=metrics, clock=clock)
-    assembly = Assembly(
+    owner_events = OwnerEvents(api, clock)
+    listener = AdmissionListener(
         settings,
         store,
         context,
@@ -76,45 +78,44 @@ async def _serve(settings: Settings, cluster: OnCluster, api: KubeApi, clock: Cl
             heard_seconds=store.heard_seconds(),
             lacking="valid and trusted",
         ),
-        is_patient=True,
+        waits_for_watch=True,
+        on_answer=owner_events.answered,
     )
-    await assembly.listen()
-    hands = Hands(
-        api=FencedApi(api, leadership.check),
-        store=store,
-        clock=clock,
-        metrics=ControllerMetrics(metrics),
-        chance=random.random,
+    await listener.listen()
+    fenced, counts = FencedApi(api, leadership.check), ControllerMetrics(metrics)
+    controller_context = ControllerContext(
+        fenced, store, store.informers, clock, counts, random.random
     )
     services: dict[str, Service] = {
         "store": store.run,
-        "heap": lambda: settle_heap(lambda: store.is_synced, clock),
+        "heap": lambda: freeze_while_loading(lambda: store.is_synced, clock),
         "lease": leadership.run,
         "certificates": certificates.run,
-        "controller": lambda: leadership.lead(lambda: Controller(hands).run()),
-        **assembly.services(),
+        "owner events": owner_events.run,
+        "controller": lambda: leadership.lead(lambda: Controller(controller_context).run()),
+        **listener.services(),
     }
-    return await supervise(services, drain_seconds=assembly.drain_seconds)
+    return await supervise(services, drain_seconds=listener.drain_seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class _Certificates:
-    """What runs for the listener's certificate, and whether it may be relied on."""
+    """The service that keeps the listener's certificate, and whether the certificate is trusted."""
 
     run: Service
     is_trusted: Callable[[], bool]
 
 
-def _leadership(cluster: OnCluster, api: KubeApi, metrics: Metrics, clock: Clock) -> Leadership:
+def _leadership(cluster: OnCluster, api: KubeApi, metrics: Metrics, clock: Clock) -> LeaderElection:
     leader = metrics.gauge("leader", "1 while this replica leads")
-    return Leadership(
+    return LeaderElection(
         api,
         clock,
         namespace=cluster.namespace,
         name=cluster.service,
-        # A container that was started anew is not the one that took the lease.
+        # A container that was restarted does not hold the lease of the one before it.
         identity=f"{cluster.pod}_{secrets.token_hex(4)}",
-        chance=random.random,
+        randomness=random.random,
         tell=leader.set,
     )
 
@@ -123,7 +124,7 @@ def _managed(
     replica: Replica,
     context: RotatingContext,
     api: KubeApi,
-    leadership: Leadership,
+    leadership: LeaderElection,
     *,
     metrics: Metrics,
     clock: Clock,
@@ -143,6 +144,6 @@ def _managed(
 def _from_files(
     cert_dir: Path, context: RotatingContext, metrics: Metrics, clock: Clock
 ) -> _Certificates:
-    """Follow files that somebody else renews and has the API server trust."""
-    rotator = directory_rotator(cert_dir, (), context, metrics, clock, is_theirs=True)
+    """Serve files that others renew, and whose CA others publish to the API server."""
+    rotator = directory_rotator(cert_dir, (), context, metrics, clock, is_externally_managed=True)
     return _Certificates(rotator.run, shows_valid(context, clock))

@@ -1,4 +1,4 @@
-"""What the listener bears from its peers, and why it is this much."""
+"""Limits of what peers may make the listener hold, and the reason for each."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from planes.run.listening.bounds import Bounds
 
 
 @dataclass(frozen=True, slots=True)
-class Limits(Bounds):
-    """Bounds of admission's port, beside those of any port; times in seconds.
+class AdmissionLimits(Bounds):
+    """Limits of the admission port, besides those of any port; times in seconds.
 
     Attributes:
         body_bytes: of one review. An API request carries at most 3 MiB, etcd stores 1.5 MiB of an
             object, and an UPDATE review holds it twice.
-        large_bytes, containers: from here on, or with more lists and objects than this, a review is
+        large_bytes, containers: a review of this size, or with more lists and objects than this, is
             answered in a thread, one at a time, so that light ones go on. A pod with two sidecars
             has 10 kB and 200 of them.
         values: of one heavy body; parsed, each takes up to 200 bytes.
         body_seconds: for a whole body to arrive; the API server waits 10 s at most by default.
-        slow_seconds, bytes_per_second: a body gets the former and its share of the latter, where
-            that is less.
-        unfinished: bodies on their way at once, and large ones that wait for their turn.
+        slow_seconds, bytes_per_second: a body gets the former and its size divided by the latter,
+            where that is less.
+        unfinished: bodies that are received at once, and large ones that wait for their turn.
         arrived_bytes: of all these bodies together.
     """
 

@@ -1,4 +1,4 @@
-"""What an operator watches of admission: reviews by path and verdict, time, refusals, load."""
+"""Metrics of admission: reviews by path and verdict, their time, refusals, connections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REASONS = (
 
 
 class ReviewMetrics:
-    """Counts of the hot path; label sets are resolved once, here."""
+    """The metrics of reviews; their label sets are resolved once, here."""
 
     def __init__(self, metrics: Metrics, paths: Iterable[str]) -> None:
         reviews = metrics.counter("reviews", "Reviews answered", ["path", "verdict"])
@@ -36,5 +36,5 @@ class ReviewMetrics:
             refusals.labels(reason)
 
     def refused(self, reason: str) -> None:
-        """Record that a request or connection was turned away."""
+        """Count a request or connection that was refused."""
         self._refusals.labels(reason).inc()

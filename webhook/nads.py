@@ -1,9 +1,9 @@
-"""`/validate/networkattachmentdefinitions`: what a NAD would have nodes do, when it is written.
+"""`/validate/networkattachmentdefinitions`: judge a NAD when it is written or deleted.
 
-What an update leaves as it was is not judged anew: it must stay possible to label, own and delete a
-NAD from before. One that is being deleted is judged all the same, as pods may still use it. A NAD
-that pods of its namespace name, or a plane stands on, is not deleted by mistake; whoever says so
-deletes it all the same, and what cleans up after a namespace or an owner is never held.
+An update is judged only where it changes configuration or resource: it must stay possible to
+label, own and delete an older NAD. A NAD that is being deleted is judged too, as pods may still use
+it. One that pods of its namespace name, or that backs a plane, is deleted only with the annotation
+`netplane.io/delete-in-use`; the namespace and garbage collectors are never refused.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from planes.model.errors import BadInput, Finding, JsonObject, Unavailable
 from planes.model.names import DELETE_IN_USE_ANNOTATION, NETPLANE_NAMESPACE
 from planes.model.objects import Nad
 from planes.store.protocol import Store
-from webhook.review import NADS, Allowed, Answer, Denied, Errored, Review
+from webhook.review import NADS, Allowed, Answer, Errored, Rejected, Review
 
 CONTROLLER: Final = f"system:serviceaccount:{NETPLANE_NAMESPACE}:netplane-webhook"
 CLEANERS: Final = frozenset(
@@ -26,14 +26,17 @@ CLEANERS: Final = frozenset(
         "system:kube-controller-manager",
     }
 )
-"""Who deletes because a namespace or an owner is gone; the last where controllers share a name."""
+"""Users that delete because a namespace or an owner is gone.
+
+The last one is that of controllers that share an account.
+"""
 
 _WARNING_CHARACTERS: Final = 120
 _SHOWN_PODS: Final = 3
 
 
 def validate_nad(review: Review, store: Store) -> Answer:
-    """Answer a review of a NAD with a verdict, or with warnings."""
+    """Answer a review of a NAD."""
     if review.resource != NADS:
         return Errored(
             BadInput(
@@ -68,7 +71,7 @@ def _exemption(review: Review) -> str:
 
 
 def _nad(obj: JsonObject, review: Review) -> Nad:
-    """Read the NAD; one whose name is made after admission goes by what the name begins with."""
+    """Read the NAD; one whose name is generated after admission gets its prefix with a 0."""
     metadata = obj.get("metadata")
     if isinstance(metadata, dict) and not metadata.get("name"):
         name = review.name or f"{review.display_name.removesuffix('*')}0"
@@ -81,7 +84,7 @@ def _written(nad: Nad, old: Nad | None, store: Store) -> Answer:
     found = review_nad(nad, store.catalog, old, namespace=namespace)
     warnings = [_short(finding) for finding in found.warnings]
     if found.errors:
-        return Denied(found.errors, warnings, {"decision": "denied"})
+        return Rejected(found.errors, warnings, {"decision": "denied"})
     plane = store.catalog.plane_of(nad.ref)
     if plane is not None and plane.network is not None:
         warnings.append(f"it is rendered from plane {plane.name}: what you change is undone")
@@ -104,7 +107,7 @@ def _deleted(nad: Nad, store: Store) -> Answer:
         message = f"cannot delete NAD {nad.ref}: it is in use by {_listed(pods)}"
         findings.append(Finding("", message, f"delete them first, {remedy}", 409))
     if findings and nad.annotations.get(DELETE_IN_USE_ANNOTATION) != "true":
-        return Denied(findings, warnings, {"decision": "denied"})
+        return Rejected(findings, warnings, {"decision": "denied"})
     warnings += [_short(Finding("", each.message.partition(": ")[2])) for each in findings]
     return Allowed(warnings, {"decision": "allowed"})
 
@@ -116,7 +119,7 @@ def _listed(pods: tuple[str, ...]) -> str:
 
 
 def _short(finding: Finding) -> str:
-    """Write a warning so that kubectl shows all of it; its remedy goes before its end does."""
+    """Return a warning of the length that kubectl shows; a long one loses its remedy first."""
     text = str(finding)
     if len(text) > _WARNING_CHARACTERS:
         text = f"{finding.path}: {finding.message}" if finding.path else finding.message

@@ -1,7 +1,7 @@
-"""Reservations for a workload are for the pods that its controller creates, and for no others.
+"""Reservations by owner: check that a pod is created by the controller of its workload.
 
-Only in namespaces that some plane keeps such addresses for, and only on a cluster: on a single
-machine the administrator writes each pod's manifest.
+This is checked only in namespaces for which a plane reserves addresses by owner, and only on a
+cluster: on a single machine the administrator writes each pod's manifest.
 """
 
 from __future__ import annotations
@@ -10,28 +10,28 @@ from dataclasses import replace
 
 from planes.model.errors import Finding
 from planes.model.objects import Pod
-from planes.model.owners import is_controller, keeps_for_workloads, maker_doubt
+from planes.model.owners import has_reservations_by_owner, is_controller, maker_doubt
 from planes.store.protocol import Store
 from webhook.review import Review
 
 
-def as_created(pod: Pod, review: Review, store: Store) -> Pod:
-    """Give a new pod with the doubt about its owner, where that matters."""
-    if not _matters(pod, store):
+def with_owner_doubt(pod: Pod, review: Review, store: Store) -> Pod:
+    """Return a new pod with the doubt about its owner, where reservations go by owner."""
+    if not _is_checked(pod, store):
         return pod
     doubt = maker_doubt(pod, review.user.name)
     return replace(pod, owner_doubt=doubt) if doubt else pod
 
 
 def check_owner(pod: Pod, before: Pod, review: Review, store: Store) -> list[Finding]:
-    """Refuse a new controller in the owner references of a pod, but by a controller itself.
+    """Refuse that anybody but a controller sets the controlling owner of an existing pod.
 
-    Otherwise a pod could become one of a workload between its admission and its node's decision.
+    Otherwise a pod could be added to a workload between its admission and its node's decision.
     """
     named = (pod.owner_kind, pod.owner_name, pod.owner_uid)
     if not pod.owner_kind or named == (before.owner_kind, before.owner_name, before.owner_uid):
         return []
-    if not _matters(pod, store) or is_controller(pod, review.user.name):
+    if not _is_checked(pod, store) or is_controller(pod, review.user.name):
         return []
     return [
         Finding(
@@ -44,5 +44,5 @@ def check_owner(pod: Pod, before: Pod, review: Review, store: Store) -> list[Fin
     ]
 
 
-def _matters(pod: Pod, store: Store) -> bool:
-    return store.checks_owners and keeps_for_workloads(store.catalog.planes, pod.namespace)
+def _is_checked(pod: Pod, store: Store) -> bool:
+    return store.checks_owners and has_reservations_by_owner(store.catalog.planes, pod.namespace)

@@ -1,6 +1,6 @@
-"""Why a replica must not be asked yet, in words for whoever reads the probe's answer.
+"""Reasons why a replica is not ready, as `/readyz` shows them.
 
-Liveness asks none of this: a restart mends neither an API server nor a certificate.
+Liveness checks none of this: a restart repairs neither an API server nor a certificate.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Final
 from planes.store.protocol import Store
 
 STALE_SECONDS: Final = 300.0
-"""An API server sends every watch a bookmark each minute or so: this is several of them missed.
-Then no answer is better than one from long ago, and the nodes decide."""
+"""An API server sends every watch a bookmark each minute or so: several were missed then. No answer
+is better than one from stale state, as the nodes decide again."""
 
 
 def unready_reasons(
@@ -23,14 +23,14 @@ def unready_reasons(
     heard_seconds: float = 0.0,
     lacking: str = "valid",
 ) -> list[str]:
-    """Say what a replica lacks; empty where it may be asked.
+    """Return why a replica is not ready; empty where it is.
 
     Args:
-        store: what reviews are judged by.
-        is_served: whether the listener's certificate may be relied on.
+        store: the state by which reviews are judged.
+        is_served: whether the listener has a certificate that may be used.
         unread: kinds of objects that have not been read yet, and why.
-        heard_seconds: how old what is known may be.
-        lacking: what the certificate is not, where it may not.
+        heard_seconds: age of the last answer of the API server.
+        lacking: what a certificate has to be, for the text.
     """
     reasons = []
     if not store.is_synced:

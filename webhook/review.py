@@ -1,8 +1,8 @@
-"""AdmissionReview (admission.k8s.io/v1): bytes in, bytes out; no HTTP, no decision.
+"""AdmissionReview (admission.k8s.io/v1): parse requests, encode responses; no HTTP, no decision.
 
-A body that holds no review to answer is a `BadInput`, which the edge turns into HTTP 400. Every
-review gets one of exactly four answers: `Allowed`, `Patched`, `Denied` (the object is at fault; all
-findings at once) or `Errored` (we are, for now).
+A body without a review that can be answered is a `BadInput`, which becomes HTTP 400. Every review
+gets one of four answers: `Allowed`, `Patched`, `Rejected` (the object is at fault; all findings at
+once) or `Errored` (the webhook cannot judge it now).
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
 from planes.model.decode import kind_of
 from planes.model.errors import BadInput, Finding, JsonObject, PlanesError
+from planes.model.lines import printable, shortened
 
 API_VERSION = "admission.k8s.io/v1"
 KIND = "AdmissionReview"
 NADS = "k8s.cni.cncf.io/network-attachment-definitions"
+PLANES = "netplane.io/planes"
 
 # What the API server keeps (warnings; a longer one is cut, past the total they are dropped) and
 # what fits into an Event (message: 1 kB is shown, a client sees all of it).
@@ -29,8 +31,8 @@ _MESSAGE_CHARACTERS = 8192
 _CAUSE_CHARACTERS = 1024
 _CAUSES = 64
 
-# A name has at most 253. Texts of a request are given back, logged and remembered: whoever reaches
-# the port would have 3 MiB of its own sent and kept.
+# A name has at most 253. Texts of a request are sent back, logged and remembered: a peer must not
+# have 3 MiB of its own sent and kept.
 _TEXT_CHARACTERS = 512
 
 _REASONS = {
@@ -40,14 +42,14 @@ _REASONS = {
     422: "Invalid",
     503: "ServiceUnavailable",
 }
-_KINDS = {"pods": "Pod", NADS: "NetworkAttachmentDefinition"}
+_KINDS = {"pods": "Pod", NADS: "NetworkAttachmentDefinition", PLANES: "Plane"}
 _CAUSE_REASONS = {403: "FieldValueForbidden", 409: "FieldValueDuplicate"}
 _STATUS_ORDER = (403, 422, 409)  # as `Decision.status` has it
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who asks, as the API server has authenticated them."""
+    """The user of a request, as the API server has authenticated it."""
 
     name: str = ""
     groups: tuple[str, ...] = ()
@@ -77,40 +79,43 @@ class Review:
 
     @property
     def display_name(self) -> str:
-        """The object's name; its prefix with `*` where the name is made after admission."""
+        """The object's name; its prefix with `*` where the name is generated after admission."""
         if self.name:
             return self.name
         meta = (self.obj or self.old or {}).get("metadata")
         prefix = meta.get("generateName") if isinstance(meta, dict) else None
-        return f"{_cut(prefix, _TEXT_CHARACTERS)}*" if isinstance(prefix, str) else ""
+        return f"{shortened(prefix, _TEXT_CHARACTERS)}*" if isinstance(prefix, str) else ""
 
     @property
     def user(self) -> User:
-        """Who asks; read when somebody wants to know, which is rare."""
+        """The user of the request; parsed on access, as it is seldom needed."""
         return _user(self.user_info)
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Admit as it is."""
+    """Admit the object as it is."""
 
+    verdict: ClassVar[str] = "allowed"
     warnings: Sequence[str] = ()
     audit: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Patched:
-    """Admit with these JSON Patch operations."""
+    """Admit the object with these JSON Patch operations."""
 
+    verdict: ClassVar[str] = "patched"
     patch: Sequence[JsonObject]
     warnings: Sequence[str] = ()
     audit: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Denied:
-    """Refuse, for at least one finding."""
+class Rejected:
+    """Refuse the object for at least one finding."""
 
+    verdict: ClassVar[str] = "denied"
     findings: Sequence[Finding]
     warnings: Sequence[str] = ()
     audit: Mapping[str, str] = field(default_factory=dict)
@@ -118,25 +123,26 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class Errored:
-    """Refuse because we cannot tell; the error's status says whether to try again."""
+    """Refuse because the object cannot be judged; the error's status says whether to retry."""
 
+    verdict: ClassVar[str] = "errored"
     error: PlanesError
     warnings: Sequence[str] = ()
     audit: Mapping[str, str] = field(default_factory=dict)
 
 
-Answer = Allowed | Patched | Denied | Errored
+Answer = Allowed | Patched | Rejected | Errored
 
 
 def parse(body: bytes | bytearray) -> Review:
     """Read an AdmissionReview.
 
     Raises:
-        BadInput: there is no review in it that could be answered.
+        BadInput: it has no review that can be answered.
     """
     try:
-        # Not `decode.loads`: it keeps numbers beyond 64 bits exact, for a fifth of the whole
-        # parse, and no number of a review is ever given back.
+        # Not `decode.loads`: it keeps numbers beyond 64 bits exact, which takes a fifth of the
+        # parse, and no number of a review is ever sent back.
         review = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadInput(f"cannot read the AdmissionReview: {error}") from error
@@ -169,7 +175,7 @@ def parse(body: bytes | bytearray) -> Review:
 
 
 def encode(review: Review, answer: Answer) -> bytes:
-    """Give the AdmissionReview that answers a review."""
+    """Return the AdmissionReview with the answer to a review."""
     response: JsonObject = {"uid": review.uid}
     match answer:
         case Allowed():
@@ -178,7 +184,7 @@ def encode(review: Review, answer: Answer) -> bytes:
             response["allowed"] = True
             response["patchType"] = "JSONPatch"
             response["patch"] = b64encode(orjson.dumps(answer.patch)).decode()
-        case Denied():
+        case Rejected():
             response["allowed"] = False
             response["status"] = _refusal(review, answer.findings)
         case Errored():
@@ -192,12 +198,12 @@ def encode(review: Review, answer: Answer) -> bytes:
 
 
 def limited(warnings: Sequence[str]) -> list[str]:
-    """Cut warnings to what the API server passes on; each becomes one printable line."""
+    """Return warnings as the API server passes them on: printable lines of limited length."""
     kept: list[str] = []
     left = _WARNINGS_CHARACTERS
     for position, warning in enumerate(warnings):
-        text = _cut(" ".join(warning.split()), _WARNING_CHARACTERS)
-        text = "".join(character if character.isprintable() else "?" for character in text)
+        text = shortened(" ".join(warning.split()), _WARNING_CHARACTERS)
+        text = printable(text)
         rest = f"and {len(warnings) - position} more warnings"
         is_last = position == len(warnings) - 1
         if len(text) > left - (0 if is_last else len(rest)):
@@ -223,8 +229,8 @@ def _refusal(review: Review, findings: Sequence[Finding]) -> JsonObject:
         "causes": [
             {
                 "reason": _CAUSE_REASONS.get(finding.status, "FieldValueInvalid"),
-                "message": _cut(str(replace(finding, path="")), _CAUSE_CHARACTERS),
-                "field": _cut(finding.path, _TEXT_CHARACTERS),
+                "message": shortened(str(replace(finding, path="")), _CAUSE_CHARACTERS),
+                "field": shortened(finding.path, _TEXT_CHARACTERS),
             }
             for finding in findings[:_CAUSES]
         ],
@@ -235,14 +241,10 @@ def _refusal(review: Review, findings: Sequence[Finding]) -> JsonObject:
 def _status(message: str, code: int) -> JsonObject:
     return {
         "status": "Failure",
-        "message": _cut(message, _MESSAGE_CHARACTERS),
+        "message": shortened(message, _MESSAGE_CHARACTERS),
         "reason": _REASONS.get(code, "InternalError"),
         "code": code,
     }
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _user(info: JsonObject) -> User:

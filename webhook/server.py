@@ -1,7 +1,7 @@
-"""The TLS listener of admission, and its end.
+"""The TLS listener of admission, and how it drains.
 
-Draining keeps the order that loses nothing: unready first, then (after the grace) no new
-connections, idle ones closed, and the answers of reviews in work are waited for.
+Draining loses no review: the replica becomes unready, after the grace period it accepts no new
+connections and closes idle ones, and then waits for the answers of open reviews.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Callable
 
 from planes.run.listening.connections import Handler
 from planes.run.listening.port import Port
-from webhook.limits import Limits
+from webhook.limits import AdmissionLimits
 from webhook.metrics import ReviewMetrics
 
 
-class Server:
+class AdmissionServer:
     """Listens, and drains.
 
     Args:
         handler: answers a request.
-        drain: told first that the end has come; makes the replica unready.
+        drain: called first when draining; makes the replica unready.
         context: TLS context of the listener.
-        grace_seconds: how long after `drain` connections are still taken: until whoever sends
-            requests has noticed.
+        grace_seconds: how long after `drain` connections are still accepted: until the API server
+            has seen that the replica is unready.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Server:
         *,
         drain: Callable[[], None],
         context: ssl.SSLContext,
-        limits: Limits,
+        limits: AdmissionLimits,
         metrics: ReviewMetrics,
         grace_seconds: float = 0.0,
     ) -> None:
@@ -70,7 +70,7 @@ class Server:
             await self.drain()
 
     async def drain(self) -> None:
-        """Be unready, stop taking connections, answer what is in work, close."""
+        """Become unready, accept no more connections, answer open reviews, close."""
         self._drain()
         if not self._port.number:
             return

@@ -1,8 +1,7 @@
-"""The webhook's settings, read once: flag, NETPLANE_… variable, file, default."""
+"""The webhook's settings, read once from flags, NETPLANE_… variables, a file, or defaults."""
 
 from __future__ import annotations
 
-import json
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,38 +12,28 @@ from typing import Any
 from planes.model.errors import BadInput
 from planes.model.names import NETPLANE_NAMESPACE, is_dns_label, is_dns_subdomain
 from planes.model.spec.nad_policy import NadPolicy
-from planes.run import logs
+from planes.run.logs import LEVELS
 from planes.run.nad_settings import NAD_OPTIONS, nad_policy
 from planes.run.settings import CONFIG, Option, boolean, endpoint, load
+from planes.run.values import level, seconds, texts
 
 PROGRAM = "netplane-webhook"
+_DESCRIPTION = (
+    "Admission of pods to network planes, over TLS. Another command: netplane-webhook problems."
+)
 CERTIFICATES = ("self", "files")
 
 
 def _names(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    names = tuple(dict.fromkeys(texts(text)))
     for name in names:
         if not _is_address(name) and not is_dns_subdomain(name):
             raise ValueError(f"{name!r} is neither a DNS name nor an address")
     return names
 
 
-def _namespaces(text: str) -> tuple[str, ...]:
-    names = json.loads(text) if text.startswith("[") else text.split(",")
-    return tuple(name.strip() for name in names if name.strip())
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 3600:
-        raise ValueError(f"{text!r} is not between 0 and 3600 seconds")
-    return value
-
-
-def _level(text: str) -> str:
-    if text.lower() not in logs.LEVELS:
-        raise ValueError(f"{text!r} is none of {', '.join(logs.LEVELS)}")
-    return text.lower()
+def _grace(text: str) -> float:
+    return seconds(text, may_be_zero=True)
 
 
 def _certificates_mode(text: str) -> str:
@@ -91,23 +80,21 @@ OPTIONS = (
         boolean,
         is_switch=True,
     ),
-    Option(
-        "--global-namespaces", "default", "whose NADs serve everybody under isolation", _namespaces
-    ),
+    Option("--global-namespaces", "default", "whose NADs serve everybody under isolation", texts),
     *NAD_OPTIONS,
-    Option("--drain-grace", "0", "seconds to go on taking requests after SIGTERM", _seconds),
-    Option("--log-level", "info", "debug, info, warning or error", _level),
+    Option("--drain-grace", "0", "seconds to go on taking requests after SIGTERM", _grace),
+    Option("--log-level", "info", f"one of {', '.join(LEVELS)}", level),
     CONFIG,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class OnCluster:
-    """Where on a cluster we are.
+    """The settings of a webhook on a cluster.
 
     Attributes:
-        kubeconfig: None: as a pod, by its service account.
-        pod: this replica among the others.
+        kubeconfig: None where it runs as a pod, with its service account.
+        pod: the name of this replica's pod.
     """
 
     kubeconfig: Path | None
@@ -117,19 +104,19 @@ class OnCluster:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What the webhook was told.
+class WebhookSettings:
+    """The webhook's settings.
 
     Attributes:
         manifests: the directory of standalone mode, None on a cluster.
         cluster: None in standalone mode.
         cert_dir: None where certificates are kept in a Secret.
-        client_ca: who vouches for those who ask; None: everybody may.
-        names: what the certificate is for: where we listen, this host, and what was added; on a
-            cluster only what was added, the Service's names are a matter of course.
-        namespace_isolation, global_namespaces: as the daemon has them; both must decide alike.
-        nad_policy: what NADs of tenants may be; as the daemon has it.
-        drain_grace: seconds between unreadiness and the end of listening.
+        client_ca: file of the CAs whose client certificates are accepted; None accepts every peer.
+        names: names of the certificate: the address listened on, this host, and names from the
+            settings; on a cluster only the latter, as the Service's names are always added.
+        namespace_isolation, global_namespaces: the daemon must have the same, to decide alike.
+        nad_policy: what NADs of tenants may be; the daemon must have the same.
+        drain_grace: seconds between becoming unready and accepting no more connections.
     """
 
     manifests: Path | None
@@ -147,19 +134,17 @@ class Settings:
     log_level: str
 
 
-def read(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
+def read(argv: Sequence[str], env: Mapping[str, str]) -> WebhookSettings:
     """Read the settings.
 
     Raises:
         BadInput: a directory or file is missing, or what is asked for does not go together.
         SystemExit: 2 after one line where a flag, variable or file is wrong.
     """
-    values = load(
-        PROGRAM, OPTIONS, argv, env, description="Admission of pods to network planes, over TLS."
-    )
+    values = load(PROGRAM, OPTIONS, argv, env, description=_DESCRIPTION)
     is_alone = bool(values["standalone"])
     wanted = "a directory of manifests: planes, namespaces"
-    return Settings(
+    return WebhookSettings(
         manifests=_directory(values, "standalone", wanted) if is_alone else None,
         cluster=None if is_alone else _cluster(values),
         listen=values["listen"],
@@ -199,7 +184,7 @@ def _cluster_certificates(values: Mapping[str, Any]) -> Path | None:
 
 
 def _certificates(values: Mapping[str, Any]) -> Path:
-    """Give the certificate directory, made where only it is missing: keys, for nobody else."""
+    """Return the certificate directory, created where only it is missing, for this user alone."""
     path = Path(values["cert_dir"] or "")
     if values["cert_dir"] and not path.exists() and path.absolute().parent.is_dir():
         try:

@@ -1,6 +1,6 @@
 """The webhook of one machine: planes from a directory, certificates in another.
 
-The certificate is in place before the first connection is taken.
+The certificate is there before the first connection is accepted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from cryptography import x509
 
 from certs.issue import Lifetimes
 from certs.metrics import CertificateMetrics
-from certs.policy import Settings as RotationSettings
+from certs.policy import RenewalSettings
 from certs.rotate import Rotator
 from certs.serving import RotatingContext
 from certs.standalone import DirectoryAuthority
@@ -21,21 +21,23 @@ from planes.run.clock import Clock
 from planes.run.metrics import Metrics
 from planes.run.supervise import supervise
 from planes.store.directory import DirStore
-from webhook.assembly import Assembly
+from webhook.listener import AdmissionListener
 from webhook.readiness import unready_reasons
-from webhook.settings import Settings
+from webhook.settings import WebhookSettings
 
 
-async def serve(settings: Settings, manifests: Path, cert_dir: Path, clock: Clock) -> int:
-    """Run the webhook until a signal; the exit status.
+async def serve(settings: WebhookSettings, manifests: Path, cert_dir: Path, clock: Clock) -> int:
+    """Run the webhook until a signal and return the exit status.
 
     Raises:
         PlanesError: it cannot start.
     """
     metrics = Metrics()
     context = RotatingContext()
-    rotator = directory_rotator(cert_dir, settings.names, context, metrics, clock, is_theirs=False)
-    await rotator.turn()
+    rotator = directory_rotator(
+        cert_dir, settings.names, context, metrics, clock, is_externally_managed=False
+    )
+    await rotator.reconcile()
     store = DirStore(
         manifests,
         settings.state_dir,
@@ -45,7 +47,7 @@ async def serve(settings: Settings, manifests: Path, cert_dir: Path, clock: Cloc
         nad_policy=settings.nad_policy,
     )
     is_valid = shows_valid(context, clock)
-    assembly = Assembly(
+    listener = AdmissionListener(
         settings,
         store,
         context,
@@ -53,9 +55,9 @@ async def serve(settings: Settings, manifests: Path, cert_dir: Path, clock: Cloc
         clock=clock,
         unready=lambda: unready_reasons(store, is_served=is_valid()),
     )
-    await assembly.listen()
-    services = {"certificates": rotator.run, "store": store.run, **assembly.services()}
-    return await supervise(services, drain_seconds=assembly.drain_seconds)
+    await listener.listen()
+    services = {"certificates": rotator.run, "store": store.run, **listener.services()}
+    return await supervise(services, drain_seconds=listener.drain_seconds)
 
 
 def directory_rotator(
@@ -65,9 +67,9 @@ def directory_rotator(
     metrics: Metrics,
     clock: Clock,
     *,
-    is_theirs: bool,
+    is_externally_managed: bool,
 ) -> Rotator:
-    """Give what keeps certificates in a directory, or (`is_theirs`) only follows them there."""
+    """Return a rotator over a directory; it only serves the files where others manage them."""
     counted = CertificateMetrics(metrics)
     authority = DirectoryAuthority(
         cert_dir,
@@ -76,17 +78,17 @@ def directory_rotator(
         metrics=counted,
         lifetimes=Lifetimes(),
         serials=x509.random_serial_number,
-        is_theirs=is_theirs,
+        is_externally_managed=is_externally_managed,
     )
-    rotation = RotationSettings(frozenset(names))
+    rotation = RenewalSettings(frozenset(names))
     return Rotator(authority, rotation, clock=clock, metrics=counted)
 
 
 def shows_valid(context: RotatingContext, clock: Clock) -> Callable[[], bool]:
-    """Give what tells whether a certificate is shown that is valid now."""
+    """Return a function that reports whether the served certificate is valid now."""
 
-    def answer() -> bool:
+    def is_valid() -> bool:
         now = datetime.fromtimestamp(clock.now(), UTC)
         return context.pair is not None and context.pair.certificate.is_valid_at(now)
 
-    return answer
+    return is_valid

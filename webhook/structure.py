@@ -1,6 +1,6 @@
-"""How much a body would take in memory, told before it is parsed.
+"""How much memory a body would take once parsed, estimated before it is.
 
-Each `[],` is 3 bytes on its way and 64 as an object: 7 MiB of them took 180 MiB.
+Each `[],` has 3 bytes as text and 64 as an object: 7 MiB of them took 180 MiB.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from planes.model.errors import BadInput
 
 
 def is_light(body: bytes | bytearray, containers: int) -> bool:
-    """Report whether a body can hold no more lists and objects than this: what parsing costs."""
+    """Report whether a body has at most `containers` lists and objects: they cost most to parse."""
     return body.count(b"[") + body.count(b"{") <= containers
 
 
 def check_structure(body: bytes | bytearray, values: int) -> None:
-    """Refuse a body that may hold more values than this.
+    """Refuse a body that may have more than `values` values.
 
     Every value but the outermost follows a bracket, a brace or a comma. Those inside strings count
-    too: a pod is far from the bound either way.
+    too: a pod is far below the limit all the same.
 
     Raises:
         BadInput: it may.

@@ -1,24 +1,22 @@
 """IPAM type `host-local`: addresses from ranges, kept in files of this host.
 
-Interoperates with the reference plugin on one directory at one time; its texts of refusal are
-kept as causes, since people search for them. Blocking work runs in threads (the lock is flock).
+Shares a directory with the reference plugin, at the same time. Its error texts are kept as causes,
+since people search for them. Blocking work runs in threads (the lock is flock).
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
-from cni.completion import complete
-from cni.data_dirs import DataDirs
+from cni.host.chroot import resolve
+from cni.host.data_dirs import DataDirs
 from cni.ipam import requested
-from cni.ipam.address_files import AddressFiles, NetworkFiles, owner_text
+from cni.ipam.host_local_files import HostLocalFiles, NetworkFiles, owner_text
 from cni.ipam.ranges import RangeReader, RangeSet
-from cni.plugin import Call
-from cni.rooted import resolve
+from cni.ipam.used_networks import UsedNetworks
+from cni.plugins.address_taken import AddressTaken
+from cni.plugins.plugin import Call
 from planes.model.addresses import IPAddress
 from planes.model.bounds import MAX_DNS, MAX_RESOLV_CONF_BYTES
 from planes.model.errors import BadInput, Conflict, Exhausted, NotFound
@@ -26,21 +24,22 @@ from planes.model.names import check_network_name, shown
 from planes.model.wire.cniversion import at_least
 from planes.model.wire.netconf import NetConf
 from planes.model.wire.result import Address, Dns, Result
-from planes.store.files import read_regular
+from planes.run.files import read_regular
+from planes.run.jobs import start
+from planes.run.shielded import shielded
 
-T = TypeVar("T")
-
+HOST_LOCAL = "host-local"
 _DATA_DIR = "/var/lib/cni/networks"
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
     network: str
-    data_dir: str
+    directory: str
     container_id: str
     ifname: str
-    sets: tuple[RangeSet, ...] = ()
-    wanted: tuple[IPAddress, ...] = ()
+    sets: tuple[RangeSet, ...]
+    wanted: tuple[IPAddress, ...]
 
     @property
     def owner(self) -> str:
@@ -48,15 +47,23 @@ class _Job:
 
 
 class HostLocal:
-    """The type; one object for all networks of the host.
+    """IPAM type `host-local`; one object for all networks of the host.
 
     Args:
         files: the directories of all networks.
-        dirs: below which a netconf may have its directory.
-        root: where the host's root directory is, for its resolv.conf; "" where it is ours.
+        dirs: below which a tenant's netconf may have its directory.
+        root: path of the host's root directory, for its resolv.conf; "" where it is ours.
+        used: records the directories before the first address; None for no record.
     """
 
-    def __init__(self, files: AddressFiles, dirs: DataDirs, root: str = "") -> None:
+    def __init__(
+        self,
+        files: HostLocalFiles,
+        dirs: DataDirs,
+        root: str = "",
+        used: UsedNetworks | None = None,
+    ) -> None:
+        self._used = used
         self._files = files
         self._dirs = dirs
         self._root = root
@@ -66,13 +73,13 @@ class HostLocal:
         """Reserve one address of each range set; see `take`."""
 
         async def undo(_result: Result) -> None:
-            await _in_thread(lambda: self.give_back(call, conf))
+            await start(lambda: self.give_back(call, conf))
 
-        return await complete(_in_thread(lambda: self.take(call, conf)), undo)
+        return await shielded(start(lambda: self.take(call, conf)), undo)
 
     async def release(self, call: Call, conf: NetConf) -> None:
-        """Give back what the attachment holds; see `give_back`."""
-        await complete(_in_thread(lambda: self.give_back(call, conf)))
+        """Release the addresses of the attachment; see `give_back`."""
+        await shielded(start(lambda: self.give_back(call, conf)))
 
     def take(self, call: Call, conf: NetConf) -> Result:
         """Reserve one address of each range set; blocks.
@@ -82,27 +89,33 @@ class HostLocal:
             Conflict: a requested address is taken, or the attachment has one already.
             Exhausted: a range set has no free address.
         """
-        job = self._job(call, conf, self._ranges.read(conf))
-        routes = requested.declared_routes(conf)
-        resolv_conf = requested.ipam_fields(conf).string("resolvConf")
+        job = self._job(call, conf)
+        ipam = requested.ipam_fields(conf)
+        routes = requested.declared_routes(ipam)
+        resolv_conf = ipam.string("resolvConf")
+        if self._used is not None:
+            self._used.note(job.directory)
         dns = read_resolv_conf(resolv_conf, self._root) if resolv_conf else Dns()
         return Result(ips=self._allocate(job), routes=routes, dns=dns)
 
     def give_back(self, call: Call, conf: NetConf) -> None:
-        """Give back what the attachment holds; needs neither valid ranges nor the namespace.
+        """Release the addresses of the attachment; needs neither valid ranges nor the namespace.
 
         Blocks.
 
         Raises:
             PlanesError: the directory cannot be read.
         """
-        if call.is_confined and self._is_foreign(conf):
-            return  # nothing was ever taken there
-        job = self._job(call, conf)
-        if not os.path.isdir(os.path.join(job.data_dir, job.network)):
+        directory = directory_of(conf)
+        if call.is_confined:
+            found = self._dirs.find(directory)
+            if found is None:
+                return  # its ADD was refused
+            directory = found
+        if not os.path.isdir(directory):
             return
-        with self._files.locked(job.data_dir, job.network) as files:
-            files.release(job.container_id, job.ifname)
+        with self._files.locked(directory) as files:
+            files.release(call.container_id, call.ifname)
 
     async def check(self, call: Call, conf: NetConf) -> None:
         """Raise where the attachment holds no address.
@@ -110,38 +123,34 @@ class HostLocal:
         Raises:
             NotFound: it holds none.
         """
-        job = self._job(call, conf, self._ranges.read(conf))
+        job = self._job(call, conf)
 
         def find() -> bool:
-            with self._files.locked(job.data_dir, job.network) as files:
+            with self._files.locked(job.directory) as files:
                 return bool(files.owned_by(job.container_id, job.ifname))
 
-        if not await complete(_in_thread(find)):
+        if not await shielded(start(find)):
             raise NotFound(
                 f"cannot find the address of container {job.container_id} in network {job.network}"
             )
 
     async def status(self, call: Call, conf: NetConf) -> None:
-        """Raise where an ADD would be bound to fail: never, as the reference."""
+        """Never raise, as the reference plugin."""
 
-    def _is_foreign(self, conf: NetConf) -> bool:
-        path = os.path.join(_data_dir(conf), check_network_name(conf.name))
-        return self._dirs.find(path) is None
-
-    def _job(self, call: Call, conf: NetConf, sets: tuple[RangeSet, ...] = ()) -> _Job:
-        data_dir, network = _data_dir(conf), check_network_name(conf.name)
+    def _job(self, call: Call, conf: NetConf) -> _Job:
+        sets = self._ranges.read(conf)
+        network, directory = conf.name, directory_of(conf)
         if call.is_confined:
-            data_dir, network = os.path.split(self._dirs.confined(os.path.join(data_dir, network)))
-        if not sets:
-            return _Job(network, data_dir, call.container_id, call.ifname)
+            directory = self._dirs.confined(directory)
+            network = os.path.basename(directory)
         _check_count(conf, sets)
         wanted = _wanted(call, conf)
-        return _Job(network, data_dir, call.container_id, call.ifname, sets, wanted)
+        return _Job(network, directory, call.container_id, call.ifname, sets, wanted)
 
     def _allocate(self, job: _Job) -> tuple[Address, ...]:
         wanted = list(job.wanted)
         taken: list[Address] = []
-        with self._files.locked(job.data_dir, job.network) as files:
+        with self._files.locked(job.directory) as files:
             try:
                 for index, one in enumerate(job.sets):
                     asked = next((ip for ip in wanted if one.range_of(ip) is not None), None)
@@ -162,10 +171,15 @@ def _take(files: NetworkFiles, job: _Job, index: int, asked: IPAddress | None) -
     if asked is not None:
         found = one.range_of(asked)
         if found is None or asked == found.gateway:
-            raise BadInput(f"{where}: requested ip {asked} is subnet's gateway")
+            raise BadInput(
+                f"{where}: requested ip {asked} is subnet's gateway",
+                remedy="ask for another address of the range",
+            )
         if not files.reserve(job.owner, asked, index):
-            raise Conflict(
-                f"{where}: requested IP address {asked} is not available in range set {one}"
+            raise AddressTaken(
+                f"{where}: requested IP address {asked} is not available in range set {one}",
+                os.path.join(job.directory, str(asked)),
+                files.owner_of(asked),
             )
         return Address(f"{asked}/{found.subnet.prefixlen}", str(found.gateway))
     for held in files.owned_by(job.container_id, job.ifname):
@@ -178,11 +192,11 @@ def _take(files: NetworkFiles, job: _Job, index: int, asked: IPAddress | None) -
     for address, found in one.after(files.last_reserved(index)):
         if files.reserve(job.owner, address, index):
             return Address(f"{address}/{found.subnet.prefixlen}", str(found.gateway))
-    raise Exhausted(f"{where}: no IP addresses available in range set: {one}")
-
-
-def _in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
-    return asyncio.get_running_loop().run_in_executor(None, work)
+    raise Exhausted(
+        f"{where}: no IP addresses available in range set: {one}",
+        remedy="delete pods of this network on this node, or widen its range; each file in "
+        f"{shown(job.directory, 200)} names the container that has it",
+    )
 
 
 def _refuse_rest(wanted: list[IPAddress]) -> None:
@@ -194,8 +208,14 @@ def _refuse_rest(wanted: list[IPAddress]) -> None:
         )
 
 
-def _data_dir(conf: NetConf) -> str:
-    return requested.ipam_fields(conf).string("dataDir") or _DATA_DIR
+def directory_of(conf: NetConf) -> str:
+    """Return the directory in which the reference plugin keeps the addresses of a network.
+
+    Raises:
+        BadInput: the name or dataDir cannot be used.
+    """
+    data_dir = requested.ipam_fields(conf).string("dataDir") or _DATA_DIR
+    return os.path.join(data_dir, check_network_name(conf.name))
 
 
 def _wanted(call: Call, conf: NetConf) -> tuple[IPAddress, ...]:
@@ -209,27 +229,31 @@ def _wanted(call: Call, conf: NetConf) -> tuple[IPAddress, ...]:
 
 
 def _check_count(conf: NetConf, sets: tuple[RangeSet, ...]) -> None:
-    for version in (4, 6):
+    for version in (4, 6) if len(sets) > 1 else ():
         count = sum(one.ranges[0].first.version == version for one in sets)
         if count > 1 and not at_least(conf.cni_version, "0.3.0"):
             raise BadInput(
                 f"cannot use {count} IPv{version} range sets: CNI version {conf.cni_version}"
-                " does not support more than 1 address per family"
+                " does not support more than 1 address per family",
+                remedy="set cniVersion to 0.3.1 or later",
             )
 
 
 def read_resolv_conf(path: str, root: str = "") -> Dns:
-    """Read a resolver configuration (resolv.conf(5)), where it is with `root` as root; blocks.
+    """Read a resolver configuration (resolv.conf(5)) of the host; blocks.
 
     Raises:
         NotFound: it cannot be read, is no regular file, or is too large for one.
-        BadInput: it says more than a result can.
+        BadInput: it has more entries than a result may have.
     """
     try:
         data = read_regular(resolve(root, path), MAX_RESOLV_CONF_BYTES, follows=True)
     except (OSError, ValueError) as error:
         cause = getattr(error, "strerror", None) or "it is no path"
-        raise NotFound(f"cannot read resolvConf {shown(path)}: {cause}") from error
+        raise NotFound(
+            f"cannot read resolvConf {shown(path)} on this node: {cause}",
+            remedy="name a file like resolv.conf(5) of the node, or leave resolvConf out",
+        ) from error
     lines = [line.split() for line in data.decode("utf-8", "replace").splitlines()]
     said = [words for words in lines if len(words) > 1 and words[0][0] not in "#;"]
     dns = Dns(
@@ -239,5 +263,8 @@ def read_resolv_conf(path: str, root: str = "") -> Dns:
         options=tuple(word for words in said if words[0] == "options" for word in words[1:]),
     )
     if max(map(len, (dns.nameservers, dns.search, dns.options))) > MAX_DNS:
-        raise BadInput(f"cannot use resolvConf {shown(path)}: it has more than {MAX_DNS} entries")
+        raise BadInput(
+            f"cannot use resolvConf {shown(path)}: it has more than {MAX_DNS} entries",
+            remedy="name a shorter file",
+        )
     return dns

@@ -1,23 +1,21 @@
-"""The lock of a host-local network's directory: flock, which other programs take as well.
+"""The lock of a host-local network's directory, which the reference plugin takes as well (flock).
 
-Only the host's own plugins take it, for a millisecond; what holds it longer hangs. Invariant: no
-thread waits longer than `LOCK_SECONDS`, and of all that want one lock only one waits for a foreign
-holder: the others are refused, since waiting threads are missing elsewhere.
+A plugin holds it for a millisecond; one that holds it longer hangs. Invariant: no thread waits
+longer than `LOCK_SECONDS`, and only one thread waits for another process at a time. Further ones
+are refused, since a thread that waits cannot do other work.
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
-import stat
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from planes.model.errors import Unavailable
+from planes.run.backoff import Backoff
+from planes.run.file_lock import open_lock, wait_for_lock
 
 LOCK: Final = "lock"
 LOCK_SECONDS: Final = 5.0
@@ -38,9 +36,8 @@ class NetworkLock:
         self._ours = threading.Lock()
         self._waits_since: float | None = None
 
-    @contextmanager
-    def held(self, directory: int, path: str) -> Iterator[None]:
-        """Hold the lock inside the block.
+    def take(self, directory: int, path: str) -> int:
+        """Lock; return a descriptor, which `drop` needs.
 
         Args:
             directory: descriptor of the network's directory.
@@ -48,55 +45,53 @@ class NetworkLock:
 
         Raises:
             Unavailable: another process keeps it.
-            OSError: its file cannot be made or opened, or is none.
+            OSError: its file cannot be made or opened, or is no regular file.
         """
         self._acquire(path)
+        handle = -1
         try:
-            handle = _open(directory)
-            try:
-                self._wait(handle, path)
-                yield
-            finally:
+            handle = open_lock(LOCK, directory=directory, mode=0o750, access=os.O_RDONLY)
+            self._lock(handle, path)
+        except BaseException:
+            self.drop(handle)
+            raise
+        return handle
+
+    def drop(self, handle: int) -> None:
+        """Unlock; -1 is a lock whose file could not be opened."""
+        try:
+            if handle >= 0:
                 os.close(handle)
         finally:
             self._waits_since = None
             self._ours.release()
 
     def _acquire(self, path: str) -> None:
-        """Take our own turn; refused at once while a thread of ours already waits for long."""
+        """Take the lock between our threads; raise where one has waited long for the file."""
+        if self._ours.acquire(blocking=False):
+            return
         deadline = time.monotonic() + self._seconds
         while not self._ours.acquire(timeout=_LONG_SECONDS / 4):
             since, now = self._waits_since, time.monotonic()
             if now >= deadline or (since is not None and now - since > _LONG_SECONDS):
                 raise self._kept(path)
 
-    def _wait(self, handle: int, path: str) -> None:
-        self._waits_since = since = time.monotonic()
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() - since >= self._seconds:
-                    raise self._kept(path) from None
-                time.sleep(pause)
-                pause = min(pause * 1.5, _LONGEST_PAUSE)
-            else:
-                self._waits_since = None
-                return
+    def _lock(self, handle: int, path: str) -> None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._wait_for_other(handle, path)
+
+    def _wait_for_other(self, handle: int, path: str) -> None:
+        self._waits_since = time.monotonic()
+        try:
+            wait_for_lock(handle, self._seconds, Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, factor=1.5))
+        except BlockingIOError:
+            raise self._kept(path) from None
+        self._waits_since = None
 
     def _kept(self, path: str) -> Unavailable:
         return Unavailable(
             f"cannot lock the addresses in {path}: another process keeps them locked",
             remedy=f"find it with `fuser {path}/{LOCK}`",
         )
-
-
-def _open(directory: int) -> int:
-    """Open the lock's file, which others may have made: never through a link, never waiting."""
-    flags = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    handle = os.open(LOCK, flags, 0o750, dir_fd=directory)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(errno.EINVAL, f"its {LOCK} is no regular file")
-    return handle

@@ -1,6 +1,6 @@
-"""The ranges of a host-local configuration: what is in them, and in which order it is given out.
+"""The ranges of a host-local netconf, and the order in which their addresses are allocated.
 
-Rules, defaults and refusals are the reference plugin's, since both allocate from one directory.
+Rules, defaults and errors are the reference plugin's, since both allocate from one directory.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from planes.model.errors import BadInput
 from planes.model.wire.netconf import NetConf
 
 _MOST_KNOWN = 256
+_REMEDY = "correct ipam in the network's configuration"
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Addresses first to last of a subnet; the gateway is never given out."""
+    """Addresses first to last of a subnet; the gateway is never allocated."""
 
     subnet: IPNetwork
     first: IPAddress
@@ -40,16 +41,16 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class RangeSet:
-    """Ranges of one family that give out one address between them."""
+    """Ranges of one family, of which an attachment gets one address."""
 
     ranges: tuple[Range, ...]
 
     def range_of(self, address: IPAddress) -> Range | None:
-        """The range an address is in."""
+        """Return the range that an address is in."""
         return next((one for one in self.ranges if address in one), None)
 
     def after(self, last: IPAddress | None) -> Iterator[tuple[IPAddress, Range]]:
-        """Every address once, from the one after `last` on and round; gateways left out."""
+        """Yield every address once, beginning after `last`; no gateways."""
         start = self.range_of(last) if last is not None else None
         at = self.ranges.index(start) if start is not None else 0
         first = int(last) + 1 if start is not None and last is not None else None
@@ -66,19 +67,19 @@ class RangeSet:
         kind = type(one.first)
         low = int(one.first) if first is None else first
         high = int(one.last) + 1 if end is None else end
+        gateway = int(one.gateway) if one.gateway.version == one.first.version else -1
         for number in range(low, high):
-            address = kind(number)
-            if address != one.gateway:
-                yield address, one
+            if number != gateway:
+                yield kind(number), one
 
     def __str__(self) -> str:
         return ",".join(str(one) for one in self.ranges)
 
 
 class RangeReader:
-    """Reads configurations, and remembers the last reading of each network.
+    """Reads netconfs, and caches the ranges of each network.
 
-    Reading takes 0.1 ms of an attach of 2 ms; finding that nothing has changed takes none.
+    Reading takes 0.1 ms of an ADD of 2 ms.
     """
 
     def __init__(self) -> None:
@@ -118,7 +119,10 @@ def range_sets(conf: NetConf) -> tuple[RangeSet, ...]:
             written.append([ipam])
         written += _sets(ipam, "ranges")
     if not written:
-        raise BadInput("cannot allocate addresses: no IP ranges specified")
+        raise BadInput(
+            "cannot allocate addresses: no IP ranges specified",
+            remedy="set ipam.subnet or ipam.ranges in the network's configuration",
+        )
     _check_number(written)
     sets = tuple(_range_set(index, one) for index, one in enumerate(written))
     _check_overlaps(sets)
@@ -147,13 +151,19 @@ def _sets(fields: Fields, key: str) -> list[list[Fields]]:
 
 def _range_set(index: int, written: list[Fields]) -> RangeSet:
     if not written:
-        raise BadInput(f"cannot use range set {index}: it is empty")
+        raise BadInput(f"cannot use range set {index}: it is empty", remedy=_REMEDY)
     try:
         found = RangeSet(tuple(_range(one) for one in written))
     except BadInput as error:
-        raise BadInput(f"cannot use range set {index}: {error.message}") from error
+        raise BadInput(
+            f"cannot use range set {index}: {error.message}",
+            remedy=error.remedy or _REMEDY,
+        ) from error
     if len({one.first.version for one in found.ranges}) > 1:
-        raise BadInput(f"cannot use range set {index}: mixed address families")
+        raise BadInput(
+            f"cannot use range set {index}: mixed address families",
+            remedy="put IPv4 and IPv6 ranges into sets of their own",
+        )
     return found
 
 
@@ -169,9 +179,11 @@ def _check_overlaps(sets: tuple[RangeSet, ...]) -> None:
         if other.first not in one:
             continue
         if index == other_index:
-            raise BadInput(f"cannot use range set {index}: subnet {one} overlaps with {other}")
+            raise BadInput(
+                f"cannot use range set {index}: subnet {one} overlaps with {other}", remedy=_REMEDY
+            )
         first, second = sorted((index, other_index))
-        raise BadInput(f"cannot use range set {first}: it overlaps with {second}")
+        raise BadInput(f"cannot use range set {first}: it overlaps with {second}", remedy=_REMEDY)
 
 
 def _range(fields: Fields) -> Range:
@@ -210,7 +222,7 @@ def _inside(fields: Fields, key: str, subnet: IPNetwork, default: IPAddress) -> 
 
 
 def as_address(text: str) -> IPAddress | None:
-    """Read a file's name or content as an address, None where it is something else."""
+    """Read a file's name or content as an address; None for any other text."""
     try:
         return ip_address(text.strip())
     except ValueError:

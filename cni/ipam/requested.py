@@ -1,14 +1,14 @@
-"""Which addresses a caller asks for: CNI_ARGS IP, `args.cni.ips`, `runtimeConfig.ips`.
+"""The addresses that a caller asks for: CNI_ARGS IP, `args.cni.ips`, `runtimeConfig.ips`.
 
-Each is read strictly; how they combine is for the IPAM type to say.
+Each is read strictly; the IPAM type decides which of them counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cni.cni_args import known_args
-from cni.plugin import Call
+from cni.plugins.cni_args import known_args
+from cni.plugins.plugin import Call
 from planes.model.addresses import IPAddress, parse_address, parse_interface
 from planes.model.bounds import MAX_IPS_OF_NETCONF, MAX_ROUTES
 from planes.model.decode import Fields
@@ -19,46 +19,49 @@ from planes.model.wire.result_parts import parse_route
 
 
 def from_cni_args(call: Call) -> tuple[str, ...]:
-    """Give the comma list of CNI_ARGS IP."""
+    """Return the addresses of CNI_ARGS IP, which are separated by commas."""
     value = known_args(call, "IP", "GATEWAY").get("IP", "")
     return tuple(part.strip() for part in value.split(",")) if value else ()
 
 
 def from_args(conf: NetConf) -> tuple[str, ...]:
-    """Give `args.cni.ips`."""
+    """Return `args.cni.ips`."""
     args = conf.fields().child("args")
     inner = args.child("cni") if args is not None else None
     return inner.strings("ips") if inner is not None else ()
 
 
 def from_runtime(conf: NetConf) -> tuple[str, ...]:
-    """Give `runtimeConfig.ips`."""
+    """Return `runtimeConfig.ips`."""
     runtime = conf.fields().child("runtimeConfig")
     return runtime.strings("ips") if runtime is not None else ()
 
 
 def ipam_fields(conf: NetConf) -> Fields:
-    """Give typed access to the `ipam` member.
+    """Return typed access to the `ipam` member.
 
     Raises:
         BadInput: there is none.
     """
     fields = conf.fields().child("ipam")
     if fields is None:
-        raise BadInput("cannot allocate addresses: the network configuration has no ipam")
+        raise BadInput(
+            "cannot allocate addresses: the network configuration has no ipam",
+            remedy="set ipam in the network's configuration",
+        )
     return fields
 
 
 def bare(text: str) -> IPAddress:
-    """Read an address whose prefix length, where written, does not matter."""
+    """Read an address, with or without prefix length, which is dropped."""
     return parse_interface(text).ip if "/" in text else parse_address(text)
 
 
 def bounded(what: str, texts: Sequence[str]) -> Sequence[str]:
-    """Give texts back that are no more than an attachment may have addresses.
+    """Return the texts, if there are not more than an attachment may have addresses.
 
     Raises:
-        BadInput: they are more.
+        BadInput: there are more.
     """
     if len(texts) > MAX_IPS_OF_NETCONF:
         raise BadInput(
@@ -68,17 +71,19 @@ def bounded(what: str, texts: Sequence[str]) -> Sequence[str]:
     return texts
 
 
-def declared_routes(conf: NetConf) -> tuple[Route, ...]:
+def declared_routes(ipam: Fields) -> tuple[Route, ...]:
     """Read `ipam.routes`.
 
+    Args:
+        ipam: from `ipam_fields`.
+
     Raises:
-        BadInput: one is no route, or they are too many.
+        BadInput: one is no route, or there are too many.
     """
-    fields = ipam_fields(conf)
-    count = len(fields.objects("routes"))
+    count = len(ipam.objects("routes"))
     if count > MAX_ROUTES:
         raise BadInput(
             f"cannot use {count} routes of ipam: at most {MAX_ROUTES} are allowed",
             remedy="name wider destinations",
         )
-    return tuple(parse_route(one) for one in fields.children("routes"))
+    return tuple(parse_route(one) for one in ipam.children("routes"))

@@ -1,15 +1,15 @@
-"""IPAM type `static`: the addresses that the configuration or the caller names, as they are.
+"""IPAM type `static`: the addresses that the netconf or the caller names.
 
-CNI_ARGS add to the configuration; `args.cni.ips` replace both, and `runtimeConfig.ips` all.
+CNI_ARGS add to the netconf; `args.cni.ips` replace both, and `runtimeConfig.ips` all.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from cni.cni_args import known_args
 from cni.ipam import requested
-from cni.plugin import Call
+from cni.plugins.cni_args import known_args
+from cni.plugins.plugin import Call
 from planes.model.addresses import parse_address, parse_interface
 from planes.model.errors import BadInput, Conflict
 from planes.model.wire.cniversion import at_least
@@ -19,10 +19,10 @@ from planes.model.wire.result import Address, Result
 
 
 class Static:
-    """The type; keeps nothing."""
+    """IPAM type `static`; keeps no state."""
 
     async def add(self, call: Call, conf: NetConf) -> Result:
-        """Give the addresses, routes and DNS.
+        """Return the addresses, routes and DNS.
 
         Raises:
             BadInput: one of them is wrong.
@@ -30,22 +30,20 @@ class Static:
         return self.take(call, conf)
 
     async def release(self, call: Call, conf: NetConf) -> None:
-        """Give nothing back: nothing was taken."""
+        """Do nothing: no address was taken."""
 
     def take(self, call: Call, conf: NetConf) -> Result:
-        """Give the addresses, routes and DNS.
+        """Return the addresses, routes and DNS.
 
         Raises:
             BadInput: one of them is wrong.
         """
-        return Result(
-            ips=_addresses(call, conf),
-            routes=requested.declared_routes(conf),
-            dns=parse_dns(requested.ipam_fields(conf).child("dns")),
-        )
+        addresses, ipam = _addresses(call, conf), requested.ipam_fields(conf)
+        routes = requested.declared_routes(ipam)
+        return Result(ips=addresses, routes=routes, dns=parse_dns(ipam.child("dns")))
 
     def give_back(self, call: Call, conf: NetConf) -> None:
-        """Give nothing back: nothing was taken."""
+        """Do nothing: no address was taken."""
 
     async def check(self, call: Call, conf: NetConf) -> None:
         """Raise where the prevResult has one of the addresses with another gateway.
@@ -66,7 +64,7 @@ class Static:
                 )
 
     async def status(self, call: Call, conf: NetConf) -> None:
-        """Raise where an ADD would be bound to fail: never."""
+        """Never raise."""
 
 
 def _addresses(call: Call, conf: NetConf) -> tuple[Address, ...]:
@@ -85,7 +83,8 @@ def _addresses(call: Call, conf: NetConf) -> tuple[Address, ...]:
         if count > 1 and not at_least(conf.cni_version, "0.3.0"):
             raise BadInput(
                 f"cannot use {count} IPv{family} addresses: CNI version {conf.cni_version} does"
-                " not support more than 1 address per family"
+                " not support more than 1 address per family",
+                remedy="set cniVersion to 0.3.1 or later",
             )
     return tuple(found)
 

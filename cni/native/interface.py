@@ -1,25 +1,25 @@
-"""What all types that make one sandbox interface share: checks of the call, results, MACs.
-
-A type creates its link; IPAM, addresses, routes and DNS follow here, the same for each.
-"""
+"""What all types that make one sandbox interface share: checks of the call, results, MACs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from cni.cni_args import known_args
-from cni.ipam.ipams import Ipams
-from cni.plugin import Call
+from cni.plugins.cni_args import known_args
+from cni.plugins.plugin import Call
 from planes.model.errors import BadInput, CniCode
 from planes.model.mac import ETHERNET_BYTES, format_mac, parse_mac, why_unusable
+from planes.model.wire.dns import Dns, parse_dns
 from planes.model.wire.netconf import NetConf
-from planes.model.wire.result import Result
+from planes.model.wire.result import Address, Result
+
+_DNS_LISTS = ("nameservers", "search", "options")
+_MAX_MTU = 0xFFFFFFFF
+_MAC_REMEDY = "ask for a unicast MAC of six bytes, such as 02:00:00:00:00:11"
 
 
 @dataclass(frozen=True, slots=True)
 class MacSources:
-    """A MAC asked for in several places; which one wins differs between types."""
+    """The MACs asked for in several places; which one counts differs between types."""
 
     conf: str = ""
     cni_args: str = ""
@@ -46,7 +46,7 @@ class MacSources:
 
 
 def chosen_mac(*texts: str) -> str:
-    """Give the first MAC that is set, as the kernel writes it; "" where none is.
+    """Return the first MAC that is set, as the kernel writes it; "" where none is.
 
     Raises:
         BadInput: it is no Ethernet address.
@@ -56,46 +56,80 @@ def chosen_mac(*texts: str) -> str:
         return ""
     packed = parse_mac(text)
     if len(packed) != ETHERNET_BYTES:
-        raise BadInput(f"cannot use {text} as the MAC of an interface: it is not of Ethernet")
+        raise BadInput(
+            f"cannot use {text} as the MAC of an interface: it is not of Ethernet",
+            remedy=_MAC_REMEDY,
+        )
     if reason := why_unusable(packed):
-        raise BadInput(f"cannot use {text} as the MAC of an interface: {reason}")
+        raise BadInput(
+            f"cannot use {text} as the MAC of an interface: {reason}", remedy=_MAC_REMEDY
+        )
     return format_mac(packed)
 
 
 def require_netns(call: Call) -> None:
-    """Refuse an ADD or CHECK without namespace.
+    """Check that an ADD or CHECK has a namespace.
 
     Raises:
-        BadInput: code 4.
+        BadInput: it has none (code 4).
     """
     if not call.netns:
         raise BadInput(
-            f"cannot attach {call.ifname}: CNI_NETNS is missing", code=CniCode.BAD_ENVIRONMENT
+            f"cannot look into the sandbox of {call.ifname}: CNI_NETNS is missing",
+            remedy="the container runtime must name the sandbox's network namespace",
+            code=CniCode.BAD_ENVIRONMENT,
         )
 
 
 def require_addresses(call: Call, given: Result) -> None:
-    """Refuse an IPAM that gave no address.
+    """Check that the IPAM type returned an address.
 
     Raises:
-        BadInput: it gave none.
+        BadInput: it returned none.
     """
     if not given.ips:
-        raise BadInput(f"cannot attach {call.ifname}: IPAM plugin returned missing IP config")
+        raise BadInput(
+            "cannot configure addresses: IPAM plugin returned missing IP config",
+            remedy="give ipam an address or range, or leave ipam out",
+        )
 
 
-def local_release(ipams: Ipams, call: Call, conf: NetConf) -> Callable[[], None] | None:
-    """Give the release of an attachment's addresses as one blocking step, where it is one."""
-    if not conf.ipam_type:
-        return _nothing
-    local = ipams.local(conf)
-    return None if local is None else lambda: local.give_back(call, conf)
+def known_result(conf: NetConf) -> Result:
+    """Return the prevResult of a DEL, which must go on without one, or with one it cannot read."""
+    try:
+        return conf.prev_result() or Result()
+    except BadInput:
+        return Result()
 
 
-def _nothing() -> None:
-    """Hold nothing, give back nothing."""
+def own_dns(conf: NetConf) -> Dns | None:
+    """Return the netconf's DNS where a key of it is set, in place of that of the IPAM type.
+
+    Raises:
+        BadInput: it has a wrong type.
+    """
+    dns = conf.fields().child("dns")
+    if dns is None or not (dns.string("domain") or any(map(dns.has, _DNS_LISTS))):
+        return None
+    return parse_dns(dns)
+
+
+def checked_mtu(conf: NetConf) -> int:
+    """Return the MTU of a veth pair in bytes, 0 for the kernel's own.
+
+    Raises:
+        BadInput: it is negative, or does not fit in 32 bits.
+    """
+    mtu = conf.fields().integer("mtu")
+    if not 0 <= mtu <= _MAX_MTU:
+        raise BadInput(
+            f"cannot use MTU {mtu}: it does not fit an interface",
+            remedy="set mtu to a number from 68 to 65535, or leave it out",
+        )
+    return mtu
 
 
 def on_interface(result: Result, index: int) -> Result:
-    """Give the result with all addresses on one of its interfaces."""
-    return replace(result, ips=tuple(replace(one, interface=index) for one in result.ips))
+    """Return the result with all addresses on one of its interfaces."""
+    ips = tuple([Address(one.address, one.gateway, index) for one in result.ips])
+    return Result(result.interfaces, ips, result.routes, result.dns)

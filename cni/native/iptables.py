@@ -1,7 +1,7 @@
 """Masquerading by iptables: one chain per network and container in each family's nat table.
 
-Chain, comments and rules are those of the reference plugins, so either side's DEL finds the
-other's. Every change is one `iptables-restore`, which changes all or nothing.
+Chain, comments and rules are those of the reference plugins, so each DEL finds the rules of the
+other. Every change is one `iptables-restore`, which changes all or nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cni.net.execute import Outcome, Tools
+from cni.net.execute import ToolResult, Tools
 from planes.model.addresses import IPInterface
 from planes.model.errors import Internal, NotFound
 
@@ -26,7 +26,7 @@ _CHAIN_LENGTH = 28  # the kernel's limit is 29 bytes with the final zero
 
 
 def chain_name(network: str, container_id: str) -> str:
-    """Give the chain of an attachment; the interface is not part of it."""
+    """Return the chain of an attachment; the interface is not part of it."""
     digest = hashlib.sha512(f"{network}{container_id}".encode()).hexdigest()
     return f"CNI-{digest}"[:_CHAIN_LENGTH]
 
@@ -46,7 +46,7 @@ def add_rules(
         for version in (4, 6)
         if (ours := [one for one in addresses if one.version == version])
     }
-    # Nearly always the chain is new, and nothing can lead to it yet: then one call does it.
+    # Nearly always the chain is new, so no rule leads to it: then one call is enough.
     pending = [
         version
         for version, rules in wanted.items()
@@ -74,7 +74,7 @@ class Unseen:
     error: NotFound
 
     def has_tables(self) -> bool:
-        """Tell whether the kernel has a nat table of the older kind, which nft does not show."""
+        """Report whether the kernel has a nat table of the older kind, which nft does not show."""
         try:
             return "nat" in Path(_LOADED[self.version]).read_text(encoding="ascii").split()
         except OSError:  # the kernel has no such tables
@@ -84,15 +84,15 @@ class Unseen:
 def remove_rules(
     tools: Tools, network: str, container_id: str, addresses: Sequence[IPInterface]
 ) -> list[Unseen]:
-    """Take the rules of addresses away, and the chain with the last; blocks.
+    """Remove the rules of addresses, and the chain with the last one; blocks.
 
-    Gives the families that could not be looked at, since the tool does not work here.
+    Returns the families whose table could not be read, since the tool does not work here.
 
     Args:
         tools: runs the tool.
         network: the network's name.
         container_id: the sandbox.
-        addresses: those of the attachment; none means whatever leads to the chain.
+        addresses: of the attachment; none means every rule that leads to the chain.
 
     Raises:
         PlanesError: the tool fails although it is usable.
@@ -121,7 +121,7 @@ def remove_rules(
 
 
 def read_table(tools: Tools, version: int) -> list[str]:
-    """Give the nat table of a family as `iptables-save` writes it; blocks.
+    """Return the nat table of a family as `iptables-save` writes it; blocks.
 
     Raises:
         NotFound: the tool is missing, or cannot read the table here.
@@ -150,7 +150,7 @@ def _comment(network: str, container_id: str) -> str:
     return f'-m comment --comment "name: \\"{network}\\" id: \\"{container_id}\\""'
 
 
-def _restore(tools: Tools, version: int, lines: Sequence[str]) -> Outcome:
+def _restore(tools: Tools, version: int, lines: Sequence[str]) -> ToolResult:
     text = "\n".join(["*nat", *lines, "COMMIT", ""])
     return tools.execute([f"{_TOOLS[version]}-restore", "--noflush", "--wait"], text)
 

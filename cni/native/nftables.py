@@ -7,12 +7,11 @@ transaction; rules of an attachment are found by the hash their comment begins w
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 
+from cni.native import nft_rules
 from cni.net.execute import Tools
 from planes.model.addresses import IPInterface
-from planes.model.errors import Internal
 
 _TABLE = "inet cni_plugins_masquerade"
 _CHAIN = f"{_TABLE} masq_checks"
@@ -23,11 +22,10 @@ _TABLE_COMMENT = "Masquerading for plugins from github.com/containernetworking/p
 _CHAIN_COMMENT = (
     "Masquerade traffic from certain IPs to any (non-multicast) IP outside their subnet"
 )
-_RULE = re.compile(r'comment "(?P<comment>[^"]*)".*# handle (?P<handle>\d+)$')
 
 
 def instance_hash(network: str, ifname: str, container_id: str) -> str:
-    """Give what the comments of an attachment's rules begin with."""
+    """Return the hash with which the comments of an attachment's rules begin."""
     return f"{_hash(network)}-{_hash(f'{ifname}:{container_id}')}"
 
 
@@ -62,28 +60,28 @@ def add_rules(
             f"add rule {_CHAIN} {family} saddr == {one.ip} {family} daddr != {one.network}"
             f' masquerade comment "{comment}"'
         )
-    _run(tools, lines)
+    nft_rules.change(tools, lines)
 
 
 def remove_rules(tools: Tools, network: str, ifname: str, container_id: str) -> None:
-    """Take away the rules of an attachment, whatever its addresses were; blocks.
+    """Remove the rules of an attachment, whatever its addresses were; blocks.
 
     Raises:
         PlanesError: the tool fails.
     """
     lines = _deletions(tools, instance_hash(network, ifname, container_id))
     if lines:
-        _run(tools, lines)
+        nft_rules.change(tools, lines)
 
 
 def has_chain(tools: Tools, version: int, chain: str) -> bool:
-    """Tell whether the nat table that iptables-nft keeps has a chain; blocks.
+    """Report whether the nat table that iptables-nft keeps has a chain; blocks.
 
     Raises:
         NotFound: nft is not installed.
+        Internal: it may not list chains, so it is not known.
     """
-    family = "ip" if version == 4 else "ip6"
-    return tools.execute(["nft", "list", "chain", family, "nat", chain]).status == 0
+    return nft_rules.has_chain(tools, version, "nat", chain)
 
 
 def _hash(text: str) -> str:
@@ -91,18 +89,8 @@ def _hash(text: str) -> str:
 
 
 def _deletions(tools: Tools, hashed: str) -> list[str]:
-    found = tools.execute(["nft", "-a", "list", "chain", *_CHAIN.split()])
-    if found.status != 0:  # no such chain: nothing of ours, or of anybody, is in it
-        return []
-    matches = [_RULE.search(line) for line in found.output.splitlines()]
     return [
-        f"delete rule {_CHAIN} handle {match['handle']}"
-        for match in matches
-        if match is not None and match["comment"].startswith(hashed)
+        f"delete rule {_TABLE} {chain} handle {handle}"
+        for chain, comment, handle in nft_rules.commented(tools, _TABLE)
+        if comment.startswith(hashed)
     ]
-
-
-def _run(tools: Tools, lines: Sequence[str]) -> None:
-    done = tools.execute(["nft", "-f", "-"], "\n".join([*lines, ""]))
-    if done.status != 0:
-        raise Internal(f"cannot change the masquerading rules: {done.complaint}")

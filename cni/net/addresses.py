@@ -1,13 +1,13 @@
-"""Addresses and routes: the requests that add them, and addresses read back.
+"""The requests that add and list addresses and routes, and their answers.
 
-Written as the reference plugins' library writes them: IPv4 with its broadcast address, routes
-with protocol boot and CREATE without EXCL, so that a second route to a destination is allowed.
+As the reference plugins' library makes them: IPv4 with its broadcast address, routes with protocol
+boot and CREATE without EXCL, so that a second route to a destination is allowed.
 """
 
 from __future__ import annotations
 
+import errno
 import socket
-import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_interface
@@ -16,35 +16,42 @@ from cni.net.netlink import (
     NLM_F_CREATE,
     NLM_F_EXCL,
     Message,
-    Request,
+    NetlinkRequest,
     as_u32,
     attribute,
     attributes,
     u32,
 )
+from cni.net.rtnetlink import (
+    IFA_FLAGS,
+    IFADDRMSG,
+    RT_TABLE_MAIN,
+    RTA_DST,
+    RTA_GATEWAY,
+    RTA_OIF,
+    RTA_PREFSRC,
+    RTA_PRIORITY,
+    RTA_TABLE,
+    RTM_DELADDR,
+    RTM_DELROUTE,
+    RTM_GETADDR,
+    RTM_GETROUTE,
+    RTM_NEWADDR,
+    RTM_NEWROUTE,
+    RTMSG,
+    RTN_UNICAST,
+    RTPROT_BOOT,
+)
 from planes.model.addresses import IPInterface
 from planes.model.errors import BadInput
 from planes.model.wire.result import Route
 
-RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
-RTM_NEWROUTE, RTM_GETROUTE = 24, 26
-
-_IFADDR = struct.Struct("=BBBBI")
-_RTMSG = struct.Struct("=BBBBBBBBI")
 _IFA_ADDRESS = 1
 _IFA_LOCAL = 2
 _IFA_BROADCAST = 4
-_IFA_FLAGS = 8
 _IFA_F_TENTATIVE = 0x40
 _IFA_F_DADFAILED = 0x08
-_RTA_DST = 1
-_RTA_OIF = 4
-_RTA_GATEWAY = 5
-_RTA_PRIORITY = 6
-_RTA_TABLE = 15
-_RTPROT_BOOT = 3
-_RTN_UNICAST = 1
-_RT_TABLE_MAIN = 254
+_RT_SCOPE_NOWHERE = 255
 _MAX_U8 = 0xFF
 _MAX_U32 = 0xFFFFFFFF
 _MIN_BROADCAST_PREFIX = 31  # a /31 or /32 has no broadcast address (RFC 3021)
@@ -87,19 +94,19 @@ class _Packed:
 
     @property
     def broadcast(self) -> bytes:
-        """The highest address of the network."""
+        """Return the highest address of the network."""
         width = 8 * len(self.octets)
         low = (1 << (width - self.prefix)) - 1
         return (int.from_bytes(self.octets) | low).to_bytes(len(self.octets))
 
 
 def _address_body(index: int, address: _Packed) -> bytes:
-    body = _IFADDR.pack(address.family, address.prefix, 0, 0, index)
+    body = IFADDRMSG.pack(address.family, address.prefix, 0, 0, index)
     return body + attribute(_IFA_LOCAL, address.octets) + attribute(_IFA_ADDRESS, address.octets)
 
 
-def add_address(index: int, ifname: str, address: str) -> Request:
-    """Add an address "a/b"; one that is there already is refused.
+def add_address(index: int, ifname: str, address: str) -> NetlinkRequest:
+    """Add an address "a/b"; the kernel refuses one that is there already.
 
     Raises:
         BadInput: it is no address with prefix length.
@@ -109,23 +116,23 @@ def add_address(index: int, ifname: str, address: str) -> Request:
     if packed.family == socket.AF_INET and packed.prefix < _MIN_BROADCAST_PREFIX:
         body += attribute(_IFA_BROADCAST, packed.broadcast)
     flags = NLM_F_CREATE | NLM_F_EXCL
-    return Request(RTM_NEWADDR, flags, body, f"add address {address} to {ifname}")
+    return NetlinkRequest(RTM_NEWADDR, flags, body, f"add address {address} to {ifname}")
 
 
-def delete_address(index: int, ifname: str, address: str) -> Request:
+def delete_address(index: int, ifname: str, address: str) -> NetlinkRequest:
     """Remove an address "a/b".
 
     Raises:
         BadInput: it is no address with prefix length.
     """
     body = _address_body(index, _Packed.of(address))
-    return Request(RTM_DELADDR, 0, body, f"remove address {address} from {ifname}")
+    return NetlinkRequest(RTM_DELADDR, 0, body, f"remove address {address} from {ifname}")
 
 
-def get_addresses(index: int = 0, version: int = 0) -> Request:
+def get_addresses(index: int = 0, version: int = 0) -> NetlinkRequest:
     """Ask for the addresses of a link (0: of all); for `Channel.dump`."""
     family = _family(version) if version else socket.AF_UNSPEC
-    return Request(RTM_GETADDR, 0, _IFADDR.pack(family, 0, 0, 0, index), "list addresses")
+    return NetlinkRequest(RTM_GETADDR, 0, IFADDRMSG.pack(family, 0, 0, 0, index), "list addresses")
 
 
 def read_addresses(found: Iterable[Message], index: int = 0) -> list[LinkAddress]:
@@ -135,10 +142,10 @@ def read_addresses(found: Iterable[Message], index: int = 0) -> list[LinkAddress
 
 
 def _read_address(message: Message) -> LinkAddress:
-    _, prefix, flags, scope, link = _IFADDR.unpack_from(message.payload)
-    found = attributes(message.payload[_IFADDR.size :])
-    if _IFA_FLAGS in found:
-        flags = as_u32(found[_IFA_FLAGS])
+    _, prefix, flags, scope, link = IFADDRMSG.unpack_from(message.payload)
+    found = attributes(message.payload[IFADDRMSG.size :])
+    if IFA_FLAGS in found:
+        flags = as_u32(found[IFA_FLAGS])
     packed = bytes(found[_IFA_LOCAL] if _IFA_LOCAL in found else found[_IFA_ADDRESS])
     return LinkAddress(
         link,
@@ -149,40 +156,64 @@ def _read_address(message: Message) -> LinkAddress:
     )
 
 
-def add_route(index: int, ifname: str, route: Route, gateway: str) -> Request:
+def add_route(
+    index: int, ifname: str, route: Route, gateway: str, *, source: str = ""
+) -> NetlinkRequest:
     """Add a route through a link; without a gateway the destination is on the link itself.
 
-    Host bits of the destination go out as written: the kernel refuses them, as it does for the
+    Host bits of the destination are sent as written: the kernel refuses them, as it does for the
     reference plugins.
+
+    Args:
+        index: of the link.
+        ifname: its name, for the error.
+        route: destination, priority, table and scope.
+        gateway: "" for none.
+        source: the address that packets leave with, "" for the kernel's choice.
 
     Raises:
         BadInput: the destination or the gateway is no address, or a number is out of bounds.
     """
     target = _Packed.of(route.dst)
     _check_numbers(route)
-    table = route.table or _RT_TABLE_MAIN
-    body = _RTMSG.pack(
+    table = route.table or RT_TABLE_MAIN
+    body = RTMSG.pack(
         target.family,
         target.prefix,
         0,
         0,
         table if table < 256 else 0,
-        _RTPROT_BOOT,
+        RTPROT_BOOT,
         route.scope or 0,
-        _RTN_UNICAST,
+        RTN_UNICAST,
         0,
     )
-    body += attribute(_RTA_DST, target.octets) + u32(_RTA_OIF, index)
+    body += attribute(RTA_DST, target.octets) + u32(RTA_OIF, index)
     way = f"on {ifname}"
     if gateway:
         via = _Packed.of(f"{gateway}/0")
-        body += attribute(_RTA_GATEWAY, via.octets)
+        body += attribute(RTA_GATEWAY, via.octets)
         way = f"via {gateway} on {ifname}"
+    if source:
+        body += attribute(RTA_PREFSRC, _Packed.of(f"{source}/0").octets)
     if route.priority:
-        body += u32(_RTA_PRIORITY, route.priority)
+        body += u32(RTA_PRIORITY, route.priority)
     if table >= 256:
-        body += u32(_RTA_TABLE, table)
-    return Request(RTM_NEWROUTE, NLM_F_CREATE, body, f"add route to {route.dst} {way}")
+        body += u32(RTA_TABLE, table)
+    return NetlinkRequest(RTM_NEWROUTE, NLM_F_CREATE, body, f"add route to {route.dst} {way}")
+
+
+def delete_network_route(index: int, ifname: str, network: str) -> NetlinkRequest:
+    """Remove the route "a/b" through a link, of any scope and protocol; a missing one is fine.
+
+    Raises:
+        BadInput: it is no network with prefix length.
+    """
+    target = _Packed.of(network)
+    head = target.family, target.prefix, 0, 0, RT_TABLE_MAIN, 0, _RT_SCOPE_NOWHERE, 0, 0
+    body = RTMSG.pack(*head) + attribute(RTA_DST, target.octets) + u32(RTA_OIF, index)
+    action = f"remove route to {network} on {ifname}"
+    return NetlinkRequest(RTM_DELROUTE, 0, body, action, frozenset({errno.ESRCH}))
 
 
 def _check_numbers(route: Route) -> None:
@@ -193,22 +224,23 @@ def _check_numbers(route: Route) -> None:
     ):
         if not 0 <= value <= last:
             raise BadInput(
-                f"cannot add route to {route.dst}: {name} {value} is not from 0 to {last}"
+                f"cannot add route to {route.dst}: {name} {value} is not from 0 to {last}",
+                remedy="correct it in ipam.routes of the network's configuration",
             )
 
 
-def get_routes(version: int) -> Request:
+def get_routes(version: int) -> NetlinkRequest:
     """Ask for the routes of a family; for `Channel.dump`."""
-    body = _RTMSG.pack(_family(version), 0, 0, 0, 0, 0, 0, 0, 0)
-    return Request(RTM_GETROUTE, 0, body, "list routes")
+    body = RTMSG.pack(_family(version), 0, 0, 0, 0, 0, 0, 0, 0)
+    return NetlinkRequest(RTM_GETROUTE, 0, body, "list routes")
 
 
 def default_device(found: Iterable[Message]) -> int:
-    """Index of the device of the first default route in the main table, 0 without one."""
+    """Return the device index of the first default route in the main table; 0 without one."""
     for message in found:
         prefix, table = message.payload[1], message.payload[4]
-        if message.kind == RTM_NEWROUTE and prefix == 0 and table == _RT_TABLE_MAIN:
-            out = attributes(message.payload[_RTMSG.size :]).get(_RTA_OIF)
+        if message.kind == RTM_NEWROUTE and prefix == 0 and table == RT_TABLE_MAIN:
+            out = attributes(message.payload[RTMSG.size :]).get(RTA_OIF)
             if out is not None:
                 return as_u32(out)
     return 0

@@ -1,8 +1,9 @@
-"""Addresses, sysctls and routes of a new sandbox interface, in the reference plugins' order.
+"""Configure sysctls, addresses and routes of a new sandbox interface.
 
-IPv6 on, addresses while the link is down, link up (the kernel then announces the addresses), wait
-for duplicate address detection where IPv6 has a gateway, routes. Split so that the wait needs no
-thread.
+In the order of the reference plugins: IPv6 on; addresses while the link is down; link up (the
+kernel then announces the addresses); duplicate address detection of IPv6; routes. Split so that the
+wait needs no thread. The reference plugins wait only where IPv6 has a gateway, but a duplicate
+address is as bad without one.
 """
 
 from __future__ import annotations
@@ -11,23 +12,26 @@ from dataclasses import dataclass
 
 from cni.net import sysctls
 from cni.net.addresses import add_address, add_route, get_addresses, read_addresses
-from cni.net.links import IFF_UP, OPERSTATE_UP, Link, get_link, read_links, set_flags
-from cni.net.netlink import Request
-from cni.net.workers import Sandbox
+from cni.net.if_link import IFF_UP, OPERSTATE_UP
+from cni.net.link_changes import announce_ipv4, set_flags
+from cni.net.links import Link, get_link, read_links
+from cni.net.netlink import NetlinkRequest
+from cni.net.workers import OpenSandbox
 from planes.model.errors import BadInput, Conflict, Unavailable
 from planes.model.wire.result import Result
 
-# The kernel tells people about a new address at link up, where these are on (ARP and NDP).
-ANNOUNCE = (("ipv4", "arp_notify", "1"), ("ipv6", "ndisc_notify", "1"))
+# With these the kernel announces a new address at link up (ARP and NDP).
+ARP_NOTIFY = ("ipv4", "arp_notify", "1")
+ANNOUNCE = (ARP_NOTIFY, ("ipv6", "ndisc_notify", "1"))
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How one sandbox interface shall be when it is ready.
+    """The configuration that one sandbox interface is to get.
 
     Attributes:
-        result: addresses that name the interface by index, and routes.
-        sysctls: (family, key, value) of the interface; what the kernel has not is left out.
+        result: addresses with the index of the interface, and routes.
+        sysctls: (family, key, value) of the interface; those that the kernel lacks are skipped.
         is_up: False leaves an interface without addresses down.
     """
 
@@ -36,13 +40,8 @@ class Setup:
     sysctls: tuple[tuple[str, str, str], ...] = ()
     is_up: bool = True
 
-    @property
-    def has_ipv6(self) -> bool:
-        """True where an IPv6 address is to be added."""
-        return any(":" in one.address for one in self.result.ips if one.interface is not None)
-
     def gateway(self, destination: str) -> str:
-        """The first gateway of the destination's family, "" without."""
+        """Return the first gateway of the destination's family, "" without."""
         is_v6 = ":" in destination
         for one in self.result.ips:
             if one.interface is not None and one.gateway and (":" in one.gateway) == is_v6:
@@ -50,32 +49,45 @@ class Setup:
         return ""
 
 
-def bring_up(sandbox: Sandbox, setup: Setup) -> tuple[Link, bool]:
-    """Write sysctls and addresses, bring the link up, add the routes unless they have to wait.
+def bring_up(sandbox: OpenSandbox, setup: Setup, *, adds_routes: bool = True) -> tuple[Link, bool]:
+    """Write sysctls and addresses, bring the link up, and add the routes unless they must wait.
+
+    Args:
+        sandbox: has the link.
+        setup: its configuration.
+        adds_routes: False leaves the routes, if there are any, to `add_routes`.
 
     Returns:
-        The link, and whether addresses must settle before the routes can be added.
+        The link, and whether the routes are left: its addresses must settle first, or the caller
+        wants it.
 
     Raises:
         PlanesError: the kernel refuses, or an address belongs to another interface.
     """
     addresses = _addresses(setup)
-    with sandbox.inside():
-        for family, key, value in setup.sysctls:
-            sysctls.try_write(f"{family}/conf/{setup.ifname}/{key}", value)
-        if setup.has_ipv6:
-            sysctls.enable_ipv6(setup.ifname)
+    has_ipv6 = any(":" in address for address in addresses)
+    written = [one for one in setup.sysctls if one != ARP_NOTIFY]
+    if written or has_ipv6:
+        with sandbox.inside():
+            for family, key, value in written:
+                sysctls.try_write(f"{family}/conf/{setup.ifname}/{key}", value)
+            if has_ipv6:
+                sysctls.enable_ipv6(setup.ifname)
     channel = sandbox.channel
     link = read_links(channel.batch([get_link(setup.ifname)])[0])[0]
-    requests = [add_address(link.index, link.name, address) for address in addresses]
+    requests = [announce_ipv4(link)] if ARP_NOTIFY in setup.sysctls else []
+    requests += [add_address(link.index, link.name, address) for address in addresses]
     if setup.is_up:
         requests.append(set_flags(link, IFF_UP))
-    may_wait = bool(setup.gateway("::"))
-    channel.batch(requests if may_wait else requests + _routes(setup, link))
-    must_wait = may_wait and not is_settled(sandbox, link)
-    if may_wait and not must_wait:
+    may_wait = has_ipv6 and setup.is_up
+    if adds_routes and not may_wait:
+        requests += _routes(setup, link)
+    channel.batch(requests)
+    if may_wait and not is_settled(sandbox, link):
+        return link, True
+    if may_wait and adds_routes:
         add_routes(sandbox, setup, link)
-    return link, must_wait
+    return link, not adds_routes and bool(setup.result.routes)
 
 
 def _addresses(setup: Setup) -> list[str]:
@@ -95,11 +107,11 @@ def _addresses(setup: Setup) -> list[str]:
     return found
 
 
-def is_settled(sandbox: Sandbox, link: Link) -> bool:
-    """Say whether duplicate address detection is through for all IPv6 addresses of the link.
+def is_settled(sandbox: OpenSandbox, link: Link) -> bool:
+    """Report whether duplicate address detection has ended for all IPv6 addresses of the link.
 
     Raises:
-        Conflict: somebody else on the link has an address of ours.
+        Conflict: another host on the link has one of the addresses.
     """
     channel = sandbox.channel
     found = read_addresses(channel.dump(get_addresses(link.index, 6)), link.index)
@@ -111,8 +123,8 @@ def is_settled(sandbox: Sandbox, link: Link) -> bool:
     return not any(one.is_tentative for one in found)
 
 
-def give_up_settling(sandbox: Sandbox, link: Link, seconds: float) -> None:
-    """Decide after the time is over: a link without carrier may have addresses unproven.
+def give_up_settling(sandbox: OpenSandbox, link: Link, seconds: float) -> None:
+    """Raise where addresses are tentative at the end of the wait, unless the link has no carrier.
 
     Raises:
         Unavailable: the link is up and its addresses are still tentative.
@@ -124,7 +136,7 @@ def give_up_settling(sandbox: Sandbox, link: Link, seconds: float) -> None:
         )
 
 
-def add_routes(sandbox: Sandbox, setup: Setup, link: Link) -> None:
+def add_routes(sandbox: OpenSandbox, setup: Setup, link: Link) -> None:
     """Add the routes, through the first gateway of the family where a route names none.
 
     Raises:
@@ -133,7 +145,7 @@ def add_routes(sandbox: Sandbox, setup: Setup, link: Link) -> None:
     sandbox.channel.batch(_routes(setup, link))
 
 
-def _routes(setup: Setup, link: Link) -> list[Request]:
+def _routes(setup: Setup, link: Link) -> list[NetlinkRequest]:
     return [
         add_route(link.index, link.name, route, route.gw or setup.gateway(route.dst))
         for route in setup.result.routes

@@ -1,6 +1,6 @@
-"""Errors of the kernel, said as whose fault they are, with the object named.
+"""Errors of the kernel as the `PlanesError` that says what is at fault, with the object named.
 
-Everything above this package sees `PlanesError` only; errno numbers end here.
+Invariant: no errno leaves this package.
 """
 
 from __future__ import annotations
@@ -47,17 +47,94 @@ _REMEDIES: dict[int, str] = {
     errno.EOPNOTSUPP: "this kernel cannot do it: load the module or choose another type",
     errno.ENETUNREACH: "the gateway must be reachable through an address of the interface",
     errno.EHOSTUNREACH: "the gateway must be reachable through an address of the interface",
+    errno.EINVAL: "the kernel does not take a value of the network's configuration: correct it",
+    errno.ERANGE: "the kernel does not take a value of the network's configuration: correct it",
+    **dict.fromkeys(
+        (errno.ENOMEM, errno.ENOBUFS, errno.EMFILE, errno.ENFILE),
+        "the node is short of memory or descriptors: it is tried again",
+    ),
 }
 
 
 class MissingNetns(BadInput):
-    """The path of a network namespace leads nowhere; what was inside is gone with it."""
+    """Nothing is at the path of a network namespace: it is gone with all that was in it."""
 
     cni_code = CniCode.BAD_NETNS
 
 
+class TooManyListed(Unavailable):
+    """A sandbox has more links, addresses, routes or rules than are read from it.
+
+    Args:
+        action: such as "list routes".
+        most: how many are read.
+    """
+
+    def __init__(self, action: str, most: int) -> None:
+        super().__init__(
+            f"cannot {action}: the sandbox has more than {most} of them",
+            remedy="remove those that the pod itself has added, or restart the pod",
+        )
+
+
+class MacInUse(Conflict):
+    """Another interface on the same master, or the master itself, has an interface's MAC.
+
+    Args:
+        ifname: the interface that cannot be brought up.
+        mac: the MAC, as the kernel writes it.
+        wire: the master's name, "" where it is not known yet.
+    """
+
+    def __init__(self, ifname: str, mac: str, wire: str = "") -> None:
+        super().__init__(
+            f"cannot bring up {ifname}: its MAC {mac} is in use{f' on {wire}' if wire else ''}",
+            remedy="give each pod a MAC of its own, or leave it to be chosen",
+        )
+        self.ifname = ifname
+        self.mac = mac
+
+    def on(self, wire: str) -> MacInUse:
+        """Return the error with the master's name."""
+        return MacInUse(self.ifname, self.mac, wire)
+
+
+class MissingMaster(NotFound):
+    """The host has no device of the name that a netconf gives as the master.
+
+    Args:
+        name: of the device.
+        devices: those of the host, in words. Not in the text, which a tenant reads: they show
+            other networks too.
+    """
+
+    def __init__(self, name: str, devices: str) -> None:
+        super().__init__(
+            f"cannot find master device {name} on this node",
+            remedy="name a device of the node, or make this one there",
+        )
+        self.devices = devices
+
+
+class MissingDevice(MissingMaster):
+    """The host has no device of the name that is to be moved into a sandbox.
+
+    Args:
+        name: of the device, as the netconf says it.
+        devices: those of the host, in words; see `MissingMaster`.
+    """
+
+    def __init__(self, name: str, devices: str) -> None:
+        NotFound.__init__(
+            self,
+            f"cannot find device {name} on this node",
+            remedy="name a device of the node that no other pod has",
+        )
+        self.devices = devices
+
+
 def kernel_error(number: int, action: str, detail: str = "") -> PlanesError:
-    """Give the error for an errno; `action` is "create macvlan net1 on eth1", for example."""
+    """Return the error for an errno; `action` is "create macvlan net1 on eth1", for example."""
     cause = os.strerror(number)
     if detail:
         cause = f"{cause} ({detail})"

@@ -1,6 +1,6 @@
-"""Running the host's packet filter tools in the namespace of the calling worker thread.
+"""Run the host's packet filter tools in the namespace of the calling worker thread.
 
-A child inherits the namespace of the thread that starts it, so this works for any host namespace.
+A child process inherits the namespace of the thread that starts it.
 """
 
 from __future__ import annotations
@@ -8,18 +8,18 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from cni import rooted
+from cni.host import chroot as rooted
 from planes.model.errors import NotFound, Unavailable
 
-_SEARCH = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin"
 _TIMEOUT_SECONDS = 30.0  # other users of the xtables lock can hold it for seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a tool left: exit status, output, and what it complained of, in one line."""
+class ToolResult:
+    """The end of a tool: exit status, output, and its error in one line."""
 
     status: int
     output: str
@@ -31,12 +31,12 @@ class Tools:
     """The host's tools.
 
     Attributes:
-        root: the directory they are looked up in and run with as root; "" is ours.
+        root: their root directory, in which they are searched and run; "" is ours.
     """
 
     root: str = ""
 
-    def execute(self, argv: Sequence[str], text: str = "") -> Outcome:
+    def execute(self, argv: Sequence[str], text: str = "") -> ToolResult:
         """Run a tool with text on its standard input; blocks.
 
         Raises:
@@ -51,6 +51,7 @@ class Tools:
                 text=True,
                 errors="replace",
                 timeout=_TIMEOUT_SECONDS,
+                env={**rooted.environment(self.root, os.environ), "LC_ALL": "C"},
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
@@ -60,22 +61,18 @@ class Tools:
         fault = rooted.could_not_start(self.root, done.returncode, done.stderr.encode())
         if fault:
             raise NotFound(f"cannot run {argv[0]}: {fault}")
-        return Outcome(done.returncode, done.stdout, _complaint(done.stderr))
+        return ToolResult(done.returncode, done.stdout, _complaint(done.stderr))
 
     def _find(self, name: str) -> str:
-        # A search path of ours says nothing about another root.
-        search = _SEARCH if self.root else f"{os.environ.get('PATH', '')}:{_SEARCH}"
-        for directory in search.split(":"):
+        for directory in rooted.search_path(self.root, os.environ.get("PATH", "")):
             path = f"{directory}/{name}"
-            try:
-                if directory and rooted.is_file(self.root, path):
+            with suppress(OSError):
+                if rooted.is_file(self.root, path):
                     return path
-            except OSError:
-                continue
         raise NotFound(f"cannot run {name}: it is not installed on this node")
 
 
 def _complaint(stderr: str) -> str:
-    """Give the first line, and the next where the first only announces it, as iptables does."""
+    """Return the first line, and the next one where the first ends with a colon (iptables)."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     return " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])

@@ -1,23 +1,25 @@
-"""Bridges that we made for networks of tenants: known by their link group, removed when idle.
+"""Bridges that we made for networks of tenants: marked by a link group, removed when idle.
 
-Invariant: nothing is removed that somebody else made, that anything stands on, or that was given an
-address. Whoever wants to keep such a bridge puts it into another group.
+Invariant: only a marked bridge without ports, upper links and addresses is removed. An
+administrator keeps one by putting it into another group.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
-from typing import Final
+from typing import Final, Protocol
 
 from cni.net.addresses import get_addresses, read_addresses
-from cni.net.links import delete_link, find_link, get_links, read_links, set_group
+from cni.net.kernel import Kernel
+from cni.net.link_changes import delete_link, set_group
+from cni.net.links import find_link, get_links, read_links
 from cni.net.workers import Worker
 
 GROUP: Final = 0x6E706272
 
 
 def absent(worker: Worker, names: Sequence[str]) -> tuple[str, ...]:
-    """Give those names that no link of the host has.
+    """Return those names that no link of the host has.
 
     Raises:
         PlanesError: the kernel refuses.
@@ -29,12 +31,12 @@ def absent(worker: Worker, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def adopt(worker: Worker, names: Sequence[str], in_use: Callable[[], Set[str]]) -> tuple[str, ...]:
-    """Note that bridges are ours, and remove those of ours that are idle; their names.
+    """Mark bridges as ours, and remove those of ours that are idle; return the names of these.
 
     Args:
-        worker: works on the host.
-        names: of links that were absent before a plugin ran; what is no bridge now is left alone.
-        in_use: names of bridges that attachments stand on, in other namespaces too.
+        worker: in whose thread this runs.
+        names: of links that were absent before a plugin ran; only bridges are marked.
+        in_use: returns the names of bridges that attachments use.
 
     Raises:
         PlanesError: the kernel refuses.
@@ -59,3 +61,30 @@ def adopt(worker: Worker, names: Sequence[str], in_use: Callable[[], Set[str]]) 
     for name in gone:
         host.batch([delete_link(name)])
     return tuple(gone)
+
+
+class HostBridges(Protocol):
+    """Marks and removes bridges of the host."""
+
+    async def absent(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return those names that no link of the host has; raises PlanesError."""
+        ...
+
+    async def adopt(self, names: Sequence[str], in_use: Callable[[], Set[str]]) -> tuple[str, ...]:
+        """Note that bridges are ours and remove those of ours that are idle; raises PlanesError."""
+        ...
+
+
+class KernelBridges:
+    """Does it in the kernel, by `absent` and `adopt`."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    async def absent(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return names without a link; see `HostBridges.absent`."""
+        return await self._kernel.run(lambda worker: absent(worker, names))
+
+    async def adopt(self, names: Sequence[str], in_use: Callable[[], Set[str]]) -> tuple[str, ...]:
+        """Mark bridges and remove idle ones; see `HostBridges.adopt`."""
+        return await self._kernel.run(lambda worker: adopt(worker, names, in_use))

@@ -1,61 +1,62 @@
-"""The kernel as the runtime sees it: awaitable steps, carried out in worker threads.
+"""Kernel work as awaitable steps, which run in worker threads.
 
-The host's namespace is the one the process runs in, or one that is passed in. No method changes
-the namespace of the caller, and a step that has begun ends before its caller is told anything.
+The host's namespace is that of the process, or one that is passed in. Invariant: no method changes
+the namespace of its caller, and a cancelled caller is told when the running step has ended.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from cni.net import configure, namespaces, removal
-from cni.net.configure import Setup
+from cni.net import namespaces, removal
 from cni.net.errors import MissingNetns
 from cni.net.facts import Facts, read_facts
-from cni.net.links import Link, get_links, read_links
-from cni.net.namespaces import Netns
 from cni.net.workers import Worker, Workers
-from planes.run.crew import Stuck
+from planes.model.errors import PlanesError
+from planes.run.worker_threads import StuckThread
 
 T = TypeVar("T")
+AfterRemoval = Callable[[Worker, PlanesError | None], None]
 
 _OWN_NETNS = "/proc/thread-self/ns/net"
-_SETTLE_STEP_SECONDS = 0.05
-# Steps that do not wait are Python and short system calls: with more threads they only contend
-# for the interpreter. Not fewer either: a foreign process that holds a host-local lock for long
-# occupies one of them for each ADD of its network.
-_QUICK = 4
+# Steps that do not wait are Python and short system calls: more threads only contend for the
+# interpreter and for the kernel's one lock of links. With two, 32 pods at once take 10 % less
+# processor time than with four. One that waits for a host-local lock is replaced after a while
+# (`planes.run.worker_threads.SLOW_SECONDS`).
+_QUICK = 2
 
 
 class Kernel:
-    """Kernel work on behalf of one host namespace.
+    """Kernel work for one host namespace.
 
     Args:
-        host_netns: path of the namespace that is the host, "" for that of this process.
-        threads: most steps that wait at once; of the others fewer are carried out at once.
-        settle_seconds: how long to wait for duplicate address detection (the reference's 5 s).
+        host_netns: path of the host's namespace, "" for that of this process.
+        threads: most steps that wait at once; of other steps fewer run at once.
+        settle_seconds: the longest wait for duplicate address detection, as the reference plugins'.
+
+    Attributes:
+        settle_seconds: see above.
     """
 
     def __init__(
         self, host_netns: str = "", *, threads: int = 8, settle_seconds: float = 5.0
     ) -> None:
-        self._settle_seconds = settle_seconds
+        self.settle_seconds = settle_seconds
         self._home = namespaces.open_netns(host_netns or _OWN_NETNS)
         is_foreign = bool(host_netns)
         self._workers = Workers(self._home, is_foreign=is_foreign, limit=min(threads, _QUICK))
         self._waiters = Workers(self._home, is_foreign=is_foreign, limit=threads)
 
     def close(self, seconds: float = 30.0) -> None:
-        """Let running steps end and the threads go; blocks until then, or until time is over."""
+        """End the threads after their running steps; blocks until then, at most so long."""
         is_over = [pool.close(seconds) for pool in (self._workers, self._waiters)]
-        if all(is_over):  # else a thread that hangs may come back, and must find its way home
+        if all(is_over):  # else a thread that hangs may still need it to return to the host
             os.close(self._home)
 
-    def stuck(self, seconds: float) -> list[Stuck]:
-        """Give the threads that are at one step for so long."""
+    def stuck(self, seconds: float) -> list[StuckThread]:
+        """Return the threads that have been busy with one step for at least so long."""
         return [*self._workers.stuck(seconds), *self._waiters.stuck(seconds)]
 
     async def run(
@@ -65,59 +66,55 @@ class Kernel:
         *,
         waits: bool = False,
     ) -> T:
-        """Carry out a step of one's own; see `Workers.run`.
+        """Run a step in a worker thread; see `Workers.run`.
 
         Args:
-            job: what to do.
-            undo: takes it back.
-            waits: the step mostly waits for the kernel (or a program), as a removal does.
+            job: the step.
+            undo: reverses it.
+            waits: whether it mostly waits for the kernel or a program, as a removal does.
         """
         return await (self._waiters if waits else self._workers).run(job, undo)
 
-    async def check_netns(self, path: str) -> Netns:
-        """Verify that a path is a network namespace.
+    async def remove_links(
+        self, netns: str, names: Sequence[str], then: AfterRemoval | None = None
+    ) -> None:
+        """Remove links of a sandbox as one group; missing links or a missing namespace are fine.
+
+        Args:
+            netns: path of the sandbox's namespace, "" for none.
+            names: of the links.
+            then: called in the same thread afterwards, with the error of the removal or None.
 
         Raises:
-            MissingNetns: nothing is there (code 8).
-            BadInput: something else is there (code 8).
+            PlanesError: a path that is no namespace, or a link the kernel will not remove; not
+                where `then` is given.
         """
-        return await self.run(lambda _worker: namespaces.identify(path))
-
-    async def link_names(self, netns: str) -> frozenset[str]:
-        """Names of the links in a namespace.
-
-        Raises:
-            PlanesError: as `check_netns`.
-        """
-
-        def step(worker: Worker) -> frozenset[str]:
-            with worker.sandbox(netns) as sandbox:
-                return frozenset(
-                    link.name for link in read_links(sandbox.channel.dump(get_links()))
-                )
-
-        return await self.run(step)
-
-    async def remove_links(self, netns: str, names: Sequence[str]) -> None:
-        """Remove links of a sandbox as one group; links or a namespace that are gone are fine.
-
-        Raises:
-            PlanesError: a path that is no namespace, or a link the kernel will not remove.
-        """
-        if not netns or not names:
+        wanted = tuple(names) if netns else ()
+        if not wanted and then is None:
             return
-        try:
-            await self.run(
-                lambda worker: removal.remove_links(worker, netns, tuple(names)), waits=True
-            )
-        except MissingNetns:
-            return
+
+        def job(worker: Worker) -> None:
+            error: PlanesError | None = None
+            try:
+                if wanted:
+                    removal.remove_links(worker, netns, wanted)
+            except MissingNetns:
+                pass
+            except PlanesError as failed:
+                error = failed
+            if then is not None:
+                then(worker, error)
+            elif error is not None:
+                raise error
+
+        await self.run(job, waits=True)
 
     async def facts(self, netns: str = "") -> Facts:
         """Read links, addresses and routes of a namespace, "" for the host.
 
         Raises:
-            PlanesError: as `check_netns`.
+            MissingNetns: nothing is there (code 8).
+            PlanesError: something else is there, or the kernel refuses.
         """
 
         def step(worker: Worker) -> Facts:
@@ -127,35 +124,3 @@ class Kernel:
                 return read_facts(sandbox.channel)
 
         return await self.run(step)
-
-    async def settle(self, netns: str, setup: Setup, link: Link) -> None:
-        """Wait for duplicate address detection, without holding a thread; then add the routes.
-
-        Raises:
-            PlanesError: an address is a duplicate, or the kernel refuses a route.
-        """
-        await self._wait_until_settled(netns, link)
-        await self.run(lambda worker: _add_routes(worker, netns, setup, link))
-
-    async def _wait_until_settled(self, netns: str, link: Link) -> None:
-        for _step in range(round(self._settle_seconds / _SETTLE_STEP_SECONDS)):
-            await asyncio.sleep(_SETTLE_STEP_SECONDS)
-            if await self.run(lambda worker: _is_settled(worker, netns, link)):
-                return
-        seconds = self._settle_seconds
-        await self.run(lambda worker: _give_up(worker, netns, link, seconds))
-
-
-def _is_settled(worker: Worker, netns: str, link: Link) -> bool:
-    with worker.sandbox(netns) as sandbox:
-        return configure.is_settled(sandbox, link)
-
-
-def _give_up(worker: Worker, netns: str, link: Link, seconds: float) -> None:
-    with worker.sandbox(netns) as sandbox:
-        configure.give_up_settling(sandbox, link, seconds)
-
-
-def _add_routes(worker: Worker, netns: str, setup: Setup, link: Link) -> None:
-    with worker.sandbox(netns) as sandbox:
-        configure.add_routes(sandbox, setup, link)

@@ -1,6 +1,6 @@
-"""Network namespaces by path: open, verify, enter.
+"""Network namespaces by path: open, check, enter.
 
-Entering changes the calling thread only, so nothing here may run in the event loop's thread.
+Entering changes the calling thread only. Nothing here may run in the event loop's thread.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import errno
 import fcntl
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from cni.net.errors import MissingNetns, kernel_error
 from planes.model.errors import BadInput, CniCode
 
 CLONE_NEWNET = 0x40000000
 _NS_GET_NSTYPE = 0xB703  # linux/nsfs.h
-# Nothing is said about the path then, least of all that no sandbox lives there.
+# These say nothing about the path, and not that there is no sandbox.
 _SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EIO})
 _REMEDY = "pass a bind mount of a network namespace, as `ip netns add` makes it"
 
@@ -39,22 +38,13 @@ def _find_setns() -> Callable[[int, int], None]:
 _setns = _find_setns()
 
 
-@dataclass(frozen=True, slots=True)
-class Netns:
-    """A network namespace as found: its path and what identifies it on this machine."""
-
-    path: str
-    device: int
-    inode: int
-
-
 def open_netns(path: str) -> int:
     """Open a namespace file; the caller closes the descriptor.
 
     Raises:
         MissingNetns: nothing is there (code 8).
-        BadInput: it is something else than a network namespace (code 8).
-        PlanesError: this process has no descriptor or memory left to look.
+        BadInput: it is no network namespace (code 8).
+        PlanesError: this process has no descriptor or memory left.
     """
     try:
         # O_NONBLOCK: a FIFO at that path must not hang a worker.
@@ -89,16 +79,6 @@ def open_netns(path: str) -> int:
             code=CniCode.BAD_NETNS,
         )
     return fd
-
-
-def identify(path: str) -> Netns:
-    """Open, verify and close again."""
-    fd = open_netns(path)
-    try:
-        found = os.fstat(fd)
-    finally:
-        os.close(fd)
-    return Netns(path, found.st_dev, found.st_ino)
 
 
 def enter(fd: int) -> None:

@@ -1,29 +1,25 @@
-"""Removing links so that the kernel waits once for all of them, not once for each.
+"""Remove several links with one grace period of the kernel.
 
-Each removal of a link ends with a grace period of 5 to 20 ms. Links that are put into one group
-and removed by group share a single one.
+Each removal ends with a grace period of 5 to 20 ms. Links that are put into one group and removed
+by group share one.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 
-from cni.net.links import (
-    delete_group,
-    delete_link,
-    find_link,
-    get_links,
-    read_links,
-    set_group,
-)
+from cni.net.link_changes import delete_group, delete_link, set_group
+from cni.net.links import find_link, read_links
 from cni.net.workers import Worker
 from planes.model.errors import PlanesError
 
-_FIRST_GROUP = 0x6E700000  # far from the small numbers that people write
+_FIRST_GROUP = 0x40000000  # far from the small numbers that people write
+_GROUP_BITS = 30
 
 
 def remove_links(worker: Worker, netns: str, names: Sequence[str]) -> None:
-    """Remove links of a sandbox in one grace period; links that are gone are fine.
+    """Remove links of a sandbox in one grace period; missing links are fine.
 
     Raises:
         MissingNetns: the namespace is gone, and the links with it.
@@ -31,21 +27,18 @@ def remove_links(worker: Worker, netns: str, names: Sequence[str]) -> None:
     """
     with worker.sandbox(netns) as sandbox:
         channel = sandbox.channel
-        if len(names) > 1:
-            links = read_links(channel.dump(get_links()))
-            present = [link.name for link in links if link.name in names]
-            group = _free_group({link.group for link in links})
-        else:
-            answers = channel.batch([find_link(name) for name in names])
-            present = [link.name for answer in answers for link in read_links(answer)]
-            group = 0
+        # Asked for one by one: the pod itself may have made links by the ten thousand.
+        answers = channel.batch([find_link(name) for name in names])
+        found = {link.name for answer in answers for link in read_links(answer)}
+        present = [name for name in names if name in found]  # not by an alternative name
         if not present:
             return
         if len(present) > 1:
+            group = _FIRST_GROUP | secrets.randbits(_GROUP_BITS)  # no link of the pod's is in it
             try:
                 channel.batch([*(set_group(name, group) for name in present), delete_group(group)])
             except PlanesError:
-                # One link that cannot be removed (a device of the host) spares the whole group.
+                # Because of one link that cannot be removed (a device of the host) none is.
                 pass
             else:
                 return
@@ -62,10 +55,3 @@ def _remove_each(worker: Worker, netns: str, names: Sequence[str]) -> None:
                 failures.append(error)
     if failures:
         raise failures[0]
-
-
-def _free_group(taken: set[int]) -> int:
-    group = _FIRST_GROUP
-    while group in taken:
-        group += 1
-    return group

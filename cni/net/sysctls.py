@@ -1,7 +1,7 @@
 """Sysctls below /proc/sys/net, which shows the namespace of the thread that opens them.
 
-Which failures are fatal follows the reference plugins: announcing addresses is a nicety, IPv6
-being switched on is not.
+As in the reference plugins, a failure to announce addresses is ignored, one to switch IPv6 on is
+not.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 from cni.net.errors import kernel_error
 
 _ROOT = "/proc/sys/net"
+_FORWARDING = {4: "ipv4/ip_forward", 6: "ipv6/conf/all/forwarding"}
 
 
 def write(key: str, value: str) -> None:
@@ -43,7 +44,7 @@ def read(key: str) -> str:
 
 
 def try_write(key: str, value: str) -> None:
-    """Write a sysctl where the kernel has it and lets us; else leave it."""
+    """Write a sysctl; ignore a refusal."""
     try:
         fd = os.open(f"{_ROOT}/{key}", os.O_WRONLY | os.O_CLOEXEC)
     except OSError:
@@ -64,6 +65,15 @@ def ensure(key: str, value: str) -> None:
     """
     if read(key) != value:
         write(key, value)
+
+
+def forward(version: int) -> None:
+    """Switch forwarding of a family (4 or 6) on, where it is off.
+
+    Raises:
+        PlanesError: the kernel refuses.
+    """
+    ensure(_FORWARDING[version], "1")
 
 
 def enable_ipv6(ifname: str) -> None:

@@ -1,4 +1,4 @@
-"""The daemon's door: the unix socket, the shim's protocol and Multus', calls, the spool.
+"""The daemon's unix socket: the protocols of the shim and of Multus, calls, and the spool of DELs.
 
-Turns bytes into checked calls and errors into answers. Knows nothing of pods and kernels.
+Bytes become checked calls, and errors become answers. Nothing here knows pods or the kernel.
 """

@@ -1,8 +1,8 @@
-"""Calls in flight: tasks of the daemon, not of whoever asked.
+"""Calls in flight: each is a task of the daemon, with a deadline, and ends in an `Answer`.
 
-A caller that goes away does not cancel its call: half an ADD helps nobody, and the runtime follows
-a failed ADD with DEL. Only the deadline and the end of the drain cancel, and then the call is
-awaited until it has undone what it began. Every call ends in an `Answer`.
+A client that disconnects does not cancel its call: half an ADD is of no use, and the runtime
+follows a failed ADD with a DEL. Only the deadline and the end of the drain cancel a call, and then
+it is awaited until its rollback is over.
 """
 
 from __future__ import annotations
@@ -12,34 +12,34 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from cni.call import CniRequest
 from cni.serving.protocol import Answer, refusal, versions
-from cni.serving.request import CniRequest
 from planes.model.errors import Internal, PlanesError, Unavailable
 from planes.model.wire.cniversion import Verb
 from planes.run.clock import Clock
 from planes.run.logs import bind
 
 Observe = Callable[[str, int, float], None]
-"""Told of every call: verb, CNI error code (0: none), seconds."""
+"""Called after each call: verb, CNI error code (0: none), seconds."""
 
 Work = Callable[[CniRequest], Awaitable[bytes]]
 
 _logger: Final = logging.getLogger(__name__)
-# What a cancelled call has for its undo; then what it has when no program runs any more.
+# How long a cancelled call may roll back; then how long once no plugin binary runs any more.
 UNDO_SECONDS: Final = 4.0
 HALT_SECONDS: Final = 2.0
-# The shim gives a DEL 60 s, then spools it, and a STATUS 10 s: it should see our answer instead.
+# The shim waits 60 s for a DEL, then spools it, and 10 s for a STATUS: our answer comes before.
 _SHORTER: Final = {Verb.DEL: 55.0, Verb.STATUS: 8.0}
 
 
 class Calls:
-    """Carries out calls and knows which are in flight.
+    """Carries out calls and tracks which are in flight.
 
     Args:
         clock: measures calls.
-        observe: told of every call.
+        observe: called after each call.
         deadline: seconds a call may take; below the 240 s that the shim waits.
-        halt: ends all programs, and lets none be started any more.
+        halt: kills all plugin binaries, and refuses to start any more.
     """
 
     def __init__(
@@ -53,14 +53,14 @@ class Calls:
         self._clock = clock
         self._observe = observe
         self._deadline = deadline
-        self._tasks: set[asyncio.Task[Answer]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
 
     def __len__(self) -> int:
         """Count the calls in flight."""
         return len(self._tasks)
 
     async def carry_out(self, request: CniRequest, work: Work) -> Answer:
-        """Do the work of a call under its deadline, even if the caller is cancelled meanwhile."""
+        """Carry out a call under its deadline; it goes on if the caller is cancelled meanwhile."""
         if request.verb is Verb.VERSION:
             return versions()
         task = asyncio.create_task(self._observed(request, work), name=f"cni-{request.verb}")
@@ -68,12 +68,25 @@ class Calls:
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
 
-    async def drain(self, seconds: float) -> None:
-        """Let the calls in flight end; after the time given, cancel them and await their undo.
+    async def carry_out_here(self, request: CniRequest, work: Work) -> Answer:
+        """Carry out a call under its deadline in the calling task, which only `drain` cancels."""
+        if request.verb is Verb.VERSION:
+            return versions()
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("cannot carry out a call outside of a task")
+        self._tasks.add(task)
+        try:
+            return await self._observed(request, work)
+        finally:
+            self._tasks.discard(task)
 
-        An undo may hang as the call did: it too is awaited for a while only, then no program is
-        left or started any more. What is then left is in the journal, for the next start. A
-        cancellation of the drain itself means: at once.
+    async def drain(self, seconds: float) -> None:
+        """Wait for the calls in flight; after the time given, cancel them and await their rollback.
+
+        A rollback may hang as the call did: after a timeout all plugin binaries are killed, and
+        none is started any more. What is left then is in the journal, for the next start. When the
+        drain itself is cancelled, the calls are cancelled at once.
         """
         if self._tasks:
             _logger.info("waiting for calls in flight", extra={"calls": len(self._tasks)})
@@ -131,8 +144,9 @@ class Calls:
 
 
 def _late(verb: Verb, limit: float) -> PlanesError:
+    then = {Verb.ADD: "; what was begun is undone", Verb.DEL: "; what is left is tried again"}
     return Unavailable(
-        f"cannot finish {verb} within {limit:g} s; what was begun is undone",
+        f"cannot finish {verb} within {limit:g} s{then.get(verb, '')}",
         remedy="read the log of netplane-cni for what it waited for",
     )
 

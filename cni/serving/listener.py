@@ -1,19 +1,17 @@
 """The daemon's unix socket: bound by one daemon at a time, for root alone.
 
-Invariant: a socket on which somebody answers is never taken away, and only our own is unlinked.
-The socket is 0600 from the moment it exists, and whoever connects is checked again by uid. What is
-waited for is nothing that an ordinary user can hold: the directory may be one that all can read.
+Invariant: a socket that another daemon serves is never unlinked, and at the end only our own is.
+The socket has mode 0600 from the moment it exists, and each peer's uid is checked again. Binding
+waits for no lock that an ordinary user could hold: the directory may be readable to all.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import socket
 import stat
 import struct
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,29 +19,31 @@ from pathlib import Path
 from typing import Final
 
 from planes.model.errors import BadInput, CniCode, Unavailable
+from planes.run.backoff import Backoff
+from planes.run.file_lock import open_lock, wait_for_lock
 
-_BACKLOG: Final = 1024  # more than a node's pods: a burst of calls waits here, not in the shim
+_BACKLOG: Final = 1024  # more than a node's pods: a burst of calls queues here, not in the shim
 _PATH_BYTES: Final = 107  # sun_path less the final zero byte
 _UCRED: Final = struct.Struct("3i")  # pid, uid, gid
-_LOCK_SECONDS: Final = 5.0  # who has it binds a socket, which takes no time
-_TRY_SECONDS: Final = 0.02
+_LOCK_SECONDS: Final = 5.0  # its holder binds a socket, which takes no time
+_PAUSE: Final = 0.02
 
 
 def lock_of(path: Path) -> Path:
-    """Give the file that is locked while the socket is bound."""
+    """Return the file that is locked while the socket is bound."""
     return path.with_name(f"{path.name}.lock")
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A bound, listening socket and the file that stands for it."""
+    """A bound, listening socket and its file."""
 
     socket: socket.socket
     path: Path
     inode: int
 
     def withdraw(self) -> None:
-        """Unlink the file, so that nobody connects any more; another daemon's is left alone."""
+        """Unlink the file, so that no client connects any more; never another daemon's file."""
         try:
             if os.lstat(self.path).st_ino == self.inode:
                 self.path.unlink()
@@ -52,11 +52,11 @@ class Listener:
 
 
 def listen(path: Path) -> Listener:
-    """Bind the socket, in a directory of its own for root alone where there is none yet.
+    """Bind the socket; make its directory with mode 0700 where there is none.
 
     Raises:
         BadInput: the path is too long for a unix socket.
-        Unavailable: somebody answers there, something else is there, or the system refuses.
+        Unavailable: another daemon serves it, it is no socket, or the system refuses.
     """
     if len(os.fsencode(path)) > _PATH_BYTES:
         raise BadInput(
@@ -77,7 +77,7 @@ def listen(path: Path) -> Listener:
 
 
 def peer_uid(connection: socket.socket) -> int:
-    """Give the uid of the process at the other end (SO_PEERCRED, unix(7))."""
+    """Return the uid of the process at the other end (SO_PEERCRED, unix(7))."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
     uid: int = _UCRED.unpack(credentials)[1]
     return uid
@@ -86,27 +86,20 @@ def peer_uid(connection: socket.socket) -> int:
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     # Two daemons that start at once must not both find a stale socket and unlink each other's.
-    # Not the directory itself: whoever may read it may lock it, and keep us from starting.
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    descriptor = os.open(lock_of(path), flags, 0o600)
+    # Not the directory itself: any user who may read it could lock it, and we would not start.
+    handle = open_lock(lock_of(path))
     try:
-        _lock(descriptor)
+        _wait(handle)
         yield
     finally:
-        os.close(descriptor)
+        os.close(handle)
 
 
-def _lock(descriptor: int) -> None:
-    deadline = time.monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise OSError(errno.EBUSY, "another process keeps its lock") from None
-            time.sleep(_TRY_SECONDS)
-        else:
-            return
+def _wait(handle: int) -> None:
+    try:
+        wait_for_lock(handle, _LOCK_SECONDS, Backoff(_PAUSE, _PAUSE))
+    except BlockingIOError:
+        raise OSError(errno.EBUSY, "another process keeps its lock") from None
 
 
 def _remove_stale(path: Path) -> None:

@@ -1,9 +1,9 @@
-"""Multus' own protocol, for shims and controllers that speak it already.
+"""Multus' own protocol, for shims and controllers that use it already.
 
 `POST /cni` and `/delegate` carry `{"env":{…},"config":"<base64>"}`; an ADD answers
 `{"Result":{…}}` in the 1.0.0 form, which the Multus shim converts, every other verb an empty
-body; an error is HTTP 400 with a CNI error object. Of the environment, which Multus sends whole,
-only the CNI variables are looked at.
+body; an error is HTTP 400 with a CNI error object. Multus sends its whole environment, of which
+only the CNI variables are read.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from cni.call import VARIABLES, CniRequest, parse_call
 from cni.serving.protocol import Answer
-from cni.serving.request import HEADERS, CniRequest, parse_call
 from planes.model.decode import Fields, loads_object
 from planes.model.encode import dumps
 from planes.model.errors import BadInput, CniCode, JsonObject
@@ -27,7 +27,7 @@ _WHAT: Final = "the Multus request"
 
 @dataclass(frozen=True, slots=True)
 class InterfaceAttributes:
-    """What `/delegate` asks of the one interface it is about.
+    """What `/delegate` requests for its interface.
 
     Attributes:
         ips: addresses, as in a network selection element.
@@ -41,22 +41,22 @@ class InterfaceAttributes:
 
 
 class Delegates(Protocol):
-    """Whoever attaches one network to a running sandbox, outside of any decision."""
+    """Attaches one network to a running sandbox, beside those of the pod's ADD."""
 
     async def delegate(self, request: CniRequest, attributes: InterfaceAttributes) -> bytes:
-        """Run the request's own configuration; stdout as for `Verbs.handle`.
+        """Carry out a call with the request's own configuration; return stdout, see `Verbs.handle`.
 
         Raises:
-            PlanesError: what the caller is told.
+            PlanesError: why the call failed.
         """
         ...
 
 
 def parse_multus(body: bytes) -> tuple[CniRequest, InterfaceAttributes]:
-    """Read a request of the Multus shim.
+    """Parse a request of the Multus shim.
 
     Raises:
-        BadInput: code 6 for a body of another form; else as `parse_call`.
+        BadInput: code 6 for a body of another form; otherwise see `parse_call`.
     """
     fields = Fields(loads_object(body, _WHAT), _WHAT)
     request = parse_call(_variables(fields), _config(fields))
@@ -68,7 +68,7 @@ def parse_multus(body: bytes) -> tuple[CniRequest, InterfaceAttributes]:
 
 
 def multus_body(request: CniRequest, answer: Answer) -> bytes:
-    """Give the body of a successful answer.
+    """Return the body of a successful answer.
 
     Raises:
         PlanesError: the result cannot be written as 1.0.0.
@@ -81,7 +81,7 @@ def multus_body(request: CniRequest, answer: Answer) -> bytes:
 
 def _variables(fields: Fields) -> Mapping[str, str]:
     env = fields.child("env")
-    return {name: env.string(name) for name in HEADERS} if env else {}
+    return {name: env.string(name) for name in VARIABLES} if env else {}
 
 
 def _config(fields: Fields) -> bytes:

@@ -1,8 +1,10 @@
-"""Serves the shim, and whoever speaks Multus' protocol, on the daemon's unix socket.
+"""The HTTP server on the daemon's unix socket, for the shim and for clients of Multus' protocol.
 
+The shim's own requests are read by `cni.serving.shim_port`, all others by aiohttp.
 Paths: `/v1/cni` for the shim; `/cni` and `/delegate` as Multus has them; `/healthz`, `/readyz`,
-`/metrics`. Every connection must come from root or from our own user. HTTP 503 means "surely not
-carried out", and the shim tries again; any other failure to answer means "perhaps carried out".
+`/metrics`; `/v1/forget` and others for an administrator's commands. Every connection must come from
+root or from our own user. HTTP 503 means that the call was not carried out, and the shim retries
+it; any other failure to answer means that it may have been.
 """
 
 from __future__ import annotations
@@ -10,41 +12,75 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from aiohttp import web
 
+from cni.call import CniRequest, parse_call
 from cni.serving.calls import Calls, Observe
 from cni.serving.listener import Listener, listen, peer_uid
 from cni.serving.multus_protocol import Delegates, InterfaceAttributes, multus_body, parse_multus
-from cni.serving.protocol import BODY_LIMIT, EXIT_HEADER, HEAD_LIMIT, PATH, Answer, Verbs, refusal
-from cni.serving.request import CniRequest, parse_request
-from planes.model.errors import BadInput, CniCode, PlanesError
+from cni.serving.protocol import (
+    BODY_LIMIT,
+    EXIT_HEADER,
+    HEAD_LIMIT,
+    PATH,
+    Answer,
+    Verbs,
+    parse_request,
+    refusal,
+)
+from cni.serving.shim_port import ShimPort
+from planes.model.decode import Fields, loads_object
+from planes.model.encode import dumps
+from planes.model.errors import BadInput, CniCode, JsonObject, PlanesError
 from planes.run.clock import Clock
 from planes.run.metrics import CONTENT_TYPE
 
+FORGET_PATH: Final = "/v1/forget"
+
+
+class Forget(Protocol):
+    """Drops what cannot be detached: `cni.reconcile.pending_removal`."""
+
+    async def __call__(self, container: str, *, is_forced: bool) -> Sequence[JsonObject]:
+        """Return what was dropped.
+
+        Raises:
+            PlanesError: it may not be dropped, or is not known.
+        """
+        ...
+
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Command = Callable[[JsonObject], Awaitable[JsonObject]]
+"""Answers the request of an administrator's command; raises `PlanesError`."""
 
 _logger: Final = logging.getLogger(__name__)
-_BACKLOG_SECONDS: Final = 0.05  # those who connected before the socket went away get their 503
+_BACKLOG_SECONDS: Final = 0.05  # clients that connected before the unlink get their 503
 
 
 class Server:
-    """The daemon's door.
+    """The daemon's server.
 
     Args:
         verbs: carries out the calls.
         path: of the socket.
         clock: measures calls.
-        readiness: gives why the daemon is not ready, "" where it is.
-        metrics: gives the body of /metrics.
+        readiness: returns why the daemon is not ready, "" where it is.
+        metrics: returns the body of /metrics.
         delegates: carries out Multus' /delegate; without it there is no such path.
-        observe: told of every call.
+        observe: called after each call.
         deadline: seconds a call may take; below the 240 s that the shim waits.
-        drain: seconds that calls in flight get when the server stops.
-        halt: ends all programs; called when calls do not end after that.
+        drain: seconds to wait for calls in flight when the server stops.
+        halt: kills all plugin binaries; called when calls do not end after that.
+        notes: returns what /readyz adds where the daemon is ready.
+        forget: drops what of a container cannot be detached; without it there is no such path.
+        commands: by name: each is at `/v1/<name>`.
     """
 
     def __init__(
@@ -60,7 +96,13 @@ class Server:
         deadline: float = 120.0,
         drain: float = 30.0,
         halt: Callable[[], None] = lambda: None,
+        notes: Callable[[], str] = lambda: "",
+        forget: Forget | None = None,
+        commands: Mapping[str, Command] | None = None,
     ) -> None:
+        self._commands = commands or {}
+        self._notes = notes
+        self._forget = forget
         self._verbs = verbs
         self._path = path
         self._readiness = readiness
@@ -74,12 +116,13 @@ class Server:
         """Serve until cancelled, then drain.
 
         Args:
-            started: set as soon as the socket takes calls.
+            started: set as soon as the socket accepts calls.
 
         Raises:
             PlanesError: the socket cannot be bound.
         """
         listener = await asyncio.to_thread(listen, self._path)
+        port: ShimPort | None = None
         runner = web.AppRunner(
             self._application(),
             access_log=None,
@@ -89,26 +132,45 @@ class Server:
         )
         try:
             await runner.setup()
-            await web.SockSite(runner, listener.socket).start()
+            port = ShimPort(listener.socket, self, partial(_protocol, runner))
+            port.open()
             _logger.info("serving", extra={"socket": os.fspath(self._path)})
             if started is not None:
                 started.set()
             await asyncio.Event().wait()
         finally:
-            await self._stop(listener, runner)
+            await self._stop(listener, port, runner)
 
-    async def _stop(self, listener: Listener, runner: web.AppRunner) -> None:
+    def may_call(self, connection: socket.socket) -> bool:
+        """Report whether a peer may call: it is root, or our own user."""
+        return peer_uid(connection) in {0, os.geteuid()}
+
+    def is_stopping(self) -> bool:
+        """Report whether no call is begun any more."""
+        return self._is_draining
+
+    async def call(self, variables: Mapping[str, str], stdin: bytes) -> Answer:
+        """Carry out a call of the shim; see `ShimCalls`."""
+        try:
+            request = parse_call(variables, stdin)
+        except PlanesError as error:
+            return _refused(error)
+        return await self._calls.carry_out_here(request, self._verbs.handle)
+
+    async def _stop(self, listener: Listener, port: ShimPort | None, runner: web.AppRunner) -> None:
         self._is_draining = True
         try:
             await asyncio.to_thread(listener.withdraw)
             await asyncio.sleep(_BACKLOG_SECONDS)
             await self._calls.drain(self._drain)
         finally:
+            if port is not None:
+                await port.close()
             await runner.cleanup()
             listener.socket.close()
 
     def _application(self) -> web.Application:
-        app = web.Application(middlewares=[_check_peer], client_max_size=BODY_LIMIT)
+        app = web.Application(middlewares=[self._check_peer], client_max_size=BODY_LIMIT)
         app.router.add_post(PATH, self._serve_cni)
         app.router.add_post("/cni", self._serve_multus)
         if self._delegates is not None:
@@ -117,7 +179,18 @@ class Server:
             app.router.add_route(method, "/healthz", self._serve_health)
             app.router.add_route(method, "/readyz", self._serve_readiness)
         app.router.add_get("/metrics", self._serve_metrics)
+        app.router.add_post(FORGET_PATH, self._serve_forget)
+        for name, command in self._commands.items():
+            app.router.add_post(f"/v1/{name}", partial(self._serve_command, command))
         return app
+
+    @web.middleware
+    async def _check_peer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        transport = request.transport
+        connection = transport.get_extra_info("socket") if transport is not None else None
+        if connection is None or not self.may_call(connection):
+            raise web.HTTPForbidden(text="only root may call the netplane daemon\n")
+        return await handler(request)
 
     async def _serve_cni(self, http: web.Request) -> web.Response:
         try:
@@ -178,7 +251,26 @@ class Server:
 
     async def _serve_readiness(self, _: web.Request) -> web.Response:
         reason = "stopping" if self._is_draining else self._readiness()
-        return web.Response(status=503 if reason else 200, text=f"{reason or 'ok'}\n")
+        if reason:
+            return web.Response(status=503, text=f"{reason}\n")
+        return web.Response(text="; ".join(filter(None, ("ok", self._notes()))) + "\n")
+
+    async def _serve_forget(self, http: web.Request) -> web.Response:
+        if self._forget is None:
+            raise web.HTTPNotFound
+        try:
+            asked = Fields(loads_object(await self._body(http), "the request"), "the request")
+            given = await self._forget(asked.string("container"), is_forced=asked.boolean("force"))
+        except PlanesError as error:
+            return web.Response(status=400, body=_refused(error).stdout, headers=_JSON)
+        return web.Response(body=dumps({"givenUp": given}, "the answer"), headers=_JSON)
+
+    async def _serve_command(self, command: Command, http: web.Request) -> web.Response:
+        try:
+            answer = await command(loads_object(await self._body(http), "the request"))
+        except PlanesError as error:
+            return web.Response(status=400, body=_refused(error).stdout, headers=_JSON)
+        return web.Response(body=dumps(answer, "the answer"), headers=_JSON)
 
     async def _serve_metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=self._metrics(), headers={"Content-Type": CONTENT_TYPE})
@@ -192,10 +284,8 @@ def _refused(error: PlanesError) -> Answer:
 _JSON: Final = {"Content-Type": "application/json"}
 
 
-@web.middleware
-async def _check_peer(request: web.Request, handler: Handler) -> web.StreamResponse:
-    transport = request.transport
-    connection = transport.get_extra_info("socket") if transport is not None else None
-    if connection is None or peer_uid(connection) not in {0, os.geteuid()}:
-        raise web.HTTPForbidden(text="only root may call the netplane daemon\n")
-    return await handler(request)
+def _protocol(runner: web.AppRunner) -> asyncio.Protocol:
+    """Return aiohttp's protocol for one connection."""
+    if runner.server is None:
+        raise RuntimeError("cannot serve before the runner is set up")
+    return runner.server()

@@ -1,4 +1,4 @@
-"""The files of the spool: what a shim wrote, and whatever else lies there."""
+"""Reading, writing and quarantining the files of the spool."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from cni.serving.protocol import BODY_LIMIT, HEAD_LIMIT, split_request
-from cni.serving.request import CniRequest, parse_request
+from cni.call import CniRequest
+from cni.serving.protocol import BODY_LIMIT, HEAD_LIMIT, parse_request, split_request
 from planes.model.errors import BadInput
 from planes.model.wire.cniversion import Verb
-from planes.store.files import read_regular, replace, set_aside, sync_directory
+from planes.run.files import read_regular, replace, set_aside, sync_directory
 
 _QUARANTINE: Final = "quarantine"
 _STALE_SECONDS: Final = 3600.0  # a shim writes its file in milliseconds
-# No file that a shim wrote: a directory, a link, a FIFO, or one too large to be a request.
+# Not written by a shim: a directory, a link, a FIFO, or a file too large to be a request.
 _ODD: Final = frozenset({errno.EINVAL, errno.ELOOP, errno.EFBIG, errno.EISDIR, errno.ENXIO})
 
 
@@ -24,7 +24,7 @@ def read_spooled(path: Path) -> CniRequest:
     """Read a spooled DEL.
 
     Raises:
-        BadInput: it is none.
+        BadInput: it is no DEL.
         OSError: it cannot be read.
     """
     try:
@@ -40,7 +40,7 @@ def read_spooled(path: Path) -> CniRequest:
 
 
 def put_spooled(path: Path, data: bytes) -> None:
-    """Write a DEL down, durably, with the directory it lies in.
+    """Write the bytes of a DEL durably; make the directory where there is none.
 
     Raises:
         OSError: it cannot be written.
@@ -51,7 +51,7 @@ def put_spooled(path: Path, data: bytes) -> None:
 
 
 def quarantine(path: Path, reason: str) -> None:
-    """Set a file aside, beside what is wrong with it.
+    """Move a file to `quarantine/`, with the reason in a file beside it.
 
     Raises:
         OSError: it cannot be moved.
@@ -63,7 +63,7 @@ def quarantine(path: Path, reason: str) -> None:
 
 
 def remove_if_stale(path: Path, now: float) -> None:
-    """Remove what a shim that was killed left half-written."""
+    """Remove a file that a killed shim left half-written."""
     with suppress(FileNotFoundError):
         if now - path.lstat().st_mtime <= _STALE_SECONDS:
             return
@@ -75,7 +75,7 @@ def remove_if_stale(path: Path, now: float) -> None:
 
 
 def changed_at(directory: Path) -> float:
-    """Give when a name was last added or removed; 0 for no directory."""
+    """Return when a file was last added or removed; 0 where there is no directory."""
     try:
         return os.stat(directory).st_mtime
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-# Builds the shim: one static file, no libraries beside libc. The version comes from pyproject.toml.
-# musl is taken where it is installed: its programs start in 0.15 ms, glibc's static ones in 0.5 ms,
-# because glibc asks the processor for its features, which is slow in a virtual machine.
+# Builds the shim: one static file, no libraries but libc. The version comes from pyproject.toml. musl is
+# used if it is installed: its programs start in 0.15 ms, glibc's static ones in 0.5 ms, because glibc
+# asks the processor for its features, which is slow in a virtual machine.
 # Another architecture: make build/arm64/netplane SHIM_OUT=build/arm64/netplane SHIM_CC=aarch64-linux-gnu-gcc
 
 SHIM_CC ?= $(firstword $(shell command -v musl-gcc) $(CC))

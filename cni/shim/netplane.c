@@ -1,9 +1,8 @@
 /* netplane: the CNI plugin binary. It carries one call to the Netplane daemon and the answer back.
  *
- * The CNI_* variables travel as headers and stdin as the body of one HTTP/1.1 request on a unix socket; the body of
- * the answer is stdout byte for byte, its Cni-Exit header the exit status. No JSON is read, no memory allocated. A
- * DEL does not fail because the daemon is away: it goes to the spool, which the daemon replays. Errors of our own
- * carry cniVersion 1.1.0: the spec wants the version the plugin speaks, and the config is not ours to read. */
+ * The CNI_* variables are headers and stdin is the body of one HTTP/1.1 request on a unix socket; the answer's body is
+ * stdout, its Cni-Exit header the exit status. No JSON is read, no memory allocated. A DEL without a daemon goes to
+ * the spool, which the daemon replays. Our own errors carry cniVersion 1.1.0: we do not read the config. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -29,13 +28,14 @@
 #define CONTROLS "\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17\20\21\22\23\24\25\26\27\30\31\32\33\34\35\36\37\177"
 #define CALLER "mend what calls this plugin"
 #define REMEDY "check that netplane-cni runs on this node and read its log"
+__attribute__((used)) static const char marker[] = "netplane.io/cni-shim"; /* cni/install.py knows our binary by it */
 
 enum { BAD_ENVIRONMENT = 4, IO_FAILURE = 5, DECODE_FAILURE = 6, TRY_AGAIN = 11, NOT_AVAILABLE = 50 }; /* CNI codes */
 enum { HEAD_LIMIT = 64 << 10, BODY_LIMIT = 8 << 20, RETRY_MS = 20, TEXT_LIMIT = 2048, PATH_LIMIT = 1024 };
-enum outcome { DONE, UNFINISHED, AWAY, BROKEN }; /* AWAY: surely not carried out */
+enum outcome { DONE, UNFINISHED, AWAY, BROKEN }; /* AWAY: certainly not carried out */
 
-/* What a verb does about a daemon that is away (seconds to wait: an upgrade must fail no pod, and show no node as not
- * ready; spool) and about one that is silent (seconds: the daemon's own deadline is shorter, so callers see its answer). */
+/* wait: seconds to wait for a daemon that is away; an upgrade must fail no pod and show no node as not ready.
+ * patience: seconds to wait for a response; the daemon's own deadline is shorter, so callers see its error. */
 static struct verb {
     const char *name;
     long wait, patience;
@@ -50,7 +50,7 @@ static const char *const variables[][2] = {
     { "CNI_IFNAME", "Cni-Ifname" },   { "CNI_ARGS", "Cni-Args" },               { "CNI_PATH", "Cni-Path" },
 };
 
-/* The config is read behind room for the head, so that both are sent and spooled as one piece. */
+/* The config is read behind space for the head, so that both are sent and spooled as one piece. */
 static char request[HEAD_LIMIT + BODY_LIMIT + 1], answer[HEAD_LIMIT + BODY_LIMIT + 1], text[TEXT_LIMIT], cause[128];
 static char *const config = request + HEAD_LIMIT;
 
@@ -66,7 +66,7 @@ static long long now_ms(void)
     return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-/* True where read or write should simply be tried again; waits for a descriptor that does not block. */
+/* Report whether read or write should be tried again; wait for a descriptor that would block. */
 static bool again(int fd, short events)
 {
     if (errno == EAGAIN)
@@ -82,7 +82,7 @@ static bool write_all(int fd, const char *data, size_t length)
     return true;
 }
 
-/* Quote text as a JSON string, at most six bytes for each of its own. Beyond ASCII it may not be UTF-8: "?". */
+/* Write text as a JSON string, at most six bytes for each byte. Bytes beyond ASCII may be no UTF-8: they become "?". */
 static char *put_json(char *out, const char *plain)
 {
     *out++ = '"';
@@ -95,7 +95,7 @@ static char *put_json(char *out, const char *plain)
     return out;
 }
 
-/* Print a CNI error on stdout, its message as for printf; give the exit status. */
+/* Print a CNI error on stdout, its message as for printf; return the exit status. */
 #define FAIL(code, remedy, ...) (snprintf(text, sizeof text, __VA_ARGS__), print_error(code, remedy))
 static int print_error(int code, const char *remedy)
 {
@@ -108,7 +108,7 @@ static int print_error(int code, const char *remedy)
     return 1;
 }
 
-/* Let a variable replace a number of seconds that is not 0; false where it is no whole number up to a day. */
+/* Replace a number of seconds that is not 0 by a variable; return false if that is no whole number up to a day. */
 static bool override(long *seconds, const char *name)
 {
     char *end = "";
@@ -117,7 +117,7 @@ static bool override(long *seconds, const char *name)
     return !*end && *seconds >= 0 && *seconds <= 86400;
 }
 
-/* Read stdin into config. Gives its length, more than BODY_LIMIT where there is more, -1 on failure. */
+/* Read stdin into config. Return its length; more than BODY_LIMIT if there is more, -1 on failure. */
 static ssize_t read_config(void)
 {
     ssize_t length = 0, n = 1;
@@ -130,7 +130,7 @@ static ssize_t read_config(void)
     return length;
 }
 
-/* Put the head right before the config. Gives where the request starts; NULL after printing an error. */
+/* Write the head right before the config. Return the start of the request; NULL after printing an error. */
 static char *put_head(size_t body_length)
 {
     static char head[HEAD_LIMIT];
@@ -139,7 +139,7 @@ static char *put_head(size_t body_length)
         const char *name = variables[i][0], *value = getenv(name), *wrong = NULL;
         size_t room = sizeof head - 64 - length; /* 64: Content-Length, empty line */
         if (value && (strpbrk(value, CONTROLS) || *value == ' ' || (*value && value[strlen(value) - 1] == ' ')))
-            wrong = "it has control bytes, or spaces around it"; /* they would arrive as something else */
+            wrong = "it has control bytes, or spaces around it"; /* they would arrive changed */
         else if (value && strlen(value) + strlen(variables[i][1]) + 4 > room)
             wrong = "the CNI variables together exceed 64 KiB";
         else if (value)
@@ -151,14 +151,14 @@ static char *put_head(size_t body_length)
     return memcpy(config - length, head, length);
 }
 
-/* Connect, again and again until the deadline while the daemon is away. Gives -1 and sets cause where that fails. */
+/* Connect; retry until the deadline while the daemon is away. Return the descriptor, or -1 with cause set. */
 static int reach(const char *path, long long deadline)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     if (strlen(path) >= sizeof address.sun_path && strcpy(cause, "its path is longer than 107 bytes"))
         return -1;
     strcpy(address.sun_path, path);
-    for (;; poll(NULL, 0, RETRY_MS)) { /* not blocking: with a full backlog, connect would wait without bound */
+    for (;; poll(NULL, 0, RETRY_MS)) { /* not blocking: with a full backlog connect would wait without end */
         int error, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
             return fd;
@@ -169,7 +169,7 @@ static int reach(const char *path, long long deadline)
     }
 }
 
-/* The value of a header in a head that ends at end and holds no NUL; "" where absent. */
+/* Return the value of a header in a head that ends at end and has no NUL; "" if it is absent. */
 static const char *header(const char *head, const char *end, const char *name)
 {
     for (const char *line = head; line < end; line = strstr(line, "\r\n") + 2)
@@ -178,7 +178,7 @@ static const char *header(const char *head, const char *end, const char *name)
     return "";
 }
 
-/* Look at the bytes that arrived. DONE sets body, its length and the exit status; BROKEN sets cause. */
+/* Parse the bytes received so far. DONE sets body, its length and the exit status; BROKEN sets cause. */
 static enum outcome parse(size_t got, const char **body, size_t *length, int *status)
 {
     const char *end = memmem(answer, got, "\r\n\r\n", 4);
@@ -199,7 +199,7 @@ static enum outcome parse(size_t got, const char **body, size_t *length, int *st
     return got - (size_t)(*body - answer) >= *length ? DONE : UNFINISHED;
 }
 
-/* Send the request and print the answer. BROKEN: it may have been carried out, and cause says what happened. */
+/* Send the request and print the response. BROKEN: it may have been carried out, and cause says what happened. */
 static enum outcome exchange(int fd, const char *data, size_t left, long long deadline, int *status)
 {
     const char *body;
@@ -217,7 +217,7 @@ static enum outcome exchange(int fd, const char *data, size_t left, long long de
         if (!sends)
             outcome = n > 0 ? parse(got += (size_t)n, &body, &length, status) : BROKEN;
         else if (n < 0)
-            left = 0; /* a daemon that does not want the rest may have answered why */
+            left = 0; /* a daemon that refuses the rest may have sent the reason */
         else
             data += n, left -= (size_t)n;
     }
@@ -228,7 +228,7 @@ static enum outcome exchange(int fd, const char *data, size_t left, long long de
     return outcome == UNFINISHED ? BROKEN : outcome;
 }
 
-/* Write the request durably into the spool. Gives 0, or the errno of what failed. */
+/* Write the request durably into the spool. Return 0, or the errno of what failed. */
 static int spool(const char *state, const char *data, size_t length)
 {
     char path[PATH_LIMIT], name[64], temporary[72];

@@ -1,6 +1,6 @@
-"""The `netplane` command. Every subcommand is one entry of `COMMANDS`.
+"""The command line of `netplane`: each subcommand is one entry of `COMMANDS`.
 
-Exit status: 0 done, 1 refused or failed, 2 not understood.
+Exit status: 0 done, 1 refused or failed, 2 a wrong command line, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -15,20 +15,29 @@ from types import FrameType
 from typing import Any, Final, NoReturn, TextIO
 
 from planes.cli.command import OUTPUT, Command, Context, UsageError
+from planes.cli.console import Console
 from planes.cli.demo.command import DEMO
 from planes.cli.explain import EXPLAIN
+from planes.cli.ip import IP_CHECK, IP_RELEASE
 from planes.cli.pods import POD_ADD, POD_LIST, POD_RM
-from planes.cli.screen import Screen
 from planes.model.errors import BadInput, PlanesError
 from planes.run.settings import Parser, add_arguments, resolve
 
-COMMANDS: Final[tuple[Command, ...]] = (POD_ADD, POD_RM, POD_LIST, EXPLAIN, DEMO)
+COMMANDS: Final[tuple[Command, ...]] = (
+    *(POD_ADD, POD_RM, POD_LIST),
+    *(IP_CHECK, IP_RELEASE),
+    EXPLAIN,
+    DEMO,
+)
 
-_GROUPS: Final = {"pod": "pods of standalone mode"}
+OPTIONS: Final = (OUTPUT, *(option for command in COMMANDS for option in command.options))
+"""The options of all commands."""
+
+_GROUPS: Final = {"ip": "addresses of a cluster", "pod": "pods of standalone mode"}
 
 
 def main(argv: Sequence[str], env: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
-    """Carry out one command; gives the exit status."""
+    """Carry out one command and return the exit status."""
     try:
         with redirect_stdout(stdout), redirect_stderr(stderr):
             given = _parser().parse_args(list(argv))
@@ -36,20 +45,20 @@ def main(argv: Sequence[str], env: Mapping[str, str], stdout: TextIO, stderr: Te
         return int(end.code or 0)
     command: Command = given.command
     options = (*command.options, OUTPUT)
-    screen = Screen(stdout, stderr, env)
+    console = Console(stdout, stderr, env)
     try:
         settings = resolve(options, vars(given), env)
     except BadInput as error:
-        screen.fail(error)
+        console.error(error)
         return 2
-    screen = Screen(stdout, stderr, env, is_json=settings[OUTPUT.key] == "json")
+    console = Console(stdout, stderr, env, is_json=settings[OUTPUT.key] == "json")
     try:
-        return command.run(Context(settings, given, env, screen))
+        return command.run(Context(settings, given, env, console))
     except PlanesError as error:
-        screen.fail(error)
+        console.error(error)
         return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
-        screen.note("interrupted", "yellow")
+        console.note("interrupted", "yellow")
         return 130
     except BrokenPipeError:  # `netplane pod list | head`
         return 1
@@ -78,8 +87,11 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def run() -> NoReturn:
-    """Run as a program: the entry point `netplane`."""
-    signal.signal(signal.SIGTERM, _interrupt)  # undo what was begun, as on Ctrl-C
+    """Run the program: the entry point `netplane`."""
+    # Both raise, so that what was begun is undone. A shell that starts this program in the
+    # background, or with `nohup`, may have it ignore SIGINT: only SIGKILL would end it then.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     sys.exit(main(sys.argv[1:], os.environ, sys.stdout, sys.stderr))
 
 

@@ -1,7 +1,7 @@
-"""What the API server does with a new pod: ask the webhook, over TLS, as AdmissionReview v1.
+"""Asking the webhook about a new pod as an API server does: AdmissionReview v1 over TLS.
 
-Invariant: the webhook is verified with the given CA; an answer that is not about our request, or
-no review at all, admits nothing.
+Invariant: the webhook is verified with the given CA. A response to another request, or one that
+is no review, admits nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from planes.model.errors import BadInput, Denied, JsonObject, PlanesError, Unavailable
+from planes.model.lines import printable
 from planes.model.patch import apply
 
 # The API server's own limit for one webhook call is 30 s, its default 10 s.
@@ -32,7 +33,7 @@ _POD_RESOURCE: Final = {"group": "", "version": "v1", "resource": "pods"}
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A pod as the webhook let it in, and what the webhook warns of."""
+    """A pod as the webhook admitted it, and the webhook's warnings."""
 
     pod: JsonObject
     warnings: tuple[str, ...] = ()
@@ -61,11 +62,11 @@ class Admission:
         self._context = _trust(ca_file)
 
     def admit(self, pod: JsonObject) -> Admitted:
-        """Have a pod completed (`/mutate/pods`) and then verified (`/validate/pods`).
+        """Send a pod to `/mutate/pods`, apply the patch, and send the result to `/validate/pods`.
 
         Raises:
             Denied: the webhook refuses the pod, with its reasons.
-            Unavailable: the webhook cannot be reached or does not answer as one.
+            Unavailable: the webhook cannot be reached, or the response is no review.
         """
         mutated = self._review("/mutate/pods", pod)
         if mutated.get("patch"):
@@ -185,11 +186,28 @@ def _patched(pod: JsonObject, response: JsonObject, url: str) -> JsonObject:
 def _refusal(pod: JsonObject, response: JsonObject) -> Denied:
     meta = pod["metadata"]
     status = response.get("status")
-    message = status.get("message") if isinstance(status, dict) else None
+    status = status if isinstance(status, dict) else {}
+    reasons = _reasons(status) or str(status.get("message") or "it gives no reason")
     return Denied(
         f"cannot create pod {meta['namespace']}/{meta['name']}: the webhook refuses it",
-        remedy=str(message or "it gives no reason"),
+        remedy=reasons,
     )
+
+
+def _reasons(status: JsonObject) -> str:
+    """Return each of several causes on a line of its own; "" where there is only one text."""
+    details = status.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    if not isinstance(causes, list) or len(causes) < 2:
+        return ""
+    lines = [_line(cause) for cause in causes if isinstance(cause, dict)]
+    return "\n".join(lines) if len(lines) == len(causes) else ""
+
+
+def _line(cause: JsonObject) -> str:
+    where = str(cause.get("field") or "")
+    text = " ".join(f"{where}: {cause.get('message')}".removeprefix(": ").split())
+    return printable(text)
 
 
 def _cause(error: Exception) -> str:

@@ -1,7 +1,7 @@
-"""What a subcommand is: its words, options and positionals, and the function that does it.
+"""A subcommand: its words, options and positionals, and the function that carries it out.
 
-Invariant: a command gets all it touches as its `Context`; it gives an exit status and raises
-`PlanesError` for everything a user should read.
+Invariant: a command works only with its `Context`. It returns an exit status and raises
+`PlanesError` for every failure that a user should read.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from planes.cli.screen import Screen
+from planes.cli.console import Console
 from planes.model.errors import BadInput
 from planes.run.settings import Option
+from planes.run.values import whole
+
+_DAY: Final = 86400  # the shim waits no longer
 
 
 class UsageError(BadInput):
-    """The command line does not say enough, or what cannot be meant: exit status 2."""
+    """The command line is incomplete or makes no sense: exit status 2."""
 
 
 def _output(text: str) -> str:
@@ -50,30 +53,41 @@ SHIM: Final = Option(
     "the shim (default: this checkout's build/netplane, else /opt/cni/bin's)",
     metavar="PATH",
 )
-OUTPUT: Final = Option("--output", "text", "text or json", _output, metavar="text|json")
+
+
+def _wait(text: str) -> int:
+    return whole(text, 0, _DAY)
+
+
+WAIT_SECONDS: Final = Option(
+    "--wait-seconds", "60", "seconds to wait for netplane-cni where it is away", _wait, metavar="N"
+)
+OUTPUT: Final = Option(
+    "--output", "text", "text or json", _output, metavar="text|json", letter="-o"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a command works with.
+    """The settings, arguments and console of one run of a command.
 
     Attributes:
         settings: values of the command's options, by `Option.key`.
         given: the parsed command line, for positionals.
         env: the environment.
-        screen: where to say things.
+        console: where results, progress and errors are printed.
     """
 
     settings: Mapping[str, Any]
     given: argparse.Namespace
     env: Mapping[str, str]
-    screen: Screen
+    console: Console
 
     def required(self, option: Option) -> str:
-        """Give an option's value.
+        """Return an option's value.
 
         Raises:
-            UsageError: it was not given anywhere.
+            UsageError: it was given neither as an option nor as a variable.
         """
         value = self.settings[option.key]
         if not value:
@@ -84,7 +98,7 @@ class Context:
         return str(value)
 
     def manifests_dir(self) -> Path:
-        """Give the manifest directory.
+        """Return the manifest directory.
 
         Raises:
             BadInput: it is no directory, or (a UsageError) was not given.
@@ -99,7 +113,7 @@ class Context:
 
 
 def _no_arguments(_: argparse.ArgumentParser) -> None:
-    """Add nothing: the command has options only."""
+    """Add no arguments: the command has options only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +123,7 @@ class Command:
     Attributes:
         words: what the user types, e.g. `("pod", "add")`.
         help: one line.
-        run: does it; gives the exit status.
+        run: carries it out and returns the exit status.
         options: its settings; `--output` is always there.
         add_arguments: adds positionals and plain flags such as `-f`.
     """

@@ -1,4 +1,4 @@
-"""The manifests a user hands to a command with `-f`: files or standard input, into objects."""
+"""Reading the manifests named by `-f`: files or standard input, into objects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 from planes.model.errors import BadInput, JsonObject, PlanesError
 from planes.model.names import is_dns_label, is_dns_subdomain, shown
 from planes.model.objects import Pod
-from planes.model.workload import pods_of
+from planes.model.workload import is_workload, pods_of
 from planes.store.manifests import DEFAULT_NAMESPACE, BrokenFileError, objects_of
 from planes.store.scan import read_file
 
@@ -21,18 +21,34 @@ _SUFFIX_LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
 _SUFFIX_LENGTH: Final = 5
 
 
+_NAD: Final = "NetworkAttachmentDefinition"
+STATE_KINDS: Final = frozenset({"Plane", "Namespace", _NAD})
+"""Kinds that decide about pods; they belong into the manifest directory."""
+
+
 @dataclass(slots=True)
 class Inputs:
-    """Pods to make, the objects they come from, and the objects that are no workload."""
+    """The objects of the files.
+
+    Attributes:
+        pods: pods to create.
+        workloads: the objects they come from: single pods, and workloads, also without replicas.
+        others: all other objects, each with its `file:line`.
+    """
 
     pods: list[JsonObject] = field(default_factory=list)
     workloads: list[JsonObject] = field(default_factory=list)
-    others: list[JsonObject] = field(default_factory=list)
+    others: list[tuple[JsonObject, str]] = field(default_factory=list)
 
     @property
     def nads(self) -> list[JsonObject]:
         """The NADs among the others."""
-        return [obj for obj in self.others if obj.get("kind") == "NetworkAttachmentDefinition"]
+        return [obj for obj, _ in self.others if obj.get("kind") == _NAD]
+
+    @property
+    def has_state(self) -> bool:
+        """Whether one of the others decides about pods."""
+        return any(obj.get("kind") in STATE_KINDS for obj, _ in self.others)
 
 
 def add_file_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,13 +69,13 @@ def add_file_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_inputs(files: Sequence[str], namespace: str, *, may_be_nads_alone: bool = False) -> Inputs:
-    """Read manifests; workloads become the pods that they would create.
+def read_inputs(files: Sequence[str], namespace: str, *, needs_pods: bool = True) -> Inputs:
+    """Read manifests; of a workload the pods are made that its controller would create.
 
     Args:
         files: their names; `-` is standard input.
         namespace: of objects that name none.
-        may_be_nads_alone: pods are not missed where there is a NAD.
+        needs_pods: raise an error without pods, also if there are planes, namespaces or NADs.
 
     Raises:
         BadInput: a file cannot be read, or an object in it is malformed.
@@ -73,15 +89,24 @@ def read_inputs(files: Sequence[str], namespace: str, *, may_be_nads_alone: bool
                 raise BadInput(
                     f"cannot use {where}: {error.message}", remedy=error.remedy
                 ) from error
-            if pods:
+            if pods or is_workload(obj):
                 inputs.workloads.append(obj)
                 inputs.pods += [_completed(pod, namespace, where) for pod in pods]
             else:
-                inputs.others.append(obj)
-    if not inputs.pods and not (may_be_nads_alone and inputs.nads):
+                inputs.others.append((obj, where))
+    named = ", ".join("standard input" if name == "-" else name for name in files)
+    if not inputs.pods and (needs_pods or not (inputs.workloads or inputs.has_state)):
+        if inputs.workloads:
+            raise BadInput(
+                f"cannot find a pod in {named}: its workloads ask for none",
+                remedy="set spec.replicas to 1 or more",
+            )
+        wanted = "a pod" if needs_pods else "anything to explain"
+        also = "" if needs_pods else ", or planes, namespaces and NADs"
         raise BadInput(
-            f"cannot find a pod in {', '.join(files)}",
-            remedy="give Pods, Deployments, StatefulSets, ReplicaSets, DaemonSets or Jobs",
+            f"cannot find {wanted} in {named}",
+            remedy="give Pods, Deployments, StatefulSets, ReplicaSets, DaemonSets, Jobs or "
+            f"CronJobs{also}",
         )
     return inputs
 
@@ -94,11 +119,12 @@ def _objects(name: str) -> Iterator[tuple[JsonObject, str]]:
             yield from objects_of(read_file(name), name)
     except BrokenFileError as error:
         problem = error.problem
-        raise BadInput(f"cannot read {problem.where}: {problem.reason}") from error
+        text = f"cannot read {problem.where}: {problem.reason}"
+        raise BadInput(text, remedy="give manifests in YAML or JSON") from error
 
 
 def _completed(pod: JsonObject, namespace: str, where: str) -> JsonObject:
-    """Do what the API server does before admission: fill in and verify namespace and name."""
+    """Fill in and verify namespace and name, as the API server does before admission."""
     try:
         Pod.from_object(pod)
     except PlanesError as error:

@@ -1,7 +1,7 @@
-"""A pod's way onto the node and off it: admission, its file, its sandbox, the CNI calls.
+"""Creating and removing pods as API server and kubelet do: admission, file, sandbox, CNI calls.
 
-Invariant: a pod that did not make it leaves nothing: no attachment, no namespace, no file. A pod
-whose DEL fails keeps its file and namespace, so that it can be removed again.
+Invariant: a pod that could not be created leaves nothing: no attachment, no namespace, no file. A
+pod whose DEL fails keeps its file and namespace, so that it can be removed again.
 """
 
 from __future__ import annotations
@@ -12,40 +12,44 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Final
 
 from planes.cli.admission import Admission
+from planes.cli.console import Console
 from planes.cli.sandbox import Sandbox, Shim
-from planes.cli.screen import Screen
 from planes.model.errors import Conflict, JsonObject, NotFound, PlanesError
 from planes.model.names import STATUS_ANNOTATION
 from planes.model.objects import Pod
-from planes.store.podfiles import PodFiles
+from planes.store.pod_files import PodFiles
 from planes.store.records import StatusFiles
+
+WAIT_SECONDS: Final = 60
+"""Seconds that the shim's ADD waits for a daemon that is away, unless it is set otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kubelet:
-    """Makes and removes pods on this machine.
+    """Creates and removes pods on this machine.
 
     Attributes:
         pods: where pods are kept.
-        statuses: where the daemon puts their network-status.
-        shim: how the daemon is called.
+        statuses: where the daemon publishes their network-status.
+        shim: calls the daemon.
         node: the node's name, written into the pods.
-        screen: shows progress and warnings.
+        console: where progress and warnings are printed.
     """
 
     pods: PodFiles
     statuses: StatusFiles
     shim: Shim
     node: str
-    screen: Screen
+    console: Console
 
     def add(self, manifest: JsonObject, admission: Admission) -> JsonObject:
-        """Admit a pod, store it, attach it; gives it as stored at the end.
+        """Admit a pod, store it and attach it; return it as stored at the end.
 
         Raises:
-            Conflict: there is such a pod.
+            Conflict: a pod of that name exists.
             Denied: the webhook refuses it.
             PlanesError: it could not be attached; nothing of it is left.
         """
@@ -56,14 +60,15 @@ class Kubelet:
                 f"cannot create pod {namespace}/{name}: it exists already",
                 remedy=f"remove it first: netplane pod rm {namespace}/{name}",
             )
-        with self.screen.step(f"pod {namespace}/{name}: admission"):
+        with self.console.progress(f"pod {namespace}/{name}: admission"):
             admitted = admission.admit(_created(manifest))
         for warning in admitted.warnings:
-            self.screen.warn(f"pod {namespace}/{name}: {warning}")
+            self.console.warn(f"pod {namespace}/{name}: {warning}")
         sandbox = Sandbox(namespace, name, admitted.pod["metadata"]["uid"])
         pod = self._bound(admitted.pod, sandbox)
+        self._announce_wait(f"{namespace}/{name}")
         with self._all_or_nothing(sandbox):
-            with self.screen.step(f"pod {namespace}/{name}: attaching"):
+            with self.console.progress(f"pod {namespace}/{name}: attaching"):
                 self.pods.put(pod)
                 sandbox.make_netns()
                 result = self.shim.call("ADD", sandbox)
@@ -71,8 +76,24 @@ class Kubelet:
             self.pods.put(pod)
         return pod
 
+    def after_failure(self) -> Kubelet:
+        """Return a kubelet for the next pods; without a daemon it does not wait for one again."""
+        if self.shim.has_daemon():
+            return self
+        return replace(self, shim=replace(self.shim, wait_seconds=0))
+
+    def _announce_wait(self, pod: str) -> None:
+        """Print that the daemon is away and how long ADD waits for it."""
+        seconds = WAIT_SECONDS if self.shim.wait_seconds is None else self.shim.wait_seconds
+        if seconds and not self.shim.has_daemon():
+            self.console.note(
+                f"pod {pod}: waiting up to {seconds} s for netplane-cni: nobody listens at "
+                f"{self.shim.socket}",
+                "yellow",
+            )
+
     def remove(self, namespace: str, name: str) -> None:
-        """Detach a pod and forget it.
+        """Detach a pod and remove its file.
 
         Raises:
             NotFound: there is no such pod.
@@ -85,13 +106,13 @@ class Kubelet:
                 remedy="netplane pod list shows those there are",
             )
         sandbox = Sandbox(namespace, name, Pod.from_object(pod).uid)
-        with self.screen.step(f"pod {namespace}/{name}: detaching"):
+        with self.console.progress(f"pod {namespace}/{name}: detaching"):
             self._shim_of(pod).call("DEL", sandbox)
             sandbox.remove_netns()
             self.pods.remove(namespace, name)
 
     def _bound(self, pod: JsonObject, sandbox: Sandbox) -> JsonObject:
-        """Give the pod as the scheduler binds it, with the sandbox it is going to have."""
+        """Return the pod bound to the node, with the sandbox it is going to have."""
         status = {
             **(pod.get("status") or {}),
             "phase": "Pending",
@@ -105,7 +126,7 @@ class Kubelet:
         return {**pod, "spec": {**pod["spec"], "nodeName": self.node}, "status": status}
 
     def _shim_of(self, pod: JsonObject) -> Shim:
-        """Give the shim that speaks to the daemon the pod was attached by: it alone knows it."""
+        """Return a shim for the daemon that attached the pod: only it has the journal entry."""
         sandbox = (pod.get("status") or {}).get("sandbox") or {}
         socket, state_dir = sandbox.get("socket"), sandbox.get("stateDir")
         if not (isinstance(socket, str) and isinstance(state_dir, str)):
@@ -113,7 +134,7 @@ class Kubelet:
         return replace(self.shim, socket=socket, state_dir=state_dir)
 
     def _running(self, pod: JsonObject, result: JsonObject) -> JsonObject:
-        """Give the pod as the API server has it when its sandbox is ready."""
+        """Return the pod as the API server has it when its sandbox is ready."""
         meta = pod["metadata"]
         addresses = [str(ip.get("address", "")).partition("/")[0] for ip in result.get("ips", [])]
         status = {**pod["status"], "phase": "Running", "podIPs": [{"ip": ip} for ip in addresses]}
@@ -129,26 +150,26 @@ class Kubelet:
     def _all_or_nothing(self, sandbox: Sandbox) -> Iterator[None]:
         try:
             yield
-        except BaseException:  # Ctrl-C too: what was begun must be undone
+        except BaseException:  # Ctrl-C too
             self._undo(sandbox)
             raise
 
     def _undo(self, sandbox: Sandbox) -> None:
         try:
-            with self.screen.step(f"pod {sandbox.namespace}/{sandbox.pod}: undoing"):
+            with self.console.progress(f"pod {sandbox.namespace}/{sandbox.pod}: undoing"):
                 self.shim.call("DEL", sandbox)
         except PlanesError as error:
-            self.screen.warn(f"{error.message}; the daemon collects what is left")
+            self.console.warn(f"{error.message}; the daemon collects what is left")
         undos = (sandbox.remove_netns, partial(self.pods.remove, sandbox.namespace, sandbox.pod))
         for undo in undos:
             try:
                 undo()
             except PlanesError as error:
-                self.screen.warn(str(error))
+                self.console.warn(str(error))
 
 
 def _created(manifest: JsonObject) -> JsonObject:
-    """Give a pod as the API server has it before admission."""
+    """Return a pod as the API server has it before admission."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     own = {"uid": str(uuid.uuid4()), "creationTimestamp": now}
     spec = {key: value for key, value in manifest["spec"].items() if key != "nodeName"}

@@ -1,4 +1,4 @@
-"""`netplane pod add | rm | list`: pods in standalone mode."""
+"""The commands `netplane pod add`, `rm` and `list`: pods of standalone mode."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from planes.cli.command import (
     SHIM,
     SOCKET,
     STATE_DIR,
+    WAIT_SECONDS,
     WEBHOOK,
     Command,
     Context,
     UsageError,
 )
-from planes.cli.inputs import add_file_arguments, read_inputs
+from planes.cli.explain import of_workloads
+from planes.cli.inputs import STATE_KINDS, Inputs, add_file_arguments, read_inputs
 from planes.cli.kubelet import Kubelet
 from planes.cli.sandbox import Sandbox, Shim, require_root
 from planes.cli.state import read_state
@@ -30,7 +32,7 @@ from planes.model.names import STATUS_ANNOTATION
 from planes.model.objects import NadRef, Pod
 from planes.model.wire.status import NetworkStatus, parse_status
 from planes.store.manifests import DEFAULT_NAMESPACE
-from planes.store.podfiles import PodFiles
+from planes.store.pod_files import PodFiles
 from planes.store.records import StatusFiles
 from planes.store.snapshot import Snapshot
 
@@ -38,48 +40,64 @@ _INSTALLED: Final = Path("/opt/cni/bin/netplane")
 
 
 def add_pods(context: Context) -> int:
-    """Create every pod of the given manifests; 1 where one did not make it."""
+    """Create every pod of the given manifests; return 1 if one could not be created."""
     inputs = read_inputs(context.given.files, context.given.namespace)
-    for obj in inputs.others:
-        context.screen.note(f"passed over: {_title(obj)} is no pod or workload")
+    for obj, _ in inputs.others:
+        text = f"passed over: {_title(obj)} is no pod or workload"
+        if obj.get("kind") in STATE_KINDS:
+            text += f"; put it into {context.manifests_dir()}, it counts there"
+        context.console.note(text)
     kubelet = _kubelet(context)
     admission = Admission(context.required(WEBHOOK), context.required(CA))
     require_root()
-    _warn_of_unknown_namespaces(context, inputs.pods)
+    _warn_of_inputs(context, inputs)
     made: list[JsonObject] = []
-    has_failed = False
     for manifest in inputs.pods:
         try:
             pod = kubelet.add(manifest, admission)
         except PlanesError as error:
-            context.screen.fail(error)
-            has_failed = True
-            if isinstance(error, Unavailable):  # the next one would meet the same
-                break
+            # The others are tried all the same, and each failure is printed.
+            context.console.error(_naming_pod(manifest, error))
+            kubelet = kubelet.after_failure()
             continue
         made.append(pod)
-        context.screen.say(f"pod {_key(pod)} runs: {_short(pod)}", "green")
-    state = read_state(context.manifests_dir())[0] if context.screen.is_json else None
+        context.console.line(f"pod {_key(pod)} runs: {_summary(pod)}", "green")
+    state = read_state(context.manifests_dir())[0] if context.console.is_json else None
     if state is not None:
-        context.screen.give([_described(pod, state) for pod in made])
-    return 1 if has_failed else 0
+        context.console.print_json([_described(pod, state) for pod in made])
+    count, failed = len(inputs.pods), len(inputs.pods) - len(made)
+    if failed and count > 1:
+        context.console.note(f"{failed} of {count} pods could not be created", "red")
+    return 1 if failed else 0
 
 
-def _warn_of_unknown_namespaces(context: Context, pods: list[JsonObject]) -> None:
+def _naming_pod(manifest: JsonObject, error: PlanesError) -> PlanesError:
+    """Return an error that names the pod; one about a program of all pods does not yet."""
+    if _key(manifest) in error.message:
+        return error
+    told = f"cannot create pod {_key(manifest)}: {error.message}"
+    return Unavailable(told, remedy=error.remedy)
+
+
+def _warn_of_inputs(context: Context, inputs: Inputs) -> None:
+    """Warn of namespaces without manifest, and of faults of workloads as a whole."""
     directory = context.manifests_dir()
-    known = read_state(directory)[0].namespaces
-    for name in sorted({_meta(pod)["namespace"] for pod in pods} - set(known)):
-        context.screen.warn(
-            f"namespace {name} has no manifest in {directory}: its pods join no plane by label"
+    state, _ = read_state(directory)
+    for name in sorted({_meta(pod)["namespace"] for pod in inputs.pods} - set(state.namespaces)):
+        context.console.warn(
+            f"namespace {name} has no manifest in {directory}: its pods join no plane by label; "
+            "put one there, with the labels of its planes"
         )
+    for entry in of_workloads(inputs, state, context.given.namespace):
+        entry.print_findings(context.console, is_decided=False)
 
 
 def remove_pods(context: Context) -> int:
-    """Remove the named pods; 1 where one could not be removed."""
+    """Remove the named pods; return 1 if one could not be removed."""
     kubelet = _kubelet(context)
     names = [_split(name) for name in context.given.pods]
     if context.given.all:
-        pods = kubelet.pods.all(context.screen.fail)
+        pods = kubelet.pods.all(context.console.error)
         names += [(_meta(pod)["namespace"], _meta(pod)["name"]) for pod in pods]
     elif not names:
         raise UsageError("cannot remove a pod: none was named", remedy="name pods or give --all")
@@ -90,26 +108,26 @@ def remove_pods(context: Context) -> int:
         try:
             kubelet.remove(namespace, name)
         except PlanesError as error:
-            context.screen.fail(error)
+            context.console.error(error)
             has_failed = True
             continue
         removed.append(f"{namespace}/{name}")
-        context.screen.say(f"pod {namespace}/{name} removed", "green")
-    context.screen.give(removed)
+        context.console.line(f"pod {namespace}/{name} removed", "green")
+    context.console.print_json(removed)
     return 1 if has_failed else 0
 
 
 def list_pods(context: Context) -> int:
-    """Show pods, their node, and the planes, interfaces and addresses they have."""
+    """Print pods, their node, and their planes, interfaces and addresses."""
     directory = context.manifests_dir()
     state, _ = read_state(directory, state_dir=Path(context.required(STATE_DIR)))
-    shown = [_described(pod, state) for pod in PodFiles(directory).all(context.screen.fail)]
-    context.screen.give(shown)
+    shown = [_described(pod, state) for pod in PodFiles(directory).all(context.console.error)]
+    context.console.print_json(shown)
     if not shown:
-        context.screen.say("no pods")
+        context.console.line("no pods")
         return 0
     rows = [row for pod in shown for row in _rows(pod)]
-    context.screen.table(("POD", "NODE", "PHASE", "INTERFACE", "PLANE", "ADDRESSES"), rows)
+    context.console.table(("POD", "NODE", "PHASE", "INTERFACE", "PLANE", "ADDRESSES"), rows)
     return 0
 
 
@@ -157,7 +175,7 @@ def _statuses(pod: Pod) -> tuple[NetworkStatus, ...]:
         return ()
 
 
-def _short(obj: JsonObject) -> str:
+def _summary(obj: JsonObject) -> str:
     parts = [
         f"{status.interface} {' '.join(status.ips)}".strip()
         for status in _statuses(Pod.from_object(obj))
@@ -167,27 +185,29 @@ def _short(obj: JsonObject) -> str:
 
 def _kubelet(context: Context) -> Kubelet:
     directory = context.manifests_dir()
-    # Kept in the pods, and read again from wherever the next command is typed.
+    # They are written into the pods and read by later commands, in whatever directory those run.
     state_dir = str(Path(context.required(STATE_DIR)).absolute())
     socket_path = str(Path(context.required(SOCKET)).absolute())
     return Kubelet(
         pods=PodFiles(directory),
         statuses=StatusFiles(Path(state_dir)),
-        shim=Shim(shim_path(context), socket_path, state_dir),
+        shim=Shim(
+            shim_path(context), socket_path, state_dir, context.settings.get(WAIT_SECONDS.key)
+        ),
         node=str(context.settings[NODE.key] or socket.gethostname()),
-        screen=context.screen,
+        console=context.console,
     )
 
 
 def shim_path(context: Context) -> str:
-    """Give the shim to run.
+    """Return the path of the shim.
 
     Raises:
-        BadInput: there is none.
+        BadInput: there is no such file.
     """
     given = context.settings[SHIM.key]
     built = Path(__file__).parents[2] / "build" / "netplane"
-    # Never PATH: there, this very command has the shim's name.
+    # Not by PATH: this very command has the name of the shim there.
     found = (
         Path(given)
         if given
@@ -232,7 +252,7 @@ POD_ADD: Final = Command(
     words=("pod", "add"),
     help="create pods: admission, sandbox, attachments",
     run=add_pods,
-    options=(MANIFESTS, WEBHOOK, CA, SOCKET, STATE_DIR, NODE, SHIM),
+    options=(MANIFESTS, WEBHOOK, CA, SOCKET, STATE_DIR, NODE, SHIM, WAIT_SECONDS),
     add_arguments=add_file_arguments,
 )
 POD_RM: Final = Command(

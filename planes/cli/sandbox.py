@@ -1,12 +1,13 @@
-"""What a container runtime does for a pod: a network namespace, and CNI calls of the shim.
+"""The part of a container runtime: a network namespace for a pod, and CNI calls of the shim.
 
-Invariant: `remove` may be called at any time and twice, also where nothing was ever made.
+Invariant: `remove_netns` may be called at any time and twice, also if there is no namespace.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from planes.model.errors import BadInput, Denied, Internal, JsonObject, PlanesEr
 NETNS_DIR: Final = Path("/run/netns")
 INTERFACE: Final = "eth0"
 NETCONF: Final = {"cniVersion": "1.0.0", "name": "netplane", "type": "netplane"}
-# kubelet gives a sandbox four minutes; the shim itself waits at most one for the daemon.
+# kubelet gives a sandbox four minutes; the shim itself waits one for the daemon, as a rule.
 CALL_SECONDS: Final = 240.0
 _IP_SECONDS: Final = 30.0
 _LONGEST_NAME: Final = 200
@@ -28,7 +29,7 @@ _LONGEST_NAME: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """Where one pod lives: its container id and its network namespace."""
+    """The sandbox of one pod: its container id and its network namespace."""
 
     namespace: str
     pod: str
@@ -36,24 +37,23 @@ class Sandbox:
 
     @property
     def container_id(self) -> str:
-        """64 hex digits that follow from the pod's UID."""
+        """Return 64 hex digits computed from the pod's UID."""
         return hashlib.sha256(f"sandbox {self.uid}".encode()).hexdigest()
 
     @property
     def netns_name(self) -> str:
-        """The name `ip netns` shows."""
+        """Return the name that `ip netns` shows."""
         return f"np-{self.namespace}-{self.pod}"[:_LONGEST_NAME] + f"-{self.container_id[:8]}"
 
     @property
     def netns(self) -> Path:
-        """The path of the network namespace."""
+        """Return the path of the network namespace."""
         return NETNS_DIR / self.netns_name
 
     def make_netns(self) -> None:
         """Make the network namespace, with its loopback up.
 
         Raises:
-            Denied: this process may not.
             Internal: the kernel or iproute2 refuses.
         """
         _ip("netns", "add", self.netns_name)
@@ -64,7 +64,7 @@ class Sandbox:
             raise
 
     def remove_netns(self) -> None:
-        """Remove the network namespace; absent is fine.
+        """Remove the network namespace, if there is one.
 
         Raises:
             Internal: it could not be removed.
@@ -75,18 +75,33 @@ class Sandbox:
 
 @dataclass(frozen=True, slots=True)
 class Shim:
-    """The CNI plugin binary, and where its daemon is."""
+    """The CNI plugin binary, and the socket of its daemon.
+
+    Attributes:
+        wait_seconds: how long ADD waits for a daemon that is away; None is the shim's default, 60.
+    """
 
     path: str
     socket: str
     state_dir: str
+    wait_seconds: int | None = None
+
+    def has_daemon(self) -> bool:
+        """Report whether a daemon listens on the socket now."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            try:
+                probe.connect(self.socket)
+            except OSError:
+                return False
+        return True
 
     def call(self, verb: str, sandbox: Sandbox) -> JsonObject:
-        """Run the shim as a container runtime does; gives its result (empty for DEL).
+        """Run the shim as a container runtime does; return its result (empty for DEL).
 
         Raises:
-            Unavailable: there is no daemon.
-            PlanesError: the daemon refuses, in its own words.
+            BadInput: the shim cannot be run.
+            Unavailable: the call failed, or had no response in time; message and CNI code are
+                those of the daemon.
         """
         try:
             done = subprocess.run(
@@ -94,7 +109,7 @@ class Shim:
                 env=self._environment(verb, sandbox),
                 input=orjson.dumps(NETCONF),
                 capture_output=True,
-                timeout=CALL_SECONDS,
+                timeout=CALL_SECONDS + (self.wait_seconds or 0),
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
@@ -120,7 +135,9 @@ class Shim:
             "K8S_POD_INFRA_CONTAINER_ID": sandbox.container_id,
             "K8S_POD_UID": sandbox.uid,
         }
+        wait = self.wait_seconds
         return {
+            **({} if wait is None else {"NETPLANE_WAIT_SECONDS": str(wait)}),
             "CNI_COMMAND": verb,
             "CNI_CONTAINERID": sandbox.container_id,
             "CNI_NETNS": str(sandbox.netns),
@@ -136,10 +153,10 @@ _WORDS: Final = {"ADD": "attach", "DEL": "detach", "CHECK": "check"}
 
 
 def require_root() -> None:
-    """Make sure that this process may make network namespaces.
+    """Raise an error unless this process may make network namespaces.
 
     Raises:
-        Denied: it runs as an ordinary user.
+        Denied: it does not run as root.
     """
     if os.geteuid() != 0:
         raise Denied(

@@ -1,7 +1,6 @@
-"""The manifests as a command sees them: read once, through the store's own code.
+"""Reading the manifest directory once, for a command.
 
-Invariant: what a command explains or lists is what webhook and daemon would decide from the same
-directory.
+Invariant: it is read by the code of the store, so a command sees what webhook and daemon see.
 """
 
 from __future__ import annotations
@@ -19,14 +18,15 @@ from planes.store.snapshot import Snapshot
 
 
 def read_state(
-    directory: Path, *, state_dir: Path | None = None, extra: Iterable[JsonObject] = ()
+    directory: Path, *, state_dir: Path | None = None, extra: Iterable[tuple[JsonObject, str]] = ()
 ) -> tuple[Snapshot, tuple[Problem, ...]]:
-    """Read a manifest directory once; gives its state and what is ignored in it.
+    """Read a manifest directory; return its state, and the problems of what is ignored in it.
 
     Args:
         directory: the manifests.
-        state_dir: where the daemon publishes network-status, if that is wanted.
-        extra: objects that count before those of the directory, as if they were applied.
+        state_dir: where the daemon publishes network-status; None leaves it out.
+        extra: objects that replace those of the directory, as if they were applied; each with its
+            `file:line`.
     """
     manifests = ManifestDirectory(directory)
     manifests.refresh(Look.ALL_AT_ONCE)
@@ -34,8 +34,8 @@ def read_state(
     if statuses is not None:
         statuses.refresh()
     first, problems = [], []
-    for obj in extra:
-        found = read_object(obj, "the given file")
+    for obj, where in extra:
+        found = read_object(obj, where)
         if isinstance(found, Manifest):
             first.append(found)
         elif found is not None:

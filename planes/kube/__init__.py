@@ -1,6 +1,6 @@
 """The Kubernetes adapter, and the only importer of kubernetes_asyncio.
 
 It implements `planes.store.protocol` over the API server. Standalone mode never imports it.
-`api` is the seam all of it is written against; `access.connect` gives the `Client` behind it,
-and a `Watching` keeps a `Follower` true to what the server has. Objects are raw JSON throughout.
+All of it is written against the Protocol in `api`; `client.access.connect` returns the `Client`
+that implements it. An `Informer` lists and watches a kind for its handlers. Objects are raw JSON.
 """

@@ -1,7 +1,7 @@
-"""The seam to an API server: requests over plain dicts, answers as the server gives them.
+"""The Protocol of an API server: requests and responses over plain dicts.
 
-`Client` implements it over the wire, `FakeKube` (tests) in memory. Objects are raw JSON: what we
-do not read passes through a read-modify-write unchanged. Every call has a deadline of its own and
+`Client` implements it over HTTPS, `FakeKube` (tests) in memory. Objects are raw JSON: fields that
+we do not read pass through a read-modify-write unchanged. Every call has a deadline of its own and
 raises only `PlanesError`s (see `planes.kube.errors` for which).
 """
 
@@ -27,7 +27,8 @@ class Query:
         is_metadata_only: ask for `PartialObjectMetadata`: no spec, no status.
         at_least: a list may be of any moment since this version, "0" for any at all: servers
             answer it from their cache. "" is the newest, for which etcd may be read from end to
-            end, also where a selector leaves nearly nothing: not for what every node asks.
+            end, also where a selector leaves nearly nothing: not for a list that every node asks
+            for.
     """
 
     resource: Resource
@@ -43,7 +44,7 @@ class Page:
     """A part of a list; the last one has the list's version, where a watch goes on.
 
     Attributes:
-        items: some may be outlines of what was too large, see `planes.kube.skim`.
+        items: some may be outlines of what was too large, see `planes.kube.client.skim`.
         resource_version: of the whole list; "" where more is to come.
     """
 
@@ -52,7 +53,7 @@ class Page:
 
 
 class Kind(StrEnum):
-    """What a change says about its object."""
+    """The type of a watch event."""
 
     ADDED = "ADDED"
     MODIFIED = "MODIFIED"
@@ -76,7 +77,7 @@ class PatchKind(StrEnum):
 
 
 class KubeApi(Protocol):
-    """What we ask of an API server."""
+    """The requests that we send to an API server."""
 
     async def get(
         self, resource: Resource, name: str, *, namespace: str = "", is_metadata_only: bool = False
@@ -100,7 +101,8 @@ class KubeApi(Protocol):
     def watch(self, query: Query, resource_version: str) -> AsyncGenerator[Change, None]:
         """Follow changes after a version, to the end of the stream in good order.
 
-        It ends also when nothing came for so long that only opening it anew shows whether it lives.
+        It ends also when nothing came for so long that only a new stream shows whether the server
+        is there.
 
         Raises:
             Expired: the version is too old: list again.
@@ -111,7 +113,7 @@ class KubeApi(Protocol):
     async def create(
         self, resource: Resource, obj: JsonObject, *, namespace: str = ""
     ) -> JsonObject:
-        """Create an object; it as the server has it.
+        """Create an object; return it as the server has it.
 
         Raises:
             AlreadyExists: the name is taken.
@@ -124,7 +126,7 @@ class KubeApi(Protocol):
         """Write an object whole (PUT); `metadata.resourceVersion` in it is compared and swapped.
 
         Raises:
-            Conflict: somebody else wrote it since.
+            Conflict: it was written since by another client.
             NotFound: it is gone.
         """
         ...
@@ -149,11 +151,19 @@ class KubeApi(Protocol):
         ...
 
     async def delete(
-        self, resource: Resource, name: str, *, namespace: str = "", uid: str = ""
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str = "",
+        uid: str = "",
+        resource_version: str = "",
     ) -> None:
-        """Delete an object; one that is gone already is fine. With `uid` only that very object.
+        """Delete an object; one that is gone already is fine.
+
+        With `uid` only that very object, with `resource_version` only as it was read.
 
         Raises:
-            Conflict: there is another object of that name now.
+            Conflict: there is another object of that name now, or it was written since.
         """
         ...

@@ -1,10 +1,9 @@
-"""What only the Kubernetes adapter tells apart; everything else is an error of the model.
+"""Errors of the API server that only the Kubernetes adapter tells apart.
 
-HTTP status to error: 400/405/415/422 BadInput, 403 Denied, 404 NotFound (as is whatever should
-be made in a namespace that is being deleted), 409 Conflict
-(`AlreadyExists` where the reason says so), 410 Expired (so is a version that a server does not
-have yet), 401 Unauthenticated, 429/5xx and transport Unavailable (`Silent` where an answer began
-and then stopped).
+HTTP status to error: 400/405/415/422 BadInput, 403 Denied, 404 NotFound (so is a create in a
+namespace that is being deleted), 409 Conflict (`AlreadyExists` where the reason says so), 410
+Expired (so is a version that a server does not have yet), 401 Unauthenticated, 429/5xx and errors
+of the connection Unavailable (`IdleConnection` where a response began and then stopped).
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from planes.model.errors import Conflict, Unavailable
 
 
 class AlreadyExists(Conflict):
-    """An object of that name is there already: whoever made it first holds the name."""
+    """An object of that name exists already."""
 
 
 class Expired(Unavailable):
@@ -21,8 +20,8 @@ class Expired(Unavailable):
 
 
 class Unauthenticated(Unavailable):
-    """The server does not know us (401), even after our credentials were read again."""
+    """The server does not accept our credentials (401), even after they were read again."""
 
 
-class Silent(Unavailable):
+class IdleConnection(Unavailable):
     """Nothing came for too long on a connection that had begun to answer."""

@@ -26,18 +26,32 @@ class Resource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """Give the URL path of a collection or object; no namespace means all of them."""
-        parts = ["apis", self.group] if self.group else ["api"]
+        """Return the URL path of a collection or object; no namespace means all of them.
+
+        Args:
+            namespace: any text.
+            name: any text.
+            subresource: one of Kubernetes' own, such as `status`.
+        """
+        parts = ["/apis", self.group] if self.group else ["/api"]
         parts.append(self.version)
         if self.is_namespaced and namespace:
-            parts += ["namespaces", namespace]
-        parts += [part for part in (self.plural, name, subresource) if part]
-        return "/" + "/".join(quote(part, safe="") for part in parts)
+            parts += ["namespaces", quote(namespace, safe="")]
+        parts.append(self.plural)
+        if name:
+            parts.append(quote(name, safe=""))
+        if subresource:
+            parts.append(subresource)
+        return "/".join(parts)
 
 
 PODS: Final = Resource("", "v1", "pods", "Pod")
 NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace", is_namespaced=False)
 EVENTS: Final = Resource("", "v1", "events", "Event")
+NODES: Final = Resource("", "v1", "nodes", "Node", is_namespaced=False)
+SERVICE_CIDRS: Final = Resource(
+    "networking.k8s.io", "v1", "servicecidrs", "ServiceCIDR", is_namespaced=False
+)
 SECRETS: Final = Resource("", "v1", "secrets", "Secret")
 STATEFUL_SETS: Final = Resource("apps", "v1", "statefulsets", "StatefulSet")
 REPLICA_SETS: Final = Resource("apps", "v1", "replicasets", "ReplicaSet")
@@ -45,17 +59,22 @@ DAEMON_SETS: Final = Resource("apps", "v1", "daemonsets", "DaemonSet")
 DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
 JOBS: Final = Resource("batch", "v1", "jobs", "Job")
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+RESOURCE_CLAIMS: Final = Resource("resource.k8s.io", "v1", "resourceclaims", "ResourceClaim")
+RESOURCE_SLICES: Final = Resource(
+    "resource.k8s.io", "v1", "resourceslices", "ResourceSlice", is_namespaced=False
+)
 PLANES: Final = Resource("netplane.io", "v1alpha1", "planes", "Plane", is_namespaced=False)
 IPBLOCKS: Final = Resource("netplane.io", "v1alpha1", "ipblocks", "IPBlock", is_namespaced=False)
+IPAM_CLAIMS: Final = Resource("k8s.cni.cncf.io", "v1alpha1", "ipamclaims", "IPAMClaim")
+IP_POOLS: Final = Resource("whereabouts.cni.cncf.io", "v1alpha1", "ippools", "IPPool")
+IP_RESERVATIONS: Final = Resource(
+    "whereabouts.cni.cncf.io",
+    "v1alpha1",
+    "overlappingrangeipreservations",
+    "OverlappingRangeIPReservation",
+)
 NADS: Final = Resource(
     "k8s.cni.cncf.io", "v1", "network-attachment-definitions", "NetworkAttachmentDefinition"
-)
-CRDS: Final = Resource(
-    "apiextensions.k8s.io",
-    "v1",
-    "customresourcedefinitions",
-    "CustomResourceDefinition",
-    is_namespaced=False,
 )
 MUTATING_HOOKS: Final = Resource(
     "admissionregistration.k8s.io",

@@ -1,12 +1,12 @@
-"""Addresses and ranges as integers with a family, read strictly.
+"""IP addresses and ranges of them, parsed strictly.
 
-One spelling per address: IPv4-mapped IPv6 becomes IPv4, upper-case and uncompressed IPv6 compare
-equal, and zero-padded or otherwise ambiguous text is refused instead of guessed at.
+IPv4-mapped IPv6 becomes IPv4, upper-case and uncompressed IPv6 compare equal, and zero-padded or
+otherwise ambiguous text is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
@@ -49,7 +49,7 @@ def parse_address(text: str) -> IPAddress:
 
 
 def parse_request(text: str) -> tuple[IPAddress, int | None]:
-    """Read an address that somebody asks for, `a` or `a/b`: the address and the prefix length.
+    """Read a requested address, `a` or `a/b`; return the address and the prefix length.
 
     Raises:
         BadInput: it is neither.
@@ -106,7 +106,7 @@ def parse_network(text: str) -> IPNetwork:
     """Read a CIDR without host bits.
 
     Raises:
-        BadInput: it is none; where host bits are set the remedy names the network meant.
+        BadInput: it is none; with host bits the remedy names the network.
     """
     try:
         written = parse_interface(text)
@@ -130,7 +130,7 @@ class AddressRange:
     last: IPAddress
 
     def __contains__(self, address: object) -> bool:
-        """Tell whether an address lies inside; one of the other family never does."""
+        """Report whether an address is in the range; one of the other family never is."""
         if not isinstance(address, IPv4Address | IPv6Address):
             return False
         return address.version == self.first.version and (
@@ -139,7 +139,7 @@ class AddressRange:
 
     @property
     def size(self) -> int:
-        """How many addresses; `len()` cannot say it for an IPv6 range beyond 2**63."""
+        """The number of addresses; `len()` fails for an IPv6 range beyond 2**63."""
         return int(self.last) - int(self.first) + 1
 
     def __len__(self) -> int:
@@ -158,7 +158,7 @@ class AddressRange:
             yield family(number)
 
     def nth(self, index: int) -> IPAddress:
-        """Give the address at an index from 0; `IndexError` beyond the end."""
+        """Return the address at an index from 0; `IndexError` beyond the end."""
         if not 0 <= index < self.size:
             raise IndexError(index)
         return type(self.first)(int(self.first) + index)
@@ -169,11 +169,11 @@ class AddressRange:
         return self.first.version
 
     def within(self, network: IPNetwork) -> bool:
-        """Tell whether all of it lies in a network."""
+        """Report whether all of it is in a network."""
         return self.first in network and self.last in network
 
     def overlaps(self, other: AddressRange) -> bool:
-        """Tell whether they share an address."""
+        """Report whether they share an address."""
         return (
             self.version == other.version
             and int(self.first) <= int(other.last)
@@ -185,7 +185,7 @@ class AddressRange:
 
 
 def range_of(network: IPNetwork) -> AddressRange:
-    """Give all addresses of a network, the first and the last included."""
+    """Return all addresses of a network, the first and the last included."""
     return AddressRange(network.network_address, network.broadcast_address)
 
 
@@ -216,22 +216,24 @@ def parse_range(text: str) -> AddressRange:
     return AddressRange(address, address)
 
 
-def subtract(
-    ranges: Iterable[AddressRange], holes: Iterable[AddressRange]
-) -> tuple[AddressRange, ...]:
-    """Give the ranges without the holes, in order, as few ranges as possible."""
-    left = list(ranges)
-    for hole in holes:
-        left = [piece for span in left for piece in _without(span, hole)]
-    return tuple(left)
+def overlapping(ranges: Sequence[AddressRange]) -> list[tuple[int, int]]:
+    """Return index pairs of ranges that overlap, the lower index first, ordered by the higher one.
+
+    Not every pair is listed, but at least one where any two overlap. Ranges are sorted and not
+    compared pair by pair: any peer of the admission port may send a plane with a thousand of them.
+    """
+    found: list[tuple[int, int]] = []
+    order = sorted(
+        range(len(ranges)), key=lambda at: (ranges[at].version, int(ranges[at].first), at)
+    )
+    widest = None  # of the ranges that begin before, the one that ends last
+    for here in order:
+        if widest is not None and ranges[widest].overlaps(ranges[here]):
+            found.append((min(widest, here), max(widest, here)))
+        if widest is None or _end(ranges[widest]) < _end(ranges[here]):
+            widest = here
+    return sorted(found, key=lambda pair: (pair[1], pair[0]))
 
 
-def _without(span: AddressRange, hole: AddressRange) -> Iterator[AddressRange]:
-    if not span.overlaps(hole):
-        yield span
-        return
-    family = type(span.first)
-    if int(span.first) < int(hole.first):
-        yield AddressRange(span.first, family(int(hole.first) - 1))
-    if int(hole.last) < int(span.last):
-        yield AddressRange(family(int(hole.last) + 1), span.last)
+def _end(span: AddressRange) -> tuple[int, int]:
+    return span.version, int(span.last)

@@ -1,9 +1,8 @@
-"""How much one pod, one NAD and one namespace may ask for: bounds what hostile objects can cost.
+"""Bounds of one pod, one NAD and one namespace, which limit the cost of hostile objects.
 
-With these every annotation up to the 256 KiB that Kubernetes allows is decided in a few
-milliseconds.
-Counts are checked before elements are read, and ranges of addresses are never walked: their
-n-th address is computed, and of a search only a bounded part is looked at.
+With these, annotations of the 256 KiB that Kubernetes allows are decided in a few milliseconds.
+Counts are checked before elements are read. Ranges of addresses are never walked: their n-th
+address is computed, and a search looks up a bounded number.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Final
 MAX_ELEMENTS: Final = 32
 """Networks of one pod: more interfaces than any pod has use for."""
 MAX_MEMBERS: Final = 64
-"""Members of one element: the format knows 13."""
+"""Members of one element: the format has 13."""
 MAX_IPS: Final = 16
 """Addresses, or gateways, of one element: a plane gives one of each family."""
 MAX_IPS_OF_POD: Final = 64
@@ -31,29 +30,29 @@ MAX_LOOKED_AT: Final = 512
 MAX_LOOKED_AT_OF_POD: Final = 1024
 """The same for all static lists of a pod: each gets its share, and 32 at least."""
 MAX_FINDINGS: Final = 64
-"""Errors told about one annotation: what a Status carries as causes."""
+"""Errors of one annotation: as many causes as a Status has."""
 MAX_HINTS: Final = 3
-"""Errors of a pod that come with suggestions, which have to be searched for."""
+"""Errors of a pod that get suggestions, which have to be searched for."""
 MAX_UNKNOWN: Final = 8
 """Unknown members of an annotation that are warned about one by one."""
 MAX_RECORD_CHARACTERS: Final = 16 << 10
 """A record of `MAX_ELEMENTS` planes is a quarter of it."""
 MAX_WIRES: Final = 32
-"""Interfaces and devices of the node that one NAD leads to: each is compared with planes'."""
+"""Interfaces and devices of the node that one NAD uses: each is compared with planes'."""
 MAX_SUPPLIES: Final = 4
 """IPAMs of one NAD; there is one for each interface that its plugins make."""
 MAX_SUPPLIED: Final = 8
 """Addresses, and ranges, of one IPAM that are compared with planes' subnets."""
 MAX_NAD_CONFIG_BYTES: Final = 32 << 10
-"""The configuration of one NAD; what is longer is refused unparsed. Usual ones have 1 KiB."""
+"""The configuration of one NAD; a longer one is refused unparsed. Usual ones have 1 KiB."""
 MAX_NAD_VALUES: Final = 2048
-"""Commas and brackets of a NAD's configuration: what is parsed of it costs 100 bytes for each."""
+"""Commas and brackets of a NAD's configuration: parsed, each takes 100 bytes of memory."""
 MAX_NAD_RANGES: Final = 64
 """Ranges and addresses of one NAD's IPAM."""
 MAX_NAD_ROUTES: Final = 256
 """Routes of one NAD's IPAM."""
 MAX_NADS_OF_NAMESPACE: Final = 256
-"""NADs of one namespace that can be used; those created first. Not the administrator's."""
+"""NADs of one namespace that can be used, the oldest; administrators' are not limited."""
 MAX_NAD_BYTES_OF_NAMESPACE: Final = 1 << 20
 """Configurations of the NADs of one namespace together, in bytes; those created first."""
 MAX_NAD_VALUES_OF_NAMESPACE: Final = 1 << 14
@@ -68,9 +67,9 @@ MAX_CONFIG_VALUES_OF_POD: Final = 4096
 MAX_NETWORKS_CHARACTERS: Final = 64 << 10
 """The networks annotation: `MAX_ELEMENTS` of 2 KiB."""
 MAX_NETWORKS_VALUES: Final = 4096
-"""Commas and brackets of it: its node keeps what it asks of plugins while the pod runs."""
+"""Commas and brackets of it: its node keeps its requests while the pod runs."""
 MAX_STATUS_CHARACTERS: Final = 64 << 10
-"""A network-status that is read for what it shows; a node writes some KiB."""
+"""A network-status that is read; a node writes some KiB."""
 MAX_SHOWN_IPS_OF_POD: Final = 256
 """Addresses of a network-status that are counted: `MAX_ELEMENTS` interfaces of 8."""
 MAX_CLAIMS_OF_NAMESPACE: Final = 1 << 14
@@ -79,9 +78,9 @@ MAX_CLAIMS_OF_ADDRESS: Final = 8
 """Claims of one address by pods of one namespace that are found: one is enough to refuse."""
 
 MAX_HELD_OF_NODE: Final = 2048
-"""Static addresses of one node that admission knows of: 8 for each of its pods; some 2 MiB."""
+"""Static addresses of one node that admission keeps: 8 for each of its pods; some 2 MiB."""
 MAX_BLOCKS_OF_NODE: Final = 4096
-"""Blocks and grids that one node made, of which the webhook's leader keeps account; some 4 MiB."""
+"""Blocks and grids of one node that the webhook's leader keeps in memory; some 4 MiB."""
 
 MAX_NAD_PLUGINS: Final = 16
 """Plugins of one network: each is a process, or a job, of every ADD and DEL."""
@@ -92,11 +91,11 @@ MAX_NAD_TRUNKS: Final = 64
 MAX_NAD_SYSCTLS: Final = 64
 """Sysctls of one plugin: each is a file written in the sandbox."""
 MAX_NAD_USERS: Final = 4096
-"""Pods of one namespace, times NADs of it that they name, that a deletion looks at."""
+"""Pods of one namespace times the NADs they name, for checks of a deletion."""
 MAX_NAD_FINDINGS: Final = 32
-"""Findings told about one NAD; more would only be cut by the API server."""
+"""Findings about one NAD; the API server would cut more."""
 MAX_NAD_HINTS: Final = 4
-"""Findings of one NAD that come with a search for what may have been meant."""
+"""Findings of one NAD for which a near name is searched."""
 MAX_RANGES: Final = 256
 """Address ranges of one network configuration, over all its range sets."""
 MAX_ROUTES: Final = 1024
@@ -104,7 +103,7 @@ MAX_ROUTES: Final = 1024
 MAX_RESULT_ROUTES: Final = 4096
 """Routes of a plugin's result: a plane may have that many; each is a write to the kernel."""
 MAX_IPS_OF_NETCONF: Final = 64
-"""Addresses of one network configuration, beside those of its ranges."""
+"""Addresses of one network configuration, besides those of its ranges."""
 MAX_RESULT_IPS: Final = 1024
 """Addresses of a plugin's result: more than any configuration can ask for."""
 MAX_INTERFACES: Final = 1024

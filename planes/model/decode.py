@@ -1,8 +1,8 @@
-"""Bytes from outside become JSON values here, and JSON values become typed members.
+"""Decode JSON from outside: bytes to values, and objects to typed members.
 
 Any input gives a value or exactly one `BadInput` with CNI code 6. Numbers keep their value: an
-integer beyond 64 bits stays an integer. Members are looked up as Go's encoding/json does, which
-the peers' configurations rely on: exact name first, then ignoring case; null counts as absent.
+integer beyond 64 bits stays an integer. Members are looked up as by Go's encoding/json, on which
+configurations rely: exact name first, then ignoring case; null counts as absent.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ SPELLINGS = frozenset((
     "bcqueuelen", "linkInContainer", "ranges", "subnet", "rangeStart", "rangeEnd", "dataDir",
     "resolvConf", "addresses", "ipRanges", "portMappings", "bandwidth", "infinibandGUID",
     "deviceID", "snat", "masqAll", "backend", "conditionsV4", "conditionsV6", "markMasqBit",
-    "externalSetMarkChain", "ingressRate", "ingressBurst", "egressRate", "egressBurst",
+    "externalSetMarkChain", "ingressRate", "ingressBurst", "egressRate", "egressBurst", "vlanId",
+    "vrfname",
 ))
 # fmt: on
-_MAX_BYTES = 8 << 20  # the daemon's body limit; nothing we read is larger
+_MAX_BYTES = 8 << 20  # the daemon's body limit; nothing that is read is larger
 
 
 def loads(data: bytes | str, what: str) -> Any:
@@ -46,7 +47,7 @@ def loads(data: bytes | str, what: str) -> Any:
 
     Args:
         data: UTF-8 text without byte order mark.
-        what: names the input in the error, e.g. `the network configuration`.
+        what: the name of the input in the error, e.g. `the network configuration`.
 
     Raises:
         BadInput: code 6; not JSON, nested too deep, too large, or a number that no double holds.
@@ -80,7 +81,7 @@ def loads_object(data: bytes | str, what: str) -> JsonObject:
 
 
 def kind_of(value: object) -> str:
-    """Name a JSON value's type as people say it."""
+    """Return a JSON value's type in words."""
     match value:
         case None:
             return "null"
@@ -97,44 +98,44 @@ def kind_of(value: object) -> str:
 
 
 class Fields:
-    """The members of one JSON object, each read as the type the reader expects.
+    """The members of one JSON object, each read as the expected type.
 
     Every getter raises `BadInput` (code 6, naming the member's path) for a value of another type.
+    The object must not change. The usual getters look the exact name up themselves, not by `raw`: a
+    call of the daemon reads hundreds of members, and most are spelled as in `SPELLINGS` or absent.
     """
 
-    __slots__ = ("_folded", "_is_plain", "_obj", "_path", "_what")
+    __slots__ = ("_children", "_folded", "_is_plain", "_obj", "_path", "_remedy", "_what")
 
-    def __init__(self, obj: Mapping[str, Any], what: str, path: str = "") -> None:
+    def __init__(self, obj: Mapping[str, Any], what: str, path: str = "", remedy: str = "") -> None:
         self._obj = obj
+        self._remedy = remedy
         self._what = what
         self._path = path
-        self._is_plain: bool | None = None
+        self._is_plain = obj.keys() <= SPELLINGS
         self._folded: dict[str, Any] | None = None
+        self._children: dict[str, Fields | None] = {}
 
     def names(self) -> tuple[str, ...]:
-        """Give the members' names as written."""
+        """Return the members' names as written."""
         return tuple(self._obj)
 
     def raw(self, key: str) -> Any:
-        """Give the member as it is, None where absent or null."""
+        """Return the member as it is, None where absent or null."""
         value = self._obj.get(key)
-        if value is not None:
-            return value
-        if self._is_plain is None:
-            self._is_plain = self._obj.keys() <= SPELLINGS
-        if self._is_plain and key in SPELLINGS:
-            return None
-        if self._folded is None:
-            self._folded = _by_folded_name(self._obj)
-        return self._folded.get(key.casefold())
+        if value is None and not (self._is_plain and key in SPELLINGS):
+            return self._in_any_case(key)
+        return value
 
     def has(self, key: str) -> bool:
-        """Tell whether the member is there and not null."""
+        """Report whether the member is present and not null."""
         return self.raw(key) is not None
 
     def string(self, key: str, default: str = "") -> str:
-        """Give a string member."""
-        value = self.raw(key)
+        """Return a string member."""
+        value = self._obj.get(key)
+        if value is None and not (self._is_plain and key in SPELLINGS):
+            value = self._in_any_case(key)
         if value is None:
             return default
         if not isinstance(value, str):
@@ -142,12 +143,12 @@ class Fields:
         return value
 
     def integer(self, key: str, default: int = 0) -> int:
-        """Give an integer member of at most 64 bits."""
+        """Return an integer member of at most 64 bits."""
         value = self.optional_integer(key)
         return default if value is None else value
 
     def optional_integer(self, key: str) -> int | None:
-        """Give an integer member of at most 64 bits, None where absent."""
+        """Return an integer member of at most 64 bits, None where absent."""
         value = self.raw(key)
         if value is None:
             return None
@@ -158,8 +159,10 @@ class Fields:
         return value
 
     def boolean(self, key: str, default: bool = False) -> bool:
-        """Give a boolean member."""
-        value = self.raw(key)
+        """Return a boolean member."""
+        value = self._obj.get(key)
+        if value is None and not (self._is_plain and key in SPELLINGS):
+            value = self._in_any_case(key)
         if value is None:
             return default
         if not isinstance(value, bool):
@@ -167,7 +170,7 @@ class Fields:
         return value
 
     def strings(self, key: str) -> tuple[str, ...]:
-        """Give a list of strings, empty where absent."""
+        """Return a list of strings, empty where absent."""
         value = self._list(key)
         for index, element in enumerate(value):
             if not isinstance(element, str):
@@ -175,14 +178,16 @@ class Fields:
         return tuple(value)
 
     def object(self, key: str) -> JsonObject | None:
-        """Give an object member, None where absent."""
-        value = self.raw(key)
+        """Return an object member, None where absent."""
+        value = self._obj.get(key)
+        if value is None and not (self._is_plain and key in SPELLINGS):
+            value = self._in_any_case(key)
         if value is not None and not isinstance(value, dict):
             raise self.wrong(key, "an object", value)
         return value
 
     def objects(self, key: str) -> list[JsonObject]:
-        """Give a list of objects, empty where absent."""
+        """Return a list of objects, empty where absent."""
         value = self._list(key)
         for index, element in enumerate(value):
             if not isinstance(element, dict):
@@ -190,27 +195,39 @@ class Fields:
         return value
 
     def child(self, key: str) -> Fields | None:
-        """Give an object member's own fields, None where absent."""
-        value = self.object(key)
-        return None if value is None else Fields(value, self._what, f"{self._path}{key}.")
+        """Return an object member's own fields, None where absent; the same ones each time."""
+        if key not in self._children:
+            value = self.object(key)
+            path = f"{self._path}{key}."
+            self._children[key] = (
+                None if value is None else Fields(value, self._what, path, self._remedy)
+            )
+        return self._children[key]
 
     def children(self, key: str) -> list[Fields]:
-        """Give the fields of each object in a list, empty where absent."""
+        """Return the fields of each object in a list, empty where absent."""
         return [
-            Fields(element, self._what, f"{self._path}{key}[{index}].")
+            Fields(element, self._what, f"{self._path}{key}[{index}].", self._remedy)
             for index, element in enumerate(self.objects(key))
         ]
 
     def wrong(self, key: str, expected: str, value: Any) -> BadInput:
-        """Make the error for a member of another type."""
+        """Return the error for a member of another type."""
         return self.bad(key, f"must be {expected}, not {kind_of(value)}")
 
     def bad(self, key: str, reason: str) -> BadInput:
-        """Make the error for a member that cannot be understood; `reason` starts with a verb."""
-        return _unreadable(self._what, f"{self._path}{key} {reason}")
+        """Return the error for a member that cannot be used; `reason` begins with a verb."""
+        return _unreadable(self._what, f"{self._path}{key} {reason}", self._remedy)
+
+    def _in_any_case(self, key: str) -> Any:
+        if self._folded is None:
+            self._folded = _by_folded_name(self._obj)
+        return self._folded.get(key.casefold())
 
     def _list(self, key: str) -> list[Any]:
-        value = self.raw(key)
+        value = self._obj.get(key)
+        if value is None and not (self._is_plain and key in SPELLINGS):
+            value = self._in_any_case(key)
         if value is None:
             return []
         if not isinstance(value, list):
@@ -219,7 +236,7 @@ class Fields:
 
 
 def _by_folded_name(obj: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the members by case-folded name, last wins."""
+    """Return the members by case-folded name, last wins."""
     return {
         folded: member
         for name, member in obj.items()
@@ -234,5 +251,5 @@ def _cause(error: orjson.JSONDecodeError) -> str:
     return f"{reason} (line {error.lineno}, column {error.colno})"
 
 
-def _unreadable(what: str, cause: str) -> BadInput:
-    return BadInput(f"cannot read {what}: {cause}", code=CniCode.DECODE)
+def _unreadable(what: str, cause: str, remedy: str = "") -> BadInput:
+    return BadInput(f"cannot read {what}: {cause}", remedy=remedy, code=CniCode.DECODE)

@@ -1,8 +1,8 @@
-"""JSON values become bytes here: the same value always gives the same bytes.
+"""Encode values as JSON: the same value always gives the same bytes.
 
-`dumps` is compact, keys sorted as Go writes a map unless told to keep their order. `pretty` keeps
-the order and is laid out as Go's MarshalIndent with four spaces, HTML characters escaped: what CNI
-plugins and network-status print and what people and their tools compare with.
+`dumps` is compact, keys sorted as Go writes a map unless their order is to be kept. `pretty` keeps
+the order and has the form of Go's MarshalIndent with four spaces, HTML characters escaped: the form
+of CNI plugins' output and of network-status, with which tools compare.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _GO_ESCAPES = (
     ("\u2028".encode(), b"\\u2028"),
     ("\u2029".encode(), b"\\u2029"),
 )
-_DONE = b"\x01"  # stands for a newline whose line is indented already; JSON text never holds it
+_DONE = b"\x01"  # in place of a newline whose line is indented already; JSON text never has it
 
 
 def dumps(value: Any, what: str, *, sort_keys: bool = True) -> bytes:
-    """Write a value compactly, keys sorted; integers of any size are kept.
+    """Return a value as compact JSON, keys sorted; integers of any size are kept.
 
     Raises:
         BadInput: code 6; the value is nested too deep or holds text that is not UTF-8.
@@ -38,7 +38,7 @@ def dumps(value: Any, what: str, *, sort_keys: bool = True) -> bytes:
 
 
 def pretty(value: Any, what: str, *, sort_keys: bool = False) -> bytes:
-    """Write a value with four spaces of indent and Go's escapes, without final newline.
+    """Return a value as JSON with four spaces of indent and Go's escapes, without final newline.
 
     Raises:
         BadInput: code 6; the value is nested too deep or holds text that is not UTF-8.

@@ -1,22 +1,23 @@
-"""What can go wrong, and whose fault it is.
+"""Errors of Netplane, with the CNI error code and admission status of each.
 
-Every error of ours is a `PlanesError`. Its class says whose fault it is; the instance carries the
-CNI error code (spec 1.1.0, "Error") and the admission status the edge answers with, so no call
-site needs a lookup. Texts start with "cannot", name the object and the cause; the remedy says
-what to do. They end up in `kubectl describe pod`: never config bytes or secrets.
+Every error is a `PlanesError`; its class says whose fault it is. It has the CNI error code (spec
+1.1.0, "Error") and the admission status, so that no call site needs a lookup. A text begins with
+"cannot" and names the object and the cause; the remedy says what to do. Texts are shown by `kubectl
+describe pod`: they never have bytes of configurations or secrets.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 JsonObject = dict[str, Any]
 
 
 class CniCode(IntEnum):
-    """CNI error codes: 1-99 from the spec, 100 and up ours, 999 what libcni uses for "other"."""
+    """CNI error codes: 1-99 of the spec, 100 and up of Netplane, 999 as libcni for other errors."""
 
     INCOMPATIBLE_VERSION = 1
     UNSUPPORTED_FIELD = 2
@@ -39,9 +40,9 @@ class PlanesError(Exception):
     """The base of our errors; raise one of its subclasses.
 
     Args:
-        message: "cannot …": the object and the cause.
-        remedy: what the reader can do about it; becomes the CNI error's `details`.
-        code: the CNI code, where the class's own is not exact enough.
+        message: "cannot …", with the object and the cause.
+        remedy: what the reader can do; the CNI error's `details`.
+        code: the CNI code, where it is not that of the class.
     """
 
     cni_code: int = CniCode.INTERNAL
@@ -57,8 +58,23 @@ class PlanesError(Exception):
     def __str__(self) -> str:
         return f"{self.message}; {self.remedy}" if self.remedy else self.message
 
+    def within(self, what: str) -> Self:
+        """Return a copy with this error as the cause why `what` cannot be done."""
+        return self._with_message(f"cannot {what}: {self.message}")
+
+    def also(self, text: str) -> Self:
+        """Return a copy with a text added at the end of its message."""
+        return self._with_message(f"{self.message}{text}")
+
+    def _with_message(self, message: str) -> Self:
+        # A copy: one error may be raised in several tasks.
+        copy = type(self).__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        copy.message, copy.args = message, (message,)
+        return copy
+
     def to_cni(self, cni_version: str = "") -> JsonObject:
-        """Give the CNI error object (spec 1.1.0, "Error"), without empty members."""
+        """Return the CNI error object (spec 1.1.0, "Error"), without empty members."""
         error: JsonObject = {"code": int(self.cni_code), "msg": self.message}
         if cni_version:
             error = {"cniVersion": cni_version, **error}
@@ -68,49 +84,49 @@ class PlanesError(Exception):
 
 
 class BadInput(PlanesError):
-    """What we were given is wrong: the caller must change it before trying again."""
+    """The input is wrong: the caller must change it before a retry."""
 
     cni_code = CniCode.BAD_CONFIG
     status = 422
 
 
 class NotFound(PlanesError):
-    """Something the caller names does not exist where they look for it."""
+    """An object that the caller names does not exist."""
 
     cni_code = CniCode.BAD_CONFIG
     status = 422
 
 
 class Denied(PlanesError):
-    """The request is well formed but policy forbids it."""
+    """The request is valid, but policy forbids it."""
 
     cni_code = CniCode.DENIED
     status = 403
 
 
 class Conflict(PlanesError):
-    """Somebody else holds what the caller asks for."""
+    """Another owner has what the caller asks for."""
 
     cni_code = CniCode.CONFLICT
     status = 409
 
 
 class Exhausted(PlanesError):
-    """Nothing is left to hand out."""
+    """No address is left."""
 
     cni_code = CniCode.EXHAUSTED
     status = 409
 
 
 class Unavailable(PlanesError):
-    """It may work later without any change by the caller."""
+    """A retry may succeed without any change by the caller."""
 
     cni_code = CniCode.TRY_AGAIN
     status = 503
 
 
 class Internal(PlanesError):
-    """Our fault, the kernel's or a plugin's; the caller's input was fine."""
+    """A fault of Netplane, the kernel or a plugin; the caller's input was valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +134,46 @@ class Finding:
     """One error or warning about one field.
 
     Attributes:
-        path: where, e.g. `metadata.annotations[k8s.v1.cni.cncf.io/networks][1].ips[0]`.
+        path: of the field, e.g. `metadata.annotations[k8s.v1.cni.cncf.io/networks][1].ips[0]`.
         message: "cannot …" for an error, a plain statement for a warning.
         remedy: what to do.
         status: admission status of an error: 403 policy, 409 conflict, 422 malformed.
+        plane: the plane whose rules it is about, "" for none; not part of the text.
     """
 
     path: str
     message: str
     remedy: str = ""
     status: int = 422
+    plane: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         text = f"{self.path}: {self.message}" if self.path else self.message
         return f"{text}; {self.remedy}" if self.remedy else text
+
+
+def about(plane: str, findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings with the plane whose rules they are about."""
+    return [replace(finding, plane=plane) for finding in findings]
+
+
+def paired(findings: Sequence[Finding]) -> tuple[str, str]:
+    """Return all messages and all remedies as two texts; a remedy has the number of its finding.
+
+    A single finding has no number. The same remedy of several findings comes once.
+    """
+    if len(findings) == 1:
+        (only,) = findings
+        return (f"{only.path}: {only.message}" if only.path else only.message), only.remedy
+    told = []
+    places: dict[str, list[int]] = {}
+    for number, finding in enumerate(findings, 1):
+        where = f"{finding.path}: " if finding.path else ""
+        told.append(f"({number}) {where}{finding.message}")
+        if finding.remedy:
+            places.setdefault(finding.remedy, []).append(number)
+    remedies = [
+        f"{' '.join(f'({number})' for number in numbers)} {remedy}"
+        for remedy, numbers in places.items()
+    ]
+    return " ".join(told), " ".join(remedies)

@@ -1,4 +1,4 @@
-"""Hardware addresses, in the spellings that Go's net.ParseMAC takes (and Multus with it)."""
+"""Hardware addresses, in the spellings of Go's net.ParseMAC, as in Multus."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def parse_mac(text: str) -> bytes:
 
 
 def format_mac(address: bytes) -> str:
-    """Write a hardware address as the kernel does, lower-case pairs with colons."""
+    """Return a hardware address as the kernel writes it, lower-case pairs with colons."""
     return address.hex(":")
 
 
 def why_unusable(address: bytes) -> str:
-    """Say why an interface cannot have this Ethernet address; "" where it can."""
+    """Return why an interface cannot have this Ethernet address; "" where it can."""
     if len(address) != ETHERNET_BYTES:
         return ""
     if not any(address):

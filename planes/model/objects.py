@@ -1,8 +1,8 @@
-"""What we read of Kubernetes objects: pods, namespaces and NADs, as immutable values.
+"""Kubernetes objects as immutable values: pods, namespaces and NADs, with the fields that are used.
 
-`from_object` reads leniently where the API server has checked already, and raises `BadInput` with
-the field's path where a manifest written by hand may be wrong. Labels and annotations are plain
-mappings that nobody changes.
+`from_object` does not check again what the API server has checked. It raises `BadInput` with the
+field's path where a manifest written by hand may be wrong. Labels and annotations are plain
+mappings that are never changed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from planes.model.errors import BadInput
@@ -28,7 +29,7 @@ _ENDED = frozenset({"Succeeded", "Failed"})
 
 
 class NadRef(NamedTuple):
-    """Names a NAD."""
+    """The reference of a NAD."""
 
     namespace: str
     name: str
@@ -76,15 +77,17 @@ def _name(meta: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod, as far as planes are concerned.
+    """A pod, with the fields that decisions need.
 
     Attributes:
-        name: "" while the API server has not made one from `generate_name`.
+        name: "" while the API server has not generated one from `generate_name`.
         owner_kind: kind of the controlling owner, "" for a bare pod.
         phase: as in `status.phase`, "" where there is no status yet.
         owner_api, owner_uid: API version and UID of the controlling owner, as the pod names them.
-        owner_doubt: why that owner, and so its number among the replicas, is not to be believed; ""
-            where it is, or where nobody asks.
+        owner_doubt: why that owner, and so the pod's ordinal, is not believed; "" where it is, or
+            was not checked.
+        has_claims: it names resource claims (`spec.resourceClaims`); False where the spec is not
+            known.
     """
 
     namespace: str
@@ -101,10 +104,11 @@ class Pod:
     owner_api: str = ""
     owner_uid: str = ""
     owner_doubt: str = ""
+    has_claims: bool = False
 
     @classmethod
     def from_object(cls, obj: Mapping[str, Any], namespace: str = "") -> Pod:
-        """Read a core/v1 Pod; `namespace` stands in where the object has none yet.
+        """Read a core/v1 Pod; `namespace` is used where the object has none yet.
 
         Raises:
             BadInput: a field has the wrong type.
@@ -127,6 +131,7 @@ class Pod:
             phase=_string(status.get("phase"), "status.phase"),
             owner_api=controller.api_version,
             owner_uid=controller.uid,
+            has_claims=bool(spec.get("resourceClaims")),
         )
 
     @property
@@ -136,15 +141,15 @@ class Pod:
 
     @property
     def display(self) -> str:
-        """The name to show: the prefix with `*` while there is no name yet."""
+        """The name for texts: the prefix with `*` while there is no name yet."""
         return self.key if self.name else f"{self.namespace}/{self.generate_name}*"
 
     @property
     def ordinal(self) -> int | None:
-        """Which replica it is, counted from 0; None where replicas have no number.
+        """The number of the replica, from 0; None where replicas have no number.
 
-        The name's suffix where a StatefulSet owns the pod: no two pods have it. Else the pod-index
-        label, else the completion index of an Indexed Job.
+        It is the name's suffix where a StatefulSet owns the pod, as no two pods have the same name.
+        Else it is the pod-index label, else the completion index of an Indexed Job.
         """
         suffix = _ORDINAL_SUFFIX.search(self.name) if self.owner_kind == "StatefulSet" else None
         if suffix is not None and self.name[: suffix.start()] == self.owner_name:
@@ -159,24 +164,24 @@ class Pod:
 
     @property
     def is_static(self) -> bool:
-        """True for a pod that a kubelet runs from a file (its UID differs from the API's)."""
+        """Whether a kubelet runs it from a file; its UID differs from that in the API then."""
         source = self.annotations.get(CONFIG_SOURCE_ANNOTATION, "api")
         return source != "api" or CONFIG_MIRROR_ANNOTATION in self.annotations
 
     @property
     def is_ended(self) -> bool:
-        """True when its containers will never run again: it holds no address."""
+        """Whether its containers will never run again: it has no address then."""
         return self.phase in _ENDED
 
     @property
     def owners(self) -> tuple[str, ...]:
-        """Names a reservation may know it by: the pod, its controller, the Deployment above."""
+        """Names by which a reservation may refer to it: pod, controller, Deployment."""
         names = (self.name, self.owner_name, self.deployment)
         return tuple(dict.fromkeys(name for name in names if name))
 
     @property
     def deployment(self) -> str:
-        """The Deployment that its ReplicaSet's name and its own label speak of, "" for none."""
+        """The Deployment by its ReplicaSet's name and its own label, "" for none."""
         template_hash = self.labels.get("pod-template-hash", "")
         if self.owner_kind != "ReplicaSet" or not template_hash:
             return ""
@@ -195,7 +200,10 @@ def _controller(owners: Any) -> _Controller:
     if owners is None:
         return _Controller()
     if not isinstance(owners, list):
-        raise BadInput("cannot read metadata.ownerReferences: it is not a list")
+        raise BadInput(
+            "cannot read metadata.ownerReferences: it is not a list",
+            remedy="write a list of owners, or leave it out",
+        )
     for index, owner in enumerate(owners):
         path = f"metadata.ownerReferences[{index}]"
         reference = _object(owner, path)
@@ -211,7 +219,7 @@ def _controller(owners: Any) -> _Controller:
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """A namespace; its labels say which planes its pods join."""
+    """A namespace; its labels join planes."""
 
     name: str
     labels: Strings = field(default_factory=dict)
@@ -219,7 +227,7 @@ class Namespace:
 
     @classmethod
     def from_object(cls, obj: Mapping[str, Any]) -> Namespace:
-        """Read a core/v1 Namespace; the name label that Kubernetes always sets is added.
+        """Read a core/v1 Namespace; the name label, which Kubernetes always sets, is added.
 
         Raises:
             BadInput: a field has the wrong type or the name is missing.
@@ -230,7 +238,7 @@ class Namespace:
         return cls(name, labels, _strings(meta.get("annotations"), "metadata.annotations"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Nad:
     """A NetworkAttachmentDefinition (k8s.cni.cncf.io/v1).
 
@@ -238,8 +246,8 @@ class Nad:
         config: the CNI configuration text; "" means a file of that name on the node.
         plane: name of the plane it was rendered from, None for a hand-written one.
         created: `metadata.creationTimestamp`, "" where it has none.
-        fault: why it cannot be used whatever its configuration says; its `config` is not kept.
-        remedy: what to do about that.
+        fault: why it cannot be used; its `config` is not kept then.
+        remedy: the remedy for that.
     """
 
     namespace: str
@@ -253,7 +261,7 @@ class Nad:
 
     @classmethod
     def from_object(cls, obj: Mapping[str, Any], namespace: str = "") -> Nad:
-        """Read a NAD; `namespace` stands in where the manifest has none.
+        """Read a NAD; `namespace` is used where the manifest has none.
 
         Raises:
             BadInput: a field has the wrong type or the name is missing.
@@ -268,7 +276,7 @@ class Nad:
             created=_string(meta.get("creationTimestamp"), "metadata.creationTimestamp"),
         )
 
-    @property
+    @cached_property
     def ref(self) -> NadRef:
-        """How selections name it."""
+        """Its reference, as selections have it."""
         return NadRef(self.namespace, self.name)

@@ -1,8 +1,8 @@
-"""Whether a pod is of the workload it names: what the pod itself tells, and who created it.
+"""Check whether a pod belongs to the workload it names, by the pod itself and by its creator.
 
-Whoever may create pods of a namespace may write any label and any owner reference, also with the
-UID of a workload that lives. Not in their hands are a pod's name (nobody else has it), and the
-user that the API server says has created it.
+A user who may create pods in a namespace may write any label and owner reference, also with the UID
+of an existing workload. Users cannot choose a pod's name that is taken, nor the user name that the
+API server reports as the creator.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from planes.model.spec.plane_spec import Plane
 
 _CONTROLLERS: Final = "system:serviceaccount:kube-system:"
 _MANAGER: Final = "system:kube-controller-manager"
-"""Creates everything where the controller manager runs without accounts for each controller."""
+"""The user of a controller manager that runs without an account for each controller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A kind whose pods can be told: its API group, and its controller's account."""
+    """A kind of workload: its API group, and its controller's service account."""
 
     group: str
     account: str
@@ -35,13 +35,13 @@ WORKLOADS: Final[Mapping[str, Workload]] = {
 }
 
 
-def keeps_for_workloads(planes: Iterable[Plane], namespace: str) -> bool:
-    """Report whether some plane keeps addresses for workloads of a namespace."""
+def has_reservations_by_owner(planes: Iterable[Plane], namespace: str) -> bool:
+    """Report whether any plane has reservations by owner in a namespace."""
     return any(namespace in plane.owner_namespaces for plane in planes)
 
 
 def form_doubt(pod: Pod) -> str:
-    """Say why a pod cannot be of the workload it names, whoever made it; "" where it may be."""
+    """Return why a pod cannot belong to the workload it names, by itself; "" where it can."""
     workload = WORKLOADS.get(pod.owner_kind)
     if not pod.owner_kind:
         return "the pod has no controller"
@@ -66,11 +66,11 @@ def _number_doubt(pod: Pod) -> str:
 
 
 def maker_doubt(pod: Pod, user: str) -> str:
-    """Say why a new pod is not of the workload it names; "" where its controller creates it.
+    """Return why a new pod does not belong to the workload it names; "" where it does.
 
     Args:
         pod: the pod.
-        user: who creates it, as the API server has authenticated them.
+        user: its creator, as the API server has authenticated it.
     """
     doubt = form_doubt(pod)
     return doubt or ("" if is_controller(pod, user) else _not_made(pod))

@@ -1,7 +1,7 @@
-"""JSON Patch (RFC 6902) for what a decision changes: annotations, and requests for devices.
+"""JSON Patches (RFC 6902) of a decision: annotations, and requests for devices.
 
-Member by member, so that what others wrote stays untouched; what is there already needs no
-operation.
+Members are patched one by one, so that those of others are not overwritten; a member that has its
+value already needs no operation.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from planes.model.errors import BadInput, JsonObject
 _ANNOTATIONS = "/metadata/annotations"
 _RESOURCES = "/spec/containers/0/resources"
 _KINDS = ("requests", "limits")
-"""Kubernetes wants both, and alike, for resources that are not its own."""
+"""Kubernetes requires both, with equal amounts, for extended resources."""
 
 _ENOUGH = 2**31
 
@@ -22,16 +22,16 @@ _ENOUGH = 2**31
 def pod_patch(
     pod_obj: JsonObject, annotations: Mapping[str, str], resources: Mapping[str, int]
 ) -> list[JsonObject]:
-    """Give the operations that carry a decision out on a pod."""
+    """Return the operations that apply a decision to a pod."""
     patch = annotation_patch(pod_obj, annotations)
     return [*patch, *resource_patch(pod_obj, resources)] if resources else patch
 
 
 def annotation_patch(pod_obj: JsonObject, annotations: Mapping[str, str]) -> list[JsonObject]:
-    """Give the operations that set annotations; values that are there already need none.
+    """Return the operations that set annotations; unchanged values need none.
 
-    The annotations map is created only where it is absent: writing it whole would drop what
-    another webhook added in the meantime.
+    The annotations map is created only where it is absent: writing the whole map would drop keys
+    that another webhook has added meanwhile.
     """
     metadata = pod_obj.get("metadata")
     present = metadata.get("annotations") if isinstance(metadata, dict) else None
@@ -53,12 +53,23 @@ def annotation_patch(pod_obj: JsonObject, annotations: Mapping[str, str]) -> lis
     ]
 
 
-def resource_patch(pod_obj: JsonObject, resources: Mapping[str, int]) -> list[JsonObject]:
-    """Give the operations that make the first container ask for what attachments need.
+def removal_patch(pod_obj: JsonObject, keys: Sequence[str]) -> list[JsonObject]:
+    """Return the operations that remove annotations; absent keys need none."""
+    metadata = pod_obj.get("metadata")
+    present = metadata.get("annotations") if isinstance(metadata, dict) else None
+    return [
+        {"op": "remove", "path": f"{_ANNOTATIONS}/{escape(key)}"}
+        for key in keys
+        if isinstance(present, dict) and key in present
+    ]
 
-    Which container it is makes no difference to a network: the kubelet counts for the pod.
-    Amounts are set, not added, and left alone where any container asks for as many already: a
-    second run finds nothing to do. A pod without containers is the API server's to refuse.
+
+def resource_patch(pod_obj: JsonObject, resources: Mapping[str, int]) -> list[JsonObject]:
+    """Return the operations that make the first container request the devices of attachments.
+
+    It may be any container, as the kubelet counts for the pod. Amounts are set, not added, and left
+    where a container requests as many already, so that a second call changes nothing. The API
+    server refuses a pod without containers.
     """
     containers = _containers(pod_obj) if resources else []
     missing = {
@@ -99,7 +110,7 @@ def _containers(pod_obj: JsonObject) -> list[JsonObject]:
 
 
 def _asked(container: JsonObject, name: str) -> int:
-    """Give what a container asks for; limits stand in for requests, as Kubernetes has it."""
+    """Return how many of a resource a container requests; limits count as requests."""
     resources = container.get("resources")
     kinds = resources if isinstance(resources, dict) else {}
     return max(_amount(kinds.get(kind), name) for kind in _KINDS)
@@ -111,7 +122,7 @@ def _amount(amounts: Any, name: str) -> int:
         return amount
     if not isinstance(amount, str):
         return 0
-    # devices are whole: another spelling of a quantity is the API server's to judge
+    # devices are whole numbers: the API server checks other spellings of a quantity
     return int(amount) if amount.isascii() and amount.isdigit() and len(amount) < 10 else _ENOUGH
 
 
@@ -120,30 +131,31 @@ def _get(present: Any, key: str) -> Any:
 
 
 def escape(key: str) -> str:
-    """Write a key as a JSON Pointer token (RFC 6901)."""
+    """Return a key as a JSON Pointer token (RFC 6901)."""
     return key.replace("~", "~0").replace("/", "~1")
 
 
 def unescape(token: str) -> str:
-    """Read a JSON Pointer token."""
+    """Return the key of a JSON Pointer token."""
     return token.replace("~1", "/").replace("~0", "~")
 
 
 def apply(patch: Sequence[JsonObject], obj: JsonObject) -> JsonObject:
-    """Give the object after `add` and `replace` of object members; the original stays as it is.
+    """Return the object after `add` and `replace` of object members, and `remove` of annotations.
 
-    A path may lead through lists.
-
+    The original is not changed. A path may lead through lists.
 
     Raises:
-        BadInput: an operation is of another kind, or its place does not exist.
+        BadInput: an operation is of another kind, or its path does not exist.
     """
     for operation in patch:
-        tokens = [unescape(token) for token in str(operation.get("path", "")).split("/")[1:]]
-        if operation.get("op") not in {"add", "replace"} or not tokens:
+        path = str(operation.get("path", ""))
+        tokens = [unescape(token) for token in path.split("/")[1:]]
+        is_removal = operation.get("op") == "remove" and path.startswith(f"{_ANNOTATIONS}/")
+        if not (is_removal or operation.get("op") in {"add", "replace"}) or not tokens:
             raise BadInput(
-                f"cannot apply patch operation {operation.get('op')} at {operation.get('path')}",
-                remedy="use add and replace of object members",
+                f"cannot apply patch operation {operation.get('op')} at {path}",
+                remedy="use add and replace of object members, and remove of annotations",
             )
         patched: JsonObject = _set(obj, tokens, operation)
         obj = patched
@@ -165,6 +177,8 @@ def _set(parent: Any, tokens: Sequence[str], operation: JsonObject) -> Any:
             f"cannot apply the patch: {operation['path']} does not exist",
             remedy="make the patch for the object it is applied to",
         )
+    if is_last and operation["op"] == "remove":
+        return {name: value for name, value in parent.items() if name != key}
     value = operation.get("value") if is_last else _set(parent[key], tokens[1:], operation)
     if isinstance(parent, list):
         return [*parent[:key], value, *parent[key + 1 :]]

@@ -1,7 +1,6 @@
-"""Ranges of addresses as a set that is searched by halving, never walked.
+"""Sets of address ranges with binary search.
 
-Made once for a plane or for an annotation; questions cost the logarithm of the number of ranges,
-whatever their sizes are.
+A lookup costs the logarithm of the number of ranges, whatever their sizes.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from planes.model.addresses import AddressRange, IPAddress
 
 
 class SpanSet:
-    """Addresses of both families; overlapping and touching ranges are joined."""
+    """A set of addresses of both families; overlapping and adjacent ranges are joined."""
 
     __slots__ = ("_firsts", "_lasts")
 
@@ -35,7 +34,7 @@ class SpanSet:
         return place >= 0 and number <= self._lasts[address.version][place]
 
     def within(self, span: AddressRange) -> Iterator[AddressRange]:
-        """Yield what of a range belongs to the set, in rising order."""
+        """Yield the parts of a range that are in the set, in rising order."""
         version, family = span.version, type(span.first)
         first, last = int(span.first), int(span.last)
         firsts, lasts = self._firsts[version], self._lasts[version]
@@ -45,3 +44,21 @@ class SpanSet:
                 low, high = max(firsts[place], first), min(lasts[place], last)
                 yield AddressRange(family(low), family(high))
             place += 1
+
+    def outside(self, span: AddressRange) -> Iterator[AddressRange]:
+        """Yield the parts of a range that are not in the set, in rising order."""
+        family, first, last = type(span.first), int(span.first), int(span.last)
+        for taken in self.within(span):
+            if first < int(taken.first):
+                yield AddressRange(family(first), family(int(taken.first) - 1))
+            first = int(taken.last) + 1
+        if first <= last:
+            yield AddressRange(family(first), span.last)
+
+
+def subtract(
+    ranges: Iterable[AddressRange], holes: Iterable[AddressRange]
+) -> tuple[AddressRange, ...]:
+    """Return the ranges without the holes, in order, in as few ranges as possible."""
+    taken = SpanSet(holes)
+    return tuple(piece for span in ranges for piece in taken.outside(span))

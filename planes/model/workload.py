@@ -1,7 +1,7 @@
-"""The pods that a manifest leads to, as its controller would make them.
+"""The pods of a workload's manifest, as its controller would create them.
 
-Names follow the controllers' patterns; where these end in random characters, ours are derived from
-the manifest, so the same manifest always gives the same pods.
+Names follow the controllers' patterns; random characters at their end are derived from the
+manifest, so that the same manifest always gives the same pods.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from planes.model.names import shown
 from planes.model.objects import JOB_INDEX_KEY, POD_INDEX_LABEL
 
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-"""What Kubernetes builds random suffixes from: no vowels, nothing that looks alike."""
+"""The characters of Kubernetes' random suffixes: no vowels, none that look alike."""
 _SUFFIX_LENGTH = 5
 _TEMPLATE_HASH_LENGTH = 10
 _MAX_GENERATED_NAME = 63 - _SUFFIX_LENGTH
 MAX_PODS = 1000
-"""More pods of one manifest say nothing new; an error tells where the line is."""
+"""More pods of one manifest are refused: they would show nothing new."""
 
 
 def pods_of(obj: Mapping[str, Any]) -> tuple[JsonObject, ...]:
-    """Give the Pod manifests that an object leads to; none for a kind that makes no pods.
+    """Return the Pod manifests of an object; none for a kind that creates no pods.
 
     Reads Pod, Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob and List kinds.
 
@@ -39,10 +39,19 @@ def pods_of(obj: Mapping[str, Any]) -> tuple[JsonObject, ...]:
     return () if expand is None else tuple(expand(obj))
 
 
+def is_workload(obj: Mapping[str, Any]) -> bool:
+    """Report whether an object is of a kind that creates pods, even if none (replicas: 0)."""
+    kind = obj.get("kind")
+    return isinstance(kind, str) and kind in _EXPANSIONS
+
+
 def _items(obj: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for index, item in enumerate(obj["items"]):
         if not isinstance(item, dict):
-            raise BadInput(f"cannot read items[{index}]: it is not an object")
+            raise BadInput(
+                f"cannot read items[{index}]: it is not an object",
+                remedy="write a manifest there, or remove it",
+            )
         yield item
 
 
@@ -70,7 +79,7 @@ def _count(spec: Mapping[str, Any], key: str, default: int = 1) -> int:
 
 
 class _Owner:
-    """A workload object: what its pods inherit from it."""
+    """A workload object, with the fields that its pods inherit."""
 
     def __init__(self, obj: Mapping[str, Any]) -> None:
         meta = _object(obj, "metadata", "")
@@ -110,7 +119,7 @@ class _Owner:
         annotations: Mapping[str, str] | None = None,
         spec: Mapping[str, Any] | None = None,
     ) -> JsonObject:
-        """Make one pod from the template."""
+        """Return one pod of the template."""
         meta = _object(self.template, "metadata", "spec.template.")
         merged: JsonObject = {**meta, "name": name}
         if generate_name:
@@ -132,7 +141,7 @@ class _Owner:
 
 
 def suffix(*parts: object, length: int = _SUFFIX_LENGTH) -> str:
-    """Derive a suffix of Kubernetes' alphabet from what it names."""
+    """Return a suffix of Kubernetes' alphabet, derived from its arguments."""
     number = int.from_bytes(
         hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:16], "big"
     )

@@ -1,4 +1,4 @@
-"""How many descriptors a process may have: as many as it is allowed, up to what it can use."""
+"""The limit of open file descriptors of this process (RLIMIT_NOFILE)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Final
 
 _ENOUGH: Final = 65536
-"""Some programs that we run close every descriptor they might have: a billion takes minutes."""
+"""Some plugins close every descriptor up to the limit, which takes minutes for a billion."""
 
 
 def raise_limit() -> int:

@@ -1,8 +1,8 @@
-"""Who is next: of those that wait, one of whom the least time has been spent on.
+"""A queue that serves next the key on which the least time has been spent.
 
-Start-time fair queueing (Goyal, Vin and Cheng, 1996): time counts from when somebody began to
-wait, so nobody saves up turns by asking for nothing, and who asks for little never waits behind
-what others have piled up.
+Start-time fair queueing (Goyal, Vin and Cheng, 1996): a key's time counts from when it began to
+wait. So a key that asked for nothing has no turns saved up, and one that asks for little never
+waits behind the many requests of another.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 
 _MOST_REMEMBERED: Final = 1024
-_STRANGER_SECONDS: Final = 0.01
-"""Counted against whoever was not here before: else a new name with each request would be first."""
+_NEW_KEY_SECONDS: Final = 0.01
+"""Charged to a new key: else a client with a new key for each request would always be first."""
 
 
 class FairOrder(Generic[T]):
-    """What waits, by whose it is; of one key first come, first served."""
+    """Items that wait, by key; those of one key in the order in which they came."""
 
     def __init__(self) -> None:
         self._lines: dict[str, deque[T]] = {}
         self._used: OrderedDict[str, float] = OrderedDict()
-        self._now = 0.0  # how much those that are served now have used
+        self._now = 0.0  # the seconds used by the keys that are served now
         self._latest = 0.0
         self._count = 0
 
     def __len__(self) -> int:
-        """Count what waits."""
+        """Count the items that wait."""
         return self._count
 
     def push(self, key: str, thing: T) -> None:
-        """Put something behind what waits of a key."""
+        """Add an item behind those of its key."""
         line = self._lines.get(key)
         if line is None:
             line = self._lines[key] = deque()
-            used = self._used.get(key, self._now + _STRANGER_SECONDS)
+            used = self._used.get(key, self._now + _NEW_KEY_SECONDS)
             self._note(key, max(used, self._now))
         line.append(thing)
         self._count += 1
 
     def pop(self) -> tuple[str, T]:
-        """Take out what is next, with its key.
+        """Remove the next item; return its key and the item.
 
         Raises:
             ValueError: nothing waits.
@@ -52,17 +52,17 @@ class FairOrder(Generic[T]):
         return key, self._take(key, 0)
 
     def discard(self, key: str, thing: T) -> None:
-        """Take something out whose turn has not come; nothing happens where it is not there."""
+        """Remove an item before its turn; nothing happens where it is not there."""
         line = self._lines.get(key)
         if line is not None and thing in line:
             self._take(key, line.index(thing))
 
     def charge(self, key: str, seconds: float) -> None:
-        """Note that so much time was spent on a key."""
+        """Record that so much time was spent on a key."""
         used = max(self._used.get(key, self._now), self._now) + seconds
         self._latest = max(self._latest, used)
         self._note(key, used)
-        if not self._count:  # whoever comes now has waited for nobody, and owes nobody
+        if not self._count:  # a key that comes now waits for no other
             self._now = self._latest
 
     def _take(self, key: str, index: int) -> T:

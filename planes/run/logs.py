@@ -1,8 +1,8 @@
-"""Logs as JSON lines: an event name and facts, with the context bound once.
+"""Logs as JSON lines: an event and its facts, with facts of the context (`bind`).
 
-Invariant: a line is one JSON object `{"ts","level","event","logger",…}`; facts whose name says
-secret are masked, and formatting never raises into the caller. A line that repeats is written once
-in 10 s, and then once more with `repeated`: how often it was not.
+Invariant: a line is one JSON object `{"ts","level","event","logger",…}`. Facts with the name of a
+secret are masked, and formatting never raises into the caller. Of equal lines one is written in 10
+s, and then another with `repeated`: how many were not written.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, TextIO
+
+import orjson
 
 from planes.run.repeats import Line, Repeats
 
@@ -27,6 +30,7 @@ _STANDARD: Final = frozenset(
 )
 _SECRET: Final = re.compile(r"passw|secret|token|authorization|private|bearer", re.IGNORECASE)
 _EVENT_CHARACTERS: Final = 500
+_OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 _OWN: Final = frozenset({"ts", "level", "event", "logger"})
 
 
@@ -49,7 +53,7 @@ class JsonFormatter(logging.Formatter):
     """One record, one JSON line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the record as one JSON object on one line."""
+        """Return the record as one JSON object on one line."""
         line: dict[str, Any] = {
             "ts": _stamp(record.created),
             "level": record.levelname.lower(),
@@ -63,36 +67,37 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             line["error"] = f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
             line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str, separators=(",", ":"))
+        return _dumps(line)
 
 
 class CountingHandler(logging.StreamHandler[TextIO]):
-    """Writes lines to a stream; those that repeat are counted."""
+    """Writes lines to a stream; counts equal ones."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
         self._repeats = Repeats()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record, or count it."""
+        """See logging.Handler; count a record whose line was written just now."""
         try:
             stamp, _, text = self.format(record).partition(",")
-            self._tell(record.created, stamp)
+            self._write_counts(record.created, stamp)
             event = (record.name, record.levelno, str(record.msg)[:_EVENT_CHARACTERS])
-            if self._repeats.is_written(Line(event, text, _summary(record)), record.created):
+            line = Line(event, text, partial(_summary, record))
+            if self._repeats.is_written(line, record.created):
                 self.stream.write(f"{stamp},{text}\n")
             self.flush()
         except Exception:
             self.handleError(record)
 
     def close(self) -> None:
-        """Write what was counted to the end."""
+        """Write the counts that are left."""
         with suppress(ValueError, OSError):  # the stream may be closed
             moment = datetime.now(UTC).timestamp()
-            self._tell(float("inf"), f'{{"ts":"{_stamp(moment)}"')
+            self._write_counts(float("inf"), f'{{"ts":"{_stamp(moment)}"')
         super().close()
 
-    def _tell(self, now: float, stamp: str) -> None:
+    def _write_counts(self, now: float, stamp: str) -> None:
         for text, repeated in self._repeats.ended(now):
             self.stream.write(f'{stamp},{text[:-1]},"repeated":{repeated}}}\n')
 
@@ -103,17 +108,25 @@ def _stamp(seconds: float) -> str:
 
 
 def _summary(record: logging.LogRecord) -> str:
-    """Give a record's line without its time and facts."""
+    """Return a record's line without its time and facts."""
     line = {
         "level": record.levelname.lower(),
         "event": str(record.msg)[:_EVENT_CHARACTERS],
         "logger": record.name,
     }
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":"))[1:]
+    return _dumps(line)[1:]
+
+
+def _dumps(line: Mapping[str, Any]) -> str:
+    """Write a line as JSON; values of other types as their text."""
+    try:
+        return orjson.dumps(line, default=str, option=_OPTIONS).decode()
+    except TypeError:  # half a character, or a number of more than 64 bits
+        return json.dumps(line, ensure_ascii=False, default=str, separators=(",", ":"))
 
 
 def configure(level: str, stream: TextIO) -> logging.Handler:
-    """Send every logger's lines to the stream; the handler is given back for its removal.
+    """Send every logger's lines to the stream; return the handler, for its removal.
 
     Raises:
         ValueError: the level is none of `LEVELS`.
@@ -128,6 +141,9 @@ def configure(level: str, stream: TextIO) -> logging.Handler:
     handler.setFormatter(JsonFormatter())
     root.addHandler(handler)
     root.setLevel(level.upper())
-    # One line for each HTTP request belongs to the access log of whoever wants one, not to ours.
+    # A line for each HTTP request would be an access log.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    # What no line shows is not looked for (Python's logging HOWTO, "Optimization").
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     return handler

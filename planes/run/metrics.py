@@ -1,12 +1,12 @@
-"""Metrics on a registry of our own, and the plain HTTP endpoint that shows them, and health.
+"""Metrics in a registry of our own, and the HTTP port with `/metrics` and the probes of health.
 
-Invariant: no global registry; whoever counts is given a `Metrics`, so two of them never meet.
+Invariant: no global registry. What counts has a `Metrics` passed in.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from aiohttp import web
@@ -19,10 +19,12 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from planes.run.clock import Clock, SystemClock
 from planes.run.listening.bounds import Bounds
-from planes.run.listening.connections import NAMELESS, Handler
+from planes.run.listening.connections import NAMELESS, Handler, set_aside
 from planes.run.listening.port import Port
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
@@ -33,22 +35,57 @@ SECONDS_BUCKETS: Final = (
     *(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
 
+START_SECONDS: Final = 20.0
+"""After these a process counts as started, ready or not."""
+_LOOK_SECONDS: Final = 0.1
+PROBLEMS: Final = "/problems"
+"""The path that lists what is wrong now."""
+# Exactly these: a proxy in front of a pod's ports forwards from others (127.0.0.6).
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
+
 BOUNDS: Final = Bounds(
     connections=16,
     waiting=32,
     hello_seconds=2.0,
     silent_seconds=2.0,
     idle_seconds=60.0,
-    # It takes some turns of the event loop to answer a peer; with the usual 8 all 16 places went to
-    # others within two, and under a flood one probe in seven found its connection closed.
-    greetings=1,
+    # An answer takes some turns of the event loop. With the usual 8, all 16 places went to other
+    # peers within two turns, and under a flood one probe in seven found its connection closed.
+    handshakes=1,
 )
-"""A scraper and the probes keep a few connections. Whoever reaches the port, which may be any user
-of a node, holds no more of the process's descriptors than these."""
+"""A scraper and the probes keep a few connections. Any user of a node may reach the port, and has
+no more of the process's descriptors than these."""
+
+
+class _Family(Collector):
+    """A gauge whose rows are computed at each scrape."""
+
+    def __init__(
+        self,
+        name: str,
+        text: str,
+        labels: Sequence[str],
+        rows: Callable[[], Iterable[tuple[Sequence[str], float]]],
+    ) -> None:
+        self._name = name
+        self._text = text
+        self._labels = labels
+        self._rows = rows
+
+    def describe(self) -> Iterable[Metric]:
+        """Return the family without rows: registering must not compute them."""
+        return [GaugeMetricFamily(self._name, self._text, labels=self._labels)]
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the family as of now."""
+        family = GaugeMetricFamily(self._name, self._text, labels=self._labels)
+        for values, value in self._rows():
+            family.add_metric(values, value)
+        return [family]
 
 
 class Metrics:
-    """A registry with our name in front of everything, and the process's own numbers."""
+    """A registry of metrics `netplane_…` and of those of the process."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry if registry is not None else CollectorRegistry()
@@ -73,15 +110,33 @@ class Metrics:
             buckets=SECONDS_BUCKETS,
         )
 
+    def family(
+        self,
+        name: str,
+        text: str,
+        labels: Sequence[str],
+        rows: Callable[[], Iterable[tuple[Sequence[str], float]]],
+    ) -> None:
+        """Make a gauge `netplane_<name>` whose rows are computed at each scrape.
+
+        Args:
+            name: without our prefix.
+            text: what it counts.
+            labels: the names of its labels.
+            rows: returns label values, in the order of `labels`, and the value; how many rows there
+                are is bounded by the caller.
+        """
+        self.registry.register(_Family(f"netplane_{name}", text, tuple(labels), rows))
+
     def render(self) -> bytes:
-        """Give all values in the Prometheus text format (`CONTENT_TYPE`)."""
+        """Return all values in the Prometheus text format (`CONTENT_TYPE`)."""
         return generate_latest(self.registry)
 
 
 class Rendering:
-    """Renders metrics, and gives the same text for a while after: ten times as long as it took.
+    """Renders metrics, and returns the same text for ten times as long as that took.
 
-    So whoever asks in a loop gets a tenth of a processor at most.
+    So a client that asks in a loop costs a tenth of a processor at most.
     """
 
     def __init__(self, metrics: Metrics, clock: Clock) -> None:
@@ -91,7 +146,7 @@ class Rendering:
         self._until = float("-inf")
 
     def text(self) -> bytes:
-        """Give the values as of now, or of a moment ago."""
+        """Return the values of now, or of a moment ago."""
         started = self._clock.monotonic()
         if started >= self._until:
             self._text = self._metrics.render()
@@ -106,53 +161,77 @@ async def serve(
     port: int,
     *,
     unready: Callable[[], str] | None = None,
+    problems: Callable[[], str] | None = None,
     clock: Clock | None = None,
 ) -> None:
     """Serve `/metrics` over plain HTTP until cancelled, within `BOUNDS`.
 
     Args:
-        metrics: what is shown; also how many peers were turned away here, and why.
+        metrics: what is served; counts the peers turned away here, too.
         host: "" for every address.
         port: where to listen.
-        unready: says why the process is not ready, "" where it is; with it `/healthz` and `/livez`
-            (the event loop turns) and `/readyz` (503 and the reason, or 200) are served too.
+        unready: returns why the process is not ready, "" where it is. With it `/healthz` and
+            `/livez` (the event loop runs) and `/readyz` (503 and the reason, or 200) are served,
+            and `/startz`, which answers once the process is ready, or has been up for
+            `START_SECONDS`: a startup probe of it spares the readiness probe a failure.
+        problems: returns what is wrong now, served at `/problems` to programs of this machine only,
+            since it names objects of tenants.
         clock: default: the machine's.
 
     Raises:
         Unavailable: the address cannot be listened on.
     """
     refusals = metrics.counter("metrics_refusals", "Peers turned away from this port", ["reason"])
-    door = Port(
-        _answers(Rendering(metrics, clock or SystemClock()), unready),
+    listening = Port(
+        _answers(metrics, clock or SystemClock(), unready, problems),
         BOUNDS,
         turned_away=lambda reason: refusals.labels(reason).inc(),
     )
     remedy = "choose another --metrics HOST:PORT"
-    await door.open(host, port, remedy=remedy, what=" for metrics")
+    await listening.open(host, port, remedy=remedy, what=" for metrics")
     try:
         await asyncio.Event().wait()
     finally:
-        await door.drain(1.0)
+        await listening.drain(1.0)
 
 
-def _answers(rendering: Rendering, unready: Callable[[], str] | None) -> Handler:
-    alive, ready = {"/healthz", "/livez"}, "/readyz"
+def _answers(
+    metrics: Metrics,
+    clock: Clock,
+    unready: Callable[[], str] | None,
+    problems: Callable[[], str] | None,
+) -> Handler:
+    alive, ready, started = {"/healthz", "/livez"}, "/readyz", "/startz"
+    rendering, until = Rendering(metrics, clock), clock.monotonic() + START_SECONDS
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         path = request.path
-        is_health = unready is not None and (path in alive or path == ready)
+        is_health = unready is not None and path in {*alive, ready, started}
+        if path == PROBLEMS and problems is not None and _is_local(request):
+            return web.Response(text=problems(), headers=NAMELESS)
         if path != "/metrics" and not is_health:
-            return _said(404, "cannot find this path")
+            return _text(404, "cannot find this path")
         if request.method not in {"GET", "HEAD"}:
-            return _said(405, "cannot answer: this path takes GET")
+            return _text(405, "cannot answer: this path takes GET")
         if path == "/metrics":
             headers = {"Content-Type": CONTENT_TYPE, **NAMELESS}
             return web.Response(body=rendering.text(), headers=headers)
+        if unready is not None and path == started:
+            with set_aside(request) as has_gone:
+                while unready() and clock.monotonic() < until and not has_gone():
+                    await clock.sleep(_LOOK_SECONDS)
         reason = unready() if unready is not None and path == ready else ""
-        return _said(503 if reason else 200, reason or "ok")
+        return _text(503 if reason else 200, reason or "ok")
 
     return answer
 
 
-def _said(status: int, text: str) -> web.Response:
+def _is_local(request: web.BaseRequest) -> bool:
+    """Report whether the request comes from this machine, or from inside this pod."""
+    transport = request.transport
+    peer = transport.get_extra_info("peername") if transport is not None else None
+    return isinstance(peer, tuple) and peer[0] in _LOOPBACK
+
+
+def _text(status: int, text: str) -> web.Response:
     return web.Response(status=status, text=f"{text}\n", headers=NAMELESS)

@@ -1,8 +1,7 @@
-"""The settings of who may write NADs: one table for the webhook and the daemon, who must agree."""
+"""The settings of what tenants' NADs may be: one table for webhook and daemon, which must agree."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,20 +9,13 @@ from typing import Any, Final
 from planes.model.names import is_dns_label
 from planes.model.spec.nad_policy import ADMINISTRATORS, INTERFACES, NadPolicy
 from planes.run.settings import Option
+from planes.run.values import texts
 
 MODES: Final = ("guarded", "open")
 _PATTERN: Final = re.compile(r"(?:[a-z0-9*?-]{1,63}:)?[A-Za-z0-9_.@*?\[\]!-]{1,32}")
 _TYPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _SPAN: Final = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _LAST_PORT: Final = 65535
-
-
-def _texts(text: str) -> list[str]:
-    """Parse `a,b` or, from a file, a JSON list."""
-    found = json.loads(text) if text.startswith("[") else text.split(",")
-    if not all(isinstance(each, str) for each in found):
-        raise ValueError(f"{text!r} is no list of names")
-    return [each.strip() for each in found if each.strip()]
 
 
 def _mode(text: str) -> str:
@@ -33,21 +25,21 @@ def _mode(text: str) -> str:
 
 
 def _namespaces(text: str) -> frozenset[str]:
-    for name in (found := _texts(text)):
+    for name in (found := texts(text)):
         if not is_dns_label(name):
             raise ValueError(f"{name!r} is no name of a namespace")
     return frozenset(found)
 
 
 def _interfaces(text: str) -> tuple[str, ...]:
-    for pattern in (found := _texts(text)):
+    for pattern in (found := texts(text)):
         if not _PATTERN.fullmatch(pattern):
             raise ValueError(f"{pattern!r} is no pattern of interface names")
     return tuple(dict.fromkeys(found))
 
 
 def _types(text: str) -> frozenset[str]:
-    for name in (found := _texts(text)):
+    for name in (found := texts(text)):
         if not _TYPE.fullmatch(name):
             raise ValueError(f"{name!r} is no name of a plugin")
     return frozenset(found)
@@ -55,7 +47,7 @@ def _types(text: str) -> frozenset[str]:
 
 def _ports(text: str) -> tuple[tuple[int, int], ...]:
     spans = []
-    for each in _texts(text):
+    for each in texts(text):
         found = _SPAN.fullmatch(each)
         first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
         if not 0 < first <= last <= _LAST_PORT:
@@ -93,14 +85,14 @@ NAD_OPTIONS: Final = (
         _ports,
     ),
 )
-"""For both programs; `nad_policy` makes the policy of what was given."""
+"""The options; `nad_policy` makes the policy of their values."""
 
 
 def nad_policy(values: Mapping[str, Any], *, is_standalone: bool) -> NadPolicy:
-    """Give the policy of loaded settings.
+    """Return the policy of loaded settings.
 
-    In standalone mode the directory of manifests is the administrator's: nothing is guarded there
-    unless that is asked for.
+    In standalone mode the manifests are the administrator's: NADs are not guarded there unless a
+    setting says so.
     """
     mode = values["nads"] or ("open" if is_standalone else "guarded")
     return NadPolicy(

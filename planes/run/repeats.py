@@ -1,6 +1,6 @@
-"""Log lines that repeat: the first is written, the others are counted and told as a number.
+"""Equal log lines: the first is written, the others are counted.
 
-Invariant: two lines that differ in a fact are both written, up to a flood of one event; and what is
+Invariant: two lines that differ in a fact are both written, up to a flood of one event. What is
 kept here is bounded, whatever is logged.
 """
 
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 INTERVAL_SECONDS: Final = 10.0
 MOST_OF_AN_EVENT: Final = 2000
-"""Lines of one event in an interval, however their facts differ: more than a node can attach."""
+"""Lines of one event in an interval, whatever their facts: more than a node can attach."""
 
 _MOST_KEPT: Final = 1024
 _MOST_CHARACTERS: Final = 2048
@@ -27,23 +27,23 @@ class Line:
     Attributes:
         event: what is the same in all lines of its kind: logger, level, text before its arguments.
         text: all of it.
-        summary: the same without facts, where those are too long to be kept.
+        summary: returns the same without facts, where those are too long to be kept.
     """
 
     event: Hashable
     text: str
-    summary: str
+    summary: Callable[[], str]
 
 
 @dataclass(slots=True)
 class _Seen:
     since: float
-    line: Line
+    text: str
     repeated: int = 0
 
 
 class Repeats:
-    """Tells which lines are written, and how often those repeat that are not."""
+    """Decides which lines are written, and counts the others."""
 
     def __init__(self) -> None:
         self._same: OrderedDict[bytes, _Seen] = OrderedDict()
@@ -64,22 +64,21 @@ class Repeats:
             return False
         event = self._events.get(line.event)
         if event is None:
-            summed = Line(line.event, line.summary, line.summary)
-            event = self._events[line.event] = _Seen(now, summed)
+            event = self._events[line.event] = _Seen(now, line.summary())
             self._written[line.event] = 0
         if self._written[line.event] >= MOST_OF_AN_EVENT:
             event.repeated += 1
             return False
         self._written[line.event] += 1
-        text = line.text if len(line.text) <= _MOST_CHARACTERS else line.summary
-        self._same[digest] = _Seen(now, Line(line.event, text, line.summary))
+        text = line.text if len(line.text) <= _MOST_CHARACTERS else line.summary()
+        self._same[digest] = _Seen(now, text)
         return True
 
     def ended(self, now: float) -> Iterator[tuple[str, int]]:
-        """Give, and forget, what has been counted for an interval, or no room is left for.
+        """Yield and drop the counts whose interval is over, or for which no room is left.
 
-        Returns:
-            Lines that repeated, with how often they were not written.
+        Yields:
+            A line, and how often it was not written.
         """
         for kept in (self._same, self._events):
             while kept:
@@ -91,4 +90,4 @@ class Repeats:
                 if kept is self._events:
                     self._written.pop(key, None)
                 if seen.repeated:
-                    yield seen.line.text, seen.repeated
+                    yield seen.text, seen.repeated

@@ -1,17 +1,16 @@
 """One table of options for flags, environment and file: flag > environment > file > default.
 
 Invariant: a value is validated once, by its option's `parse`, wherever it came from; a misspelt
-flag, variable or key is an error that names the near miss, never silently ignored.
+flag, variable or key is an error that names the nearest known one.
 """
 
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -20,24 +19,22 @@ from typing import Any, Final, NoReturn, TextIO
 import yaml
 
 from planes.model.errors import BadInput
+from planes.model.near_names import did_you_mean, nearest_name
+from planes.run.declared import declared_variables
+from planes.run.values import texts
 
 PREFIX: Final = "NETPLANE_"
 
-# Variables that some program of ours reads: setting one for all of them must not stop another.
-_SHARED: Final = frozenset(
+BOOLEANS: Final[Mapping[str, bool]] = MappingProxyType(
     {
-        *("STANDALONE", "NODE", "SOCKET", "STATE_DIR", "ADDRESS_DIR", "ADDRESSES", "METRICS"),
-        "DATA_DIRS",
-        *("CNI_CONF_DIR", "CNI_BIN_DIR", "CONFIG", "LOG_LEVEL", "LISTEN", "CERT_DIR", "NATIVE"),
-        *("CERT_NAMES", "DRAIN_GRACE", "MAX_IN_FLIGHT", "CALL_DEADLINE", "PLUGIN_DEADLINE"),
-        *("NAMESPACE_ISOLATION", "GLOBAL_NAMESPACES"),
-        *("NADS", "NAD_NAMESPACES", "NAD_INTERFACES", "NAD_TYPES", "NAD_HOST_PORTS"),
-        *("MANIFESTS", "WEBHOOK", "CA", "SHIM"),
-        *("KUBECONFIG", "NAMESPACE", "POD", "SERVICE", "CERTIFICATES", "CLIENT_CA", "HOST_ROOT"),
-        *("REPLACE_MULTUS", "MULTUS_CACHE"),
-        "OUTPUT",
+        **dict.fromkeys(("true", "yes", "on", "1"), True),
+        **dict.fromkeys(("false", "no", "off", "0"), False),
     }
 )
+"""The words for a boolean, in lower case."""
+
+_ALIKE: Final = 0.75
+"""More than usual: of dozens of names with common words a less near one is seldom meant."""
 
 # kubelet sets these for every Service of the namespace, and ours are called netplane-….
 _SERVICE_LINK: Final = re.compile(r"_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)$")
@@ -55,7 +52,8 @@ class Option:
         parse: text to value; raises ValueError or BadInput. Lists and mappings of a file arrive
             as JSON text.
         is_switch: the flag takes no value and means "true".
-        metavar: what `--help` calls the value; "" = told from the option's name and type.
+        metavar: the name of the value in `--help`; "" = by the option's name and type.
+        letter: a short flag such as `-o`, "" for none.
     """
 
     flag: str
@@ -64,15 +62,16 @@ class Option:
     parse: Callable[[str], Any] = str
     is_switch: bool = False
     metavar: str = ""
+    letter: str = ""
 
     @property
     def key(self) -> str:
-        """The key of the loaded mapping."""
+        """Return the key of the loaded mapping."""
         return self.flag.lstrip("-").replace("-", "_")
 
     @property
     def variable(self) -> str:
-        """The environment variable."""
+        """Return the environment variable."""
         return PREFIX + self.key.upper()
 
 
@@ -80,12 +79,10 @@ CONFIG: Final = Option("--config", None, "file with these settings (YAML or JSON
 
 
 def boolean(text: str) -> bool:
-    """Parse yes and no the usual ways."""
-    known = {"true": True, "yes": True, "on": True, "1": True}
-    known |= {"false": False, "no": False, "off": False, "0": False}
-    if text.lower() not in known:
+    """Parse a boolean: true, yes, on, 1 and their opposites."""
+    if text.lower() not in BOOLEANS:
         raise ValueError(f"{text!r} is neither true nor false")
-    return known[text.lower()]
+    return BOOLEANS[text.lower()]
 
 
 def endpoint(text: str) -> tuple[str, int]:
@@ -101,14 +98,14 @@ def endpoint(text: str) -> tuple[str, int]:
 
 def directories(text: str) -> tuple[str, ...]:
     """Parse `DIR[:DIR…]`; a JSON list (from a file) is fine too."""
-    names = json.loads(text) if text.startswith("[") else text.split(":")
-    if not all(isinstance(name, str) for name in names) or not any(names):
+    names = texts(text, ":")
+    if not names:
         raise ValueError(f"{text!r} is no list of directories")
-    return tuple(name for name in names if name)
+    return names
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that answers a mistake with one line and exit status 2."""
+    """An argument parser that ends the program with one line and status 2 at a mistake."""
 
     def error(self, message: str) -> NoReturn:
         """End the program with one line."""
@@ -120,14 +117,14 @@ def add_arguments(parser: argparse.ArgumentParser, options: Iterable[Option]) ->
     for option in options:
         shown = f" (default: {option.default})" if option.default else ""
         text = f"{option.help}{shown} [{option.variable}]".replace("%", "%%")
+        flags = (option.letter, option.flag) if option.letter else (option.flag,)
         if option.is_switch:
             parser.add_argument(
-                option.flag, dest=option.key, action="store_const", const="true", help=text
+                *flags, dest=option.key, action="store_const", const="true", help=text
             )
         else:
-            parser.add_argument(
-                option.flag, dest=option.key, metavar=option.metavar or _metavar(option), help=text
-            )
+            metavar = option.metavar or _metavar(option)
+            parser.add_argument(*flags, dest=option.key, metavar=metavar, help=text)
 
 
 def _metavar(option: Option) -> str:
@@ -137,14 +134,23 @@ def _metavar(option: Option) -> str:
 
 
 def resolve(
-    options: Sequence[Option], given: Mapping[str, str | None], env: Mapping[str, str]
+    options: Sequence[Option],
+    given: Mapping[str, str | None],
+    env: Mapping[str, str],
+    declared: Callable[[], Collection[str]] = declared_variables,
 ) -> Mapping[str, Any]:
     """Merge flags, environment, file and defaults, and parse every value once.
+
+    Args:
+        options: of this program.
+        given: values of flags, by `Option.key`.
+        env: the environment.
+        declared: returns the variables of all programs of ours: one shell may set them for all.
 
     Raises:
         BadInput: an unknown variable or key, a value that does not parse, an unreadable file.
     """
-    _refuse_unknown_variables(options, env)
+    _refuse_unknown_variables(options, env, declared)
     config = next((option for option in options if option.key == CONFIG.key), None)
     path = (given.get(config.key) or env.get(config.variable)) if config else None
     from_file = read_config(path, options) if path else {}
@@ -180,19 +186,28 @@ def _parse(option: Option, text: str, source: str) -> Any:
         raise BadInput(f"cannot use {source}: {error}", remedy=option.help) from error
 
 
-def _refuse_unknown_variables(options: Sequence[Option], env: Mapping[str, str]) -> None:
-    known = {option.variable for option in options} | {PREFIX + name for name in _SHARED}
-    for name in sorted(env):
-        if name.startswith(PREFIX) and name not in known and not _SERVICE_LINK.search(name):
+def _refuse_unknown_variables(
+    options: Sequence[Option],
+    env: Mapping[str, str],
+    declared: Callable[[], Collection[str]],
+) -> None:
+    own = {option.variable for option in options}
+    strange = [
+        name
+        for name in sorted(env)
+        if name.startswith(PREFIX) and name not in own and not _SERVICE_LINK.search(name)
+    ]
+    if not strange:
+        return
+    known = {name.removeprefix(PREFIX) for name in (*own, *declared())}
+    for name in strange:
+        key = name.removeprefix(PREFIX)
+        if key not in known:
+            near = nearest_name(key, known, _ALIKE)
             raise BadInput(
                 f"cannot use the environment variable {name}: there is no such setting",
-                remedy=_near(name, known, "unset it"),
+                remedy=did_you_mean(near and PREFIX + near, "unset it"),
             )
-
-
-def _near(name: str, known: Iterable[str], otherwise: str) -> str:
-    close = difflib.get_close_matches(name, sorted(known), 1)
-    return f"did you mean {close[0]}?" if close else otherwise
 
 
 def read_config(path: str, options: Sequence[Option]) -> Mapping[str, str]:
@@ -220,13 +235,18 @@ def read_config(path: str, options: Sequence[Option]) -> Mapping[str, str]:
     for name, value in content.items():
         key = known.get(str(name))
         if key is None:
+            near = nearest_name(str(name), known, _ALIKE)
             raise BadInput(
                 f"cannot use the configuration file {path}: unknown key {name}",
-                remedy=_near(str(name), known, f"known keys: {', '.join(sorted(known))}"),
+                remedy=did_you_mean(near, f"known keys: {_listed(known)}"),
             )
         if value is not None:
             values[key] = value if isinstance(value, str) else json.dumps(value)
     return values
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 def load(

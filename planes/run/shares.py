@@ -1,9 +1,9 @@
-"""A bounded number of places, of which no key ever takes so many that the others get none.
+"""A bounded number of places, shared so that no key takes all of them from the others.
 
-A key may take one more while it has fewer than a fraction of the places that are free (the
-dynamic threshold of Choudhury and Hahne, 1998). One key alone thus stops well below the bound, and
-the more keys there are the less each gets, without anybody being reserved what he does not use.
-Every key gets one place as long as there is any. Who waits does so behind its own key only.
+A key may take one more while it has fewer than a fraction of the places that are free (the dynamic
+threshold of Choudhury and Hahne, 1998). So one key alone stops well below the bound, and the more
+keys there are the less each gets; no unused place is reserved. Every key gets one place as long as
+there is any, and waits behind others of its own key only.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Shares:
         self._divisor = divisor
         self._taken = 0
         self._held: Counter[str] = Counter()
-        # Keys take turns: whoever was served goes to the end.
+        # Keys take turns: one that was served goes to the end.
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     def __len__(self) -> int:
@@ -37,12 +37,12 @@ class Shares:
 
     @property
     def waiting(self) -> int:
-        """How many wait for a place."""
+        """Return how many wait for a place."""
         return sum(len(queue) for queue in self._waiting.values())
 
     @asynccontextmanager
     async def hold(self, key: str) -> AsyncIterator[None]:
-        """Have a place inside the block; see `take`."""
+        """Hold a place inside the block; see `take`."""
         await self.take(key)
         try:
             yield
@@ -51,18 +51,24 @@ class Shares:
 
     async def take(self, key: str) -> None:
         """Take a place; waits for one, first come, first served within a key."""
-        if key not in self._waiting and self._may_take(key):
-            self._take(key)
-        else:
+        if not self.try_take(key):
             await self._wait(key)
 
+    def try_take(self, key: str) -> bool:
+        """Take a place where there is one for the key and nobody of it waits; report whether."""
+        is_free = key not in self._waiting and self._may_take(key)
+        if is_free:
+            self._take(key)
+        return is_free
+
     def give_back(self, key: str) -> None:
-        """Give a place back that was taken for a key."""
+        """Release a place that was taken for a key."""
         self._taken -= 1
         self._held[key] -= 1
         if not self._held[key]:
             del self._held[key]
-        self._grant()
+        if self._waiting:
+            self._grant()
 
     def _may_take(self, key: str) -> bool:
         free = self._limit - self._taken

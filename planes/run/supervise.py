@@ -26,10 +26,10 @@ class Supervisor:
     """Runs named services until a signal, a failure or `stop`.
 
     Args:
-        services: in order of start; they are stopped last first, so what others need goes first.
+        services: in order of start; stopped in reverse order, so those that others need stop last.
         drain_seconds: how long all of them together may take to drain.
-        signals: which ask for the end; empty leaves the process's handlers alone (tests).
-        on_stop: called once, when the end begins.
+        signals: stop all services; none leaves the process's handlers alone (tests).
+        on_stop: called once, when stopping begins.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Supervisor:
         self._stop.set()
 
     async def run(self) -> int:
-        """Run all services; the exit status of the process: 0 after a stop, 1 after a failure."""
+        """Run all services; return the exit status: 0 after a stop, 1 after a failure."""
         loop = asyncio.get_running_loop()
         for number in self._signals:
             loop.add_signal_handler(number, self._on_signal, number)
@@ -76,14 +76,14 @@ class Supervisor:
         try:
             await service()
         except asyncio.CancelledError:
-            # The end that was asked for; an outer cancellation still reaches `run` itself.
+            # It was stopped; an outer cancellation still reaches `run` itself.
             return
         except Exception as error:
             if self._failed:
                 _log.warning("service failed while stopping", exc_info=True, extra={"part": name})
             else:
                 self._failed = name
-                # An error of ours says all that a trace could; anything else is a bug.
+                # A PlanesError says all that a trace could; any other is a bug.
                 is_bug = not isinstance(error, PlanesError)
                 facts = {"part": name} if is_bug else {"part": name, "reason": str(error)}
                 _log.error("service failed", exc_info=is_bug, extra=facts)
@@ -122,5 +122,5 @@ async def supervise(
     drain_seconds: float = 10.0,
     signals: Sequence[signal.Signals] = SIGNALS,
 ) -> int:
-    """Run services until a signal or the first failure; the exit status of the process."""
+    """Run services until a signal or the first failure; return the exit status of the process."""
     return await Supervisor(services, drain_seconds=drain_seconds, signals=signals).run()

@@ -1,7 +1,7 @@
 """The store of standalone mode: manifests in a directory, results in a state directory.
 
-Looks at the directory four times a second in a thread. Invariant: what is offered is always one
-whole, last good state; the files are the truth and are never written from here.
+A thread looks at the directory four times a second. Invariant: the store shows one whole, last good
+state at any time. Manifests are never written here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
@@ -19,17 +18,19 @@ from planes.model.events import Event, event_name, to_object
 from planes.model.objects import NadRef, Namespace, Pod
 from planes.model.spec.nad_policy import NadPolicy
 from planes.model.state.catalog import Catalog
-from planes.run.clock import Clock
-from planes.run.jobs import ended, start
-from planes.store.addressbook import LocalAddressBook
+from planes.model.state.claimed_devices import ClaimedDevice
+from planes.run.clock import Clock, rfc3339
+from planes.run.jobs import start
+from planes.run.shielded import shielded
+from planes.store.address_book import LocalAddressBook
 from planes.store.manifests import BrokenFileError, read_manifests
-from planes.store.podfiles import pod_path
+from planes.store.pod_files import pod_path
 from planes.store.protocol import Problem
 from planes.store.records import EventLog, StatusFiles
 from planes.store.scan import Look, ManifestDirectory, read_file
 from planes.store.snapshot import Snapshot, with_status
 
-# A change must hold still for one look and then be read: seen within half a second.
+# A change is read when it is the same at the next look: it is seen within half a second.
 LOOK_SECONDS: Final = 0.25
 
 P = ParamSpec("P")
@@ -44,13 +45,13 @@ class DirStore:
     Args:
         directory: manifests, `*.yaml`, `*.yml`, `*.json`, in any depth.
         state_dir: status, events and addresses; made when something is first written.
-        clock: the time of events, and of addresses that rest.
+        clock: for events, and for addresses that cool down.
         node: named in events.
-        addresses_dir: the addresses, where several daemons share them; default STATE/addresses.
+        addresses_dir: addresses that several daemons share; default STATE/addresses.
         executor: where files are read and written; None = the event loop's own threads.
-        namespace_isolation: Multus' option: a NAD serves its own namespace only.
-        global_namespaces: namespaces whose NADs serve everybody under isolation.
-        nad_policy: what NADs of tenants may be.
+        namespace_isolation: Multus' option: only pods of its namespace may name a NAD.
+        global_namespaces: namespaces whose NADs all pods may name under isolation.
+        nad_policy: limits NADs of tenants.
     """
 
     def __init__(
@@ -85,39 +86,43 @@ class DirStore:
         )
         self._refreshing = asyncio.Lock()
         self._recent: dict[tuple[str, str], str | None] = {}
-        self._told: frozenset[Problem] = frozenset()
+        self._logged: frozenset[Problem] = frozenset()
         self._last_event = 0
         self._is_synced = False
 
     @property
     def catalog(self) -> Catalog:
-        """The current snapshot."""
+        """Return the current snapshot."""
         return self._snapshot.catalog
 
     @property
     def addresses(self) -> LocalAddressBook:
-        """The plane addresses of this machine."""
+        """Return the address book of this machine."""
         return self._addresses
 
     @property
     def is_synced(self) -> bool:
-        """True once the directory was read."""
+        """Report whether the directory was read."""
         return self._is_synced
 
     def namespace(self, name: str) -> Namespace | None:
-        """A namespace as last seen."""
+        """Return a namespace as last seen."""
         return self._snapshot.namespaces.get(name)
 
     def pod(self, namespace: str, name: str) -> Pod | None:
-        """A pod as last seen, with its network-status."""
+        """Return a pod as last seen, with its network-status."""
         return self._snapshot.pods.get((namespace, name))
 
+    def pods(self) -> tuple[Pod, ...]:
+        """Return the pods of the manifests."""
+        return tuple(self._snapshot.pods.values())
+
     def pods_naming(self, ref: NadRef) -> tuple[str, ...]:
-        """Pods of a NAD's namespace that ask for it."""
+        """Return the pods of a NAD's namespace that name it."""
         return self._snapshot.pods_naming(ref)
 
     async def fetch_pod(self, namespace: str, name: str) -> Pod | None:
-        """A pod as it is now: its own file where it has one, else the directory looked at anew."""
+        """Return a pod as it is now: from its own file, else from a new look at the directory."""
         found = await self._in_thread(self._read_pod, namespace, name)
         if found is not None:
             return found
@@ -126,11 +131,17 @@ class DirStore:
 
     @property
     def checks_owners(self) -> bool:
-        """False: whoever writes the manifests decides whose pods they are."""
+        """Report False: the author of the manifests decides which owners pods have."""
         return False
 
+    async def claimed_devices(
+        self, _namespace: str, _name: str, _uid: str
+    ) -> tuple[ClaimedDevice, ...]:
+        """Return none: resource claims are objects of a cluster."""
+        return ()
+
     async def owner_doubt(self, _pod: Pod) -> str:
-        """Doubt nothing."""
+        """Return "": owners are never in doubt here."""
         return ""
 
     async def put_status(self, pod: Pod, status: str) -> None:
@@ -139,9 +150,10 @@ class DirStore:
         Raises:
             Unavailable: it could not be written.
         """
-        stamp = await self._in_thread(self._statuses.put, pod.namespace, pod.name, status)
-        self._statuses.note(pod.namespace, pod.name, status, stamp)
-        self._show_status((pod.namespace, pod.name), status)
+        key = pod.namespace, pod.name
+        written = await self._in_thread(self._statuses.put, *key, status)
+        self._statuses.note(key, status, written)
+        self._show_status(key, status)
 
     async def drop_status(self, namespace: str, name: str) -> None:
         """Remove a pod's network-status file.
@@ -149,14 +161,14 @@ class DirStore:
         Raises:
             Unavailable: it could not be removed.
         """
-        await self._in_thread(self._statuses.drop, namespace, name)
-        self._statuses.forget(namespace, name)
+        path = await self._in_thread(self._statuses.drop, namespace, name)
+        self._statuses.forget((namespace, name), path)
         self._show_status((namespace, name), None)
 
     async def emit(self, *events: Event) -> None:
         """Append events to the log; a failure is logged, never raised."""
         now = self._clock.now()
-        moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        moment = rfc3339(now)
         objects = []
         for event in events:
             # Two events of one instant must not have one name.
@@ -170,7 +182,7 @@ class DirStore:
             _log.warning("events not written", extra={"reasons": reasons, "cause": str(error)})
 
     def problems(self) -> tuple[Problem, ...]:
-        """What is ignored now, and why."""
+        """Return what is ignored now, and why."""
         return (*self._manifests.problems(), *self._snapshot.problems)
 
     async def run(self) -> None:
@@ -190,7 +202,7 @@ class DirStore:
                     renewed = renewed.with_status(key, status)
                 self._snapshot = renewed
             self._is_synced = self._is_synced or self._manifests.is_read
-            self._tell_problems()
+            self._log_problems()
 
     def _look(self, look: Look) -> bool:
         has_manifests = self._manifests.refresh(look)
@@ -215,17 +227,17 @@ class DirStore:
                 return with_status(pod, self._statuses.texts().get((namespace, name)))
         return None
 
-    def _tell_problems(self) -> None:
+    def _log_problems(self) -> None:
         problems = self.problems()
         for problem in problems:
-            if problem not in self._told:
+            if problem not in self._logged:
                 _log.warning(
                     "manifest ignored", extra={"where": problem.where, "reason": problem.reason}
                 )
-        for problem in self._told - frozenset(problems):
+        for problem in self._logged - frozenset(problems):
             _log.info("manifest mended", extra={"where": problem.where})
-        self._told = frozenset(problems)
+        self._logged = frozenset(problems)
 
     async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        # Begun is done: a cancelled caller must not leave while its thread still writes.
-        return await ended(start(partial(work, *args, **kwargs), self._executor))
+        # Shielded: a cancelled caller must not go on while its thread still writes.
+        return await shielded(start(partial(work, *args, **kwargs), self._executor))

@@ -1,8 +1,8 @@
-"""Manifests: the bytes of one file into planes, NADs, namespaces and pods, with their lines.
+"""Read manifests: one file into planes, NADs, namespaces and pods, each with its line.
 
-Kinds that mean nothing to us are passed over, so that a directory may hold whole applications.
-Invariant: every document gives a value, a problem with `file:line` and reason, or is passed over;
-one bad document does not hide its neighbours.
+Other kinds are skipped, so a directory may hold whole applications. Invariant: every document
+becomes a value or a problem with `file:line` and reason, or is skipped; a bad one does not hide the
+others.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Value = Plane | Nad | Namespace | Pod
 
 
 class Identity(NamedTuple):
-    """What makes an object the same in two files."""
+    """Kind, namespace and name, which identify an object across files."""
 
     kind: str
     namespace: str
@@ -49,7 +49,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a document is not taken; `identity` is known where it has kind and name."""
+    """Why a document is ignored; `identity` is set where it has kind and name."""
 
     problem: Problem
     identity: Identity | None = None
@@ -57,14 +57,14 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class FileContent:
-    """What a readable file holds."""
+    """The objects and faults of a file."""
 
     manifests: tuple[Manifest, ...] = ()
     faults: tuple[Fault, ...] = ()
 
 
 class BrokenFileError(Exception):
-    """The file as a whole cannot be read; nothing in it counts."""
+    """The file as a whole cannot be read; all of it is ignored."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(f"{problem.where}: {problem.reason}")
@@ -107,7 +107,7 @@ def read_manifests(data: bytes, name: str) -> FileContent:
 
 
 def objects_of(data: bytes, name: str) -> Iterator[tuple[JsonObject, str]]:
-    """Give every object of a file with its `file:line`, whatever its kind.
+    """Return every object of a file with its `file:line`, whatever its kind.
 
     Raises:
         BrokenFileError: the file cannot be read, or holds something that is no object.
@@ -135,7 +135,7 @@ def _objects(data: bytes, name: str) -> Iterator[tuple[Any, int]]:
 
 
 def _flatten(obj: Any, line_of: Callable[[object], int]) -> Iterator[tuple[Any, int]]:
-    """Give an object, or the items of a List; Lists in Lists do not exist in Kubernetes."""
+    """Return an object, or the items of a List; Lists in Lists do not exist in Kubernetes."""
     is_list = isinstance(obj, dict) and str(obj.get("kind", "")).endswith("List")
     items = obj.get("items") if is_list else None
     if not isinstance(items, list):
@@ -150,7 +150,7 @@ def _flatten(obj: Any, line_of: Callable[[object], int]) -> Iterator[tuple[Any, 
 
 
 def read_object(obj: Any, where: str) -> Manifest | Fault | None:
-    """Read one object; None for a kind that means nothing to us."""
+    """Read one object; None for a kind that we do not use."""
     if not isinstance(obj, dict):
         return Fault(Problem(where, "it is no object with apiVersion and kind"))
     api_version, kind = obj.get("apiVersion"), obj.get("kind")

@@ -1,7 +1,7 @@
-"""What standalone mode publishes: network-status and events, as files anybody may read.
+"""The network-status and the events of standalone mode, as files that every user may read.
 
 `STATE/status/<namespace>/<pod>.json` holds the network-status list, `STATE/events.jsonl` one Event
-object a line. Invariant: a status file is whole or absent, event lines are written in one piece.
+object a line. Invariant: a status file is whole or absent; a call's event lines are one write.
 """
 
 from __future__ import annotations
@@ -18,33 +18,35 @@ from urllib.parse import unquote
 import orjson
 
 from planes.model.errors import JsonObject, Unavailable
-from planes.store.files import file_name, read_regular, remove, replace, set_aside
+from planes.run.files import file_name, read_regular, remove, replace, set_aside
 
 # Some 20,000 events; the one before is kept as events.jsonl.1.
 MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
 
-_MAX_STATUS_BYTES: Final = 4 << 20  # what a pod's results may come to
+_MAX_STATUS_BYTES: Final = 4 << 20  # the most that a pod's results may have
 
 PodKey = tuple[str, str]
 Stamp = tuple[int, int, int]
+Written = tuple[str, Stamp]
+"""A file by its path, and its stamp after the write."""
 
 
 class StatusFiles:
-    """The network-status of each pod, one file each."""
+    """The network-status of pods, one file each."""
 
     def __init__(self, state_dir: Path) -> None:
         self._directory = state_dir / "status"
-        # The directory of a namespace goes with its last file, and comes with its first.
+        # A namespace's directory is made with its first file and removed with its last.
         self._directories = Lock()
         self._seen: dict[str, Stamp] = {}
         self._texts: dict[PodKey, str] = {}
 
     def path(self, namespace: str, name: str) -> Path:
-        """Give the file of a pod."""
+        """Return the file of a pod."""
         return self._directory / file_name(namespace) / f"{file_name(name)}.json"
 
-    def put(self, namespace: str, name: str, status: str) -> Stamp:
-        """Write a pod's network-status; gives what to `note`.
+    def put(self, namespace: str, name: str, status: str) -> Written:
+        """Write a pod's network-status; return what to `note`.
 
         Raises:
             Unavailable: it could not be written.
@@ -53,15 +55,15 @@ class StatusFiles:
         try:
             with self._directories:
                 replace(path, status.encode(), is_durable=False, mode=0o644)
-            return _stamp(path.stat())
+            return str(path), _stamp(path.stat())
         except OSError as error:
             raise Unavailable(
                 f"cannot write the network-status of pod {namespace}/{name}: {error.strerror}",
                 remedy=f"look at free space and permissions of {self._directory}",
             ) from error
 
-    def drop(self, namespace: str, name: str) -> None:
-        """Remove a pod's network-status; absent is fine.
+    def drop(self, namespace: str, name: str) -> str:
+        """Remove a pod's network-status; none there is fine. Return the path to `forget`.
 
         Raises:
             Unavailable: it could not be removed.
@@ -75,23 +77,24 @@ class StatusFiles:
             ) from error
         with self._directories, suppress(OSError):  # others of the namespace may still be there
             path.parent.rmdir()
+        return str(path)
 
-    def note(self, namespace: str, name: str, status: str, stamp: Stamp) -> None:
-        """Take a write of ours as seen: a look that finds no other change costs the reader nothing.
+    def note(self, key: PodKey, status: str, written: Written) -> None:
+        """Count a write of ours as seen, so that the next look finds no change.
 
-        Where a look is under way in another thread its findings replace this; the next one sees.
+        A look that runs in another thread meanwhile replaces this; the next one finds the change.
         """
-        self._seen = {**self._seen, str(self.path(namespace, name)): stamp}
-        self._texts = {**self._texts, (namespace, name): status}
+        path, stamp = written
+        self._seen = {**self._seen, path: stamp}
+        self._texts = {**self._texts, key: status}
 
-    def forget(self, namespace: str, name: str) -> None:
-        """Take a removal of ours as seen, as `note` does."""
-        key, path = (namespace, name), str(self.path(namespace, name))
+    def forget(self, key: PodKey, path: str) -> None:
+        """Count a removal of ours as seen, as `note` does."""
         self._seen = {known: stamp for known, stamp in self._seen.items() if known != path}
         self._texts = {known: text for known, text in self._texts.items() if known != key}
 
     def refresh(self) -> bool:
-        """Look at the files again; tells whether any changed."""
+        """Look at the files again; report whether any changed."""
         seen: dict[str, Stamp] = {}
         texts: dict[PodKey, str] = {}
         for key, entry in self._entries():
@@ -107,13 +110,13 @@ class StatusFiles:
         return has_changed
 
     def texts(self) -> Mapping[PodKey, str]:
-        """Give every pod's network-status as of the last look."""
+        """Return every pod's network-status as of the last look."""
         return self._texts
 
     def _entries(self) -> Iterator[tuple[PodKey, os.DirEntry[str]]]:
-        for home in _entries(self._directory):
-            namespace = unquote(home.name)
-            for entry in _entries(home):
+        for directory in _entries(self._directory):
+            namespace = unquote(directory.name)
+            for entry in _entries(directory):
                 name, suffix = os.path.splitext(entry.name)
                 if suffix == ".json" and not name.startswith("."):
                     yield (namespace, unquote(name)), entry
@@ -158,7 +161,7 @@ class EventLog:
             self.path.replace(self.path.with_name("events.jsonl.1"))
 
     def _open(self) -> int:
-        """Open the file; what is none is set aside: a FIFO would keep us waiting for a reader."""
+        """Open the file; another kind in its place is set aside: a FIFO would wait for a reader."""
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
         with suppress(OSError):
             if not stat.S_ISREG(self.path.stat().st_mode):

@@ -1,7 +1,7 @@
-"""Which address comes next: round-robin over ranges too large to list.
+"""Round-robin over address ranges that are too large to list.
 
 Invariant: an iteration yields every address of the ranges exactly once, beginning after the one
-handed out last, and costs nothing for addresses it never reaches.
+assigned last, and costs nothing for addresses that it does not reach.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The manifest directory as last seen: looked at often, read only where it changed.
+"""The manifest directory: looked at often, of which only changed files are read.
 
-Invariant: what cannot be read or understood leaves the last good content of that file (or of that
-object) in force, with a problem that says where and why; a file counts once it has stopped
-changing, so a half-written one is not taken for a short one.
+Invariant: of a file or object that cannot be read the last good content stays in force, with a
+problem that names place and reason. A file is read once it has stopped changing, so a half-written
+one is not taken for a short one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from planes.store.manifests import (
     Manifest,
     read_manifests,
 )
-from planes.store.podfiles import PODS
+from planes.store.pod_files import PODS
 from planes.store.protocol import Problem
 
 # etcd takes objects of 1.5 MiB; a List of a thousand pods has about 4 MiB.
@@ -32,7 +32,7 @@ _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
 class Look(Enum):
-    """Which changes a look takes at once; the others must be the same at the next look."""
+    """Which changed files a look reads at once; others when the next look finds them unchanged."""
 
     PATIENT = "none"
     NEW_AT_ONCE = "new files"
@@ -44,7 +44,7 @@ Signature = tuple[int, int, int, int, int]
 
 @dataclass(slots=True)
 class _File:
-    """One file: what was read when its signature was `read_at`, and what is in force."""
+    """One file: its signature when it was last read, and what of it is in force."""
 
     read_at: Signature | None = None
     seen: Signature | None = None
@@ -54,7 +54,7 @@ class _File:
 
 @dataclass(slots=True)
 class _Walk:
-    """What one look at the directory found."""
+    """The files that one look at the directory found."""
 
     files: dict[str, Signature] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -65,7 +65,7 @@ class ManifestDirectory:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        # Written by command, always whole: the next admission must know of the pod before it.
+        # Written by the command, always whole: the next admission must know the pod before it.
         self._pods = f"{directory / PODS}{os.sep}"
         self._files: dict[str, _File] = {}
         self._walk_problems: tuple[Problem, ...] = ()
@@ -73,10 +73,10 @@ class ManifestDirectory:
         self.is_read = False
 
     def refresh(self, look: Look = Look.PATIENT) -> bool:
-        """Look again; tells whether manifests or problems changed.
+        """Look again; report whether manifests or problems changed.
 
-        A change (also a deletion) that is not taken at once is taken when it is still the same
-        at the next look: writers that do not rename are given that long.
+        A change (also a deletion) that is not read at once is read when it is the same at the next
+        look: writers that do not rename have that long.
         """
         walk = _walk(self._directory)
         if walk is None:
@@ -107,12 +107,12 @@ class ManifestDirectory:
         return has_changed
 
     def manifests(self) -> Iterator[Manifest]:
-        """Give what is in force, files by name, each in its own order."""
+        """Return the manifests in force: files by name, each in its own order."""
         for path in sorted(self._files):
             yield from self._files[path].manifests
 
     def problems(self) -> tuple[Problem, ...]:
-        """Give what is ignored now, and why; safe beside a look in another thread."""
+        """Return what is ignored now, and why; safe during a look in another thread."""
         return self._problems
 
     def _collect_problems(self) -> None:
@@ -122,7 +122,7 @@ class ManifestDirectory:
     def _read(self, path: str, file: _File, signature: Signature) -> None:
         file.read_at = signature
         try:
-            content = read_manifests(_bytes_of(path), path)
+            content = read_manifests(read_file(path), path)
         except BrokenFileError as error:
             file.problems = (error.problem,)
             return
@@ -138,17 +138,13 @@ def _with_last_good(content: FileContent, old: tuple[Manifest, ...]) -> tuple[Ma
 
 
 def read_file(path: str) -> bytes:
-    """Read one manifest file named by a user.
+    """Read one manifest file.
 
     Raises:
         BrokenFileError: it cannot be read, is no file, or is larger than manifests are.
     """
-    return _bytes_of(path)
-
-
-def _bytes_of(path: str) -> bytes:
     try:
-        # Not blocking: opening a FIFO would wait for its writer for ever.
+        # Not blocking: opening a FIFO would wait for a writer.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):

@@ -1,12 +1,12 @@
 """One state of the manifests, indexed: namespaces, pods with their status, and the catalog.
 
-Immutable; a change gives a new one that shares what did not change. Of two objects with one name
-the first file (by name) counts, the other is a problem.
+Immutable; a change makes a new one that shares what did not change. Of two objects with one name
+that of the first file (by name) is in force, the other is a problem.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -27,12 +27,12 @@ _MAX_SINGLE_CHANGES: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the store offers at one moment.
+    """The state of the store at one moment.
 
     Attributes:
         catalog: planes, NADs and claims.
         pods: with the network-status that is in force.
-        problems: objects that another file has already.
+        problems: objects that an earlier file has already, and planes that are not in force.
     """
 
     catalog: Catalog
@@ -44,7 +44,7 @@ class Snapshot:
     _nads: tuple[Nad, ...] = ()
 
     def renewed(self, manifests: Iterable[Manifest], statuses: Mapping[PodKey, str]) -> Snapshot:
-        """Give the snapshot of other manifests and statuses."""
+        """Return the snapshot of other manifests and statuses."""
         kept, problems = _first_of_each(manifests)
         values = [manifest.value for manifest in kept]
         planes = tuple(value for value in values if isinstance(value, Plane))
@@ -54,29 +54,32 @@ class Snapshot:
         claims = self._claims(pods, statuses)
         namespaces = {v.name: v for v in values if isinstance(v, Namespace)}
         is_same = planes == self._planes and nads == self._nads
+        catalog = (
+            self.catalog.with_claims(claims) if is_same else self._catalog(planes, nads, claims)
+        )
         return Snapshot(
-            catalog=(
-                self.catalog.with_claims(claims) if is_same else self._catalog(planes, nads, claims)
-            ).with_namespaces(namespaces.get),
+            catalog=catalog.with_namespaces(namespaces.get),
             namespaces=namespaces,
             pods=pods,
-            problems=problems,
+            problems=(*problems, *_not_in_force(kept, catalog)),
             _bare=bare,
             _planes=planes,
             _nads=nads,
         )
 
     def with_status(self, key: PodKey, status: str | None) -> Snapshot:
-        """Give the snapshot with a pod's network-status published, or (None) withdrawn."""
+        """Return the snapshot with a pod's network-status, or (None) without it."""
         bare = self._bare.get(key)
         if bare is None:
             return self
         pod = with_status(bare, status)
-        claims = self.catalog.claims.with_pod(pod, is_believed=status is not None)
+        claims = self.catalog.claims.with_pod(
+            pod, is_believed=status is not None, read=self.catalog.annotation_cache.networks.get
+        )
         return replace(self, catalog=self.catalog.with_claims(claims), pods={**self.pods, key: pod})
 
     def pods_naming(self, ref: NadRef) -> tuple[str, ...]:
-        """Name the pods of a NAD's namespace that ask for it."""
+        """Return the pods of a NAD's namespace that name it."""
         return tuple(
             name
             for (namespace, name), pod in self.pods.items()
@@ -84,7 +87,7 @@ class Snapshot:
         )
 
     def _claims(self, pods: Mapping[PodKey, Pod], statuses: Mapping[PodKey, str]) -> ClaimIndex:
-        """Index pods; of network-status only what a node wrote to its own file is believed."""
+        """Index pods; only a network-status that a node wrote to its own file is believed."""
         changed = [pod for key, pod in pods.items() if self.pods.get(key) != pod]
         gone = [pod for key, pod in self.pods.items() if key not in pods]
         if len(changed) + len(gone) > _MAX_SINGLE_CHANGES:
@@ -110,6 +113,14 @@ class Snapshot:
         )
 
 
+def _not_in_force(manifests: Iterable[Manifest], catalog: Catalog) -> Iterator[Problem]:
+    """Yield a problem for each plane that is not in force because of an earlier one."""
+    for manifest in manifests:
+        plane = manifest.value
+        if isinstance(plane, Plane) and (found := catalog.withheld.get(plane.ref)) is not None:
+            yield Problem(manifest.where, str(found.finding("")))
+
+
 def _first_of_each(
     manifests: Iterable[Manifest],
 ) -> tuple[tuple[Manifest, ...], tuple[Problem, ...]]:
@@ -124,7 +135,7 @@ def _first_of_each(
 
 
 def with_status(pod: Pod, status: str | None) -> Pod:
-    """Give a pod with its network-status annotation; None leaves what it has."""
+    """Return a pod with its network-status annotation; None leaves what it has."""
     if status is None:
         return pod
     return replace(pod, annotations={**pod.annotations, STATUS_ANNOTATION: status})

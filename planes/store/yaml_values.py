@@ -1,8 +1,8 @@
-"""YAML to JSON values, from hostile files: no recursion, no alias bombs, no surprises.
+"""Read YAML of untrusted files into JSON values: no recursion, no alias bombs.
 
-Built on libyaml's events, because the loaders above them recurse (deep nesting kills the process)
-and turn `12:30:45` into a number and `2024-01-01` into a date; Kubernetes' own reader does not.
-Invariant: any bytes give JSON values with line numbers or one `YamlError` with its line.
+Built on libyaml's events: the loaders over them recurse (deep nesting ends the process) and read
+`12:30:45` as a number and `2024-01-01` as a date, which Kubernetes does not.
+Invariant: any bytes become JSON values with line numbers, or one `YamlError` with its line.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import yaml
 
 # A Kubernetes object nests about a dozen levels; NAD configs are text inside one.
 MAX_DEPTH: Final = 100
-# Anchors are for a handful of shared labels; a bomb needs thousands of copies to hurt.
+# Anchors serve some shared labels; a bomb needs thousands of copies.
 MAX_ALIASED_VALUES: Final = 10_000
 
 _NULL: Final = re.compile(r"(~|null|Null|NULL|)\Z")
@@ -31,7 +31,7 @@ _TAG: Final = "tag:yaml.org,2002:"
 
 
 class YamlError(Exception):
-    """A file cannot be taken as JSON values: the line (from 1) and the reason."""
+    """A file cannot be read as JSON values: the line (from 1) and the reason."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(f"line {line}: {reason}")
@@ -63,7 +63,7 @@ class _Document:
         self._aliased = 0
 
     def feed(self, event: yaml.Event) -> None:
-        """Take the next event of this document."""
+        """Handle the next event of this document."""
         line = _line(event)
         if isinstance(event, yaml.ScalarEvent):
             self._scalar(event, line)
@@ -166,7 +166,7 @@ def _scalar_value(event: yaml.ScalarEvent, line: int) -> Any:
 
 
 def _plain(text: str, line: int) -> Any:
-    if len(text) > 64:  # longer than any number; also spares the patterns
+    if len(text) > 64:  # longer than any number; also keeps the patterns from long texts
         return text
     if _NULL.match(text):
         return None
@@ -202,12 +202,12 @@ class YamlDocument:
     lines: dict[int, int]
 
     def line_of(self, value: object) -> int:
-        """Give the line a mapping or list of this document starts on."""
+        """Return the line a mapping or list of this document starts on."""
         return self.lines.get(id(value), self.line)
 
 
 def read_yaml(data: bytes) -> Iterator[YamlDocument]:
-    """Give the documents of a YAML file, in order; empty ones have the value None.
+    """Return the documents of a YAML file, in order; empty ones have the value None.
 
     Raises:
         YamlError: the file is no YAML, or more than a manifest may be.

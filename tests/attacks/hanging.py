@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.daemon import CniError, DiedError, Place, place
-from tests.support.netns import CNI_BIN_DIR, Namespace, Node, namespace, node
-from tests.support.scripts import HANGING, RESULT, write_plugin
+from tests.support.node.daemon import CniError, DiedError, Place, place
+from tests.support.node.netns import CNI_BIN_DIR, Namespace, Node, namespace, node
+from tests.support.node.scripts import HANGING, RESULT, write_plugin
 
 JsonObject = dict[str, Any]
 _SCRIPTS = {
@@ -31,7 +31,7 @@ _SCRIPTS = {
 
 
 @dataclass
-class Scene:
+class AttackedNode:
     """The node, its daemon's place, and the tenant's calls.
 
     Attributes:
@@ -82,7 +82,7 @@ class Scene:
             time.sleep(0.05)
 
     def visit(self, container: str, pod: str = "shop/works") -> tuple[float, float]:
-        """Attach and detach an innocent pod; seconds of its ADD and DEL."""
+        """Attach and detach an innocent pod; return seconds of its ADD and DEL."""
         begun = time.monotonic()
         self.place.call("ADD", self.node.sandbox.path, container=container, pod=pod)
         added = time.monotonic()
@@ -91,7 +91,7 @@ class Scene:
 
 
 def processes(path: str) -> list[int]:
-    """Give the processes whose command line names a path, and what they became by exec."""
+    """Return the processes whose command line names a path, and what they became by exec."""
     found = []
     for proc in Path("/proc").iterdir():
         with suppress(OSError, ValueError):
@@ -141,11 +141,11 @@ def _cluster(directory: Path) -> JsonObject:
 
 
 @contextmanager
-def scene(directory: Path) -> Iterator[Scene]:
-    """Have the node; the daemon is not started yet."""
+def attacked_node(directory: Path) -> Iterator[AttackedNode]:
+    """Make the node for a while; the daemon is not started yet."""
     with node() as here, place(directory, here.host) as where:
         plugins = directory / "plugins"
-        made = Scene(here, where, plugins)
+        made = AttackedNode(here, where, plugins)
         where.default_network(_cluster(directory))
         for kind, text in _SCRIPTS.items():
             write_plugin(plugins, kind, _script(plugins / kind, text))
@@ -174,7 +174,7 @@ def scene(directory: Path) -> Iterator[Scene]:
             _end(made)
 
 
-def _end(made: Scene) -> None:
+def _end(made: AttackedNode) -> None:
     process = made.place.process
     if process is not None and process.poll() is None:
         process.kill()
@@ -189,6 +189,6 @@ def _end(made: Scene) -> None:
 
 @contextmanager
 def sandboxes(count: int) -> Iterator[list[Namespace]]:
-    """Have sandboxes for the tenant's pods."""
+    """Make sandboxes for the tenant's pods, for a while."""
     with ExitStack() as stack:
         yield [stack.enter_context(namespace("pod")) for _ in range(count)]

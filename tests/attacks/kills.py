@@ -1,4 +1,4 @@
-"""A storm of kill -9: ADDs and DELs at once, plugins that hang and fail among them.
+"""Many kill -9 at random moments: ADDs and DELs at once, plugins that hang and fail among them.
 
 Sixty sandboxes of one node are attached and taken down by as many callers, as a runtime would:
 what was attached, or may have been, gets DEL until one succeeds. The daemon is killed at a random
@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.cni.scene import leftovers, pod_object, set_up
-from tests.support import hanging_plugins
-from tests.support.daemon import CniError, DiedError, Place, place
-from tests.support.netns import CNI_BIN_DIR, Namespace, Node, namespace, node
+from tests.support.cni import hanging_plugins
+from tests.support.node.daemon import CniError, DiedError, Place, place
+from tests.support.node.netns import CNI_BIN_DIR, Namespace, Node, namespace, node
 
 SANDBOXES = 60
 _PODS = ("web", "web", "web", "hang", "hang-del", "fail")
@@ -33,7 +33,7 @@ _CALM_EVERY = 100
 
 @dataclass
 class Outcome:
-    """What a storm came to.
+    """The result of many kills.
 
     Attributes:
         kills: how often the daemon was killed.
@@ -59,7 +59,7 @@ class _Sandbox:
 
 @contextmanager
 def storm(seed: int = 0) -> Iterator[Storm]:
-    """Have a node with sixty sandboxes for a while; no plugin is left running."""
+    """Make a node with sixty sandboxes for a while; no plugin is left running."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="np-t-")))
         made = stack.enter_context(node())
@@ -72,7 +72,7 @@ def storm(seed: int = 0) -> Iterator[Storm]:
 
 
 class Storm:
-    """One node in the storm."""
+    """One node whose daemon is killed again and again."""
 
     def __init__(self, daemon: Place, here: Node, sandboxes: list[_Sandbox], seed: int = 0) -> None:
         self._daemon = daemon
@@ -82,9 +82,9 @@ class Storm:
         self._count = 0
         self._leases = hanging_plugins.install(daemon.directory)
         set_up(daemon)
-        daemon.manifest("moods", *_moods())
+        daemon.manifest("moods", *_pods_and_nads())
 
-    def rage(self, kills: int) -> Outcome:
+    def kill_repeatedly(self, kills: int) -> Outcome:
         """Kill the daemon so often; now and then take all down and see what is left."""
         outcome = Outcome()
         with ThreadPoolExecutor(SANDBOXES) as callers:
@@ -102,7 +102,7 @@ class Storm:
                 for call in calls:
                     call.result()
                 if outcome.kills % _CALM_EVERY == 0 or outcome.kills == kills:
-                    self._calm(outcome, callers)
+                    self._detach_all(outcome, callers)
         return outcome
 
     def _start(self) -> float:
@@ -137,7 +137,7 @@ class Storm:
             )
             sandbox.container = ""
 
-    def _calm(self, outcome: Outcome, callers: ThreadPoolExecutor) -> None:
+    def _detach_all(self, outcome: Outcome, callers: ThreadPoolExecutor) -> None:
         """Let plugins work, take everything down, and look what is left; then let them hang."""
         _end_plugins(f"k{os.getpid()}-")
         let_go = self._leases / "let-go"
@@ -168,7 +168,7 @@ class Storm:
         return lines
 
 
-def _moods() -> list[dict[str, Any]]:
+def _pods_and_nads() -> list[dict[str, Any]]:
     made = []
     for act in ("hang", "hang-del", "fail"):
         conf = {"cniVersion": "1.0.0", "type": hanging_plugins.KIND, "act": act}

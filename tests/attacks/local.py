@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.daemon import Place
+from tests.support.node.daemon import Place
 
 PORT = 9465
 NOBODY = 65534
@@ -40,7 +40,7 @@ def attackers(place: Place, names: Sequence[str]) -> Iterator[None]:
 
 
 def sockets(pid: int) -> list[str]:
-    """Give the sockets a process has open."""
+    """Return the sockets a process has open."""
     found = []
     for each in Path(f"/proc/{pid}/fd").iterdir():
         try:

@@ -1,4 +1,4 @@
-"""A local fault or hand damages what the daemon keeps: it serves on, and nothing stays held."""
+"""A journal damaged on disk: the daemon goes on serving, and no address stays claimed."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from tests.cni.scene import NOTHING, leftovers, set_up
-from tests.support.daemon import Place
-from tests.support.netns import Node, run
+from tests.support.node.daemon import Place
+from tests.support.node.netns import Node, run
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
-HURRIED = ("tests.support.hurried", "30")
+FAST_CLOCK = ("tests.support.node.fast_clock", "30")
 
 
 def _cut(path: Path) -> None:
@@ -121,17 +121,17 @@ def test_local_damage_of_an_entry_leaves_no_address_held_when_no_del_comes(
 ) -> None:
     _attach_and_damage(daemon, sandbox, damage)
     _delete(sandbox)
-    daemon.start(module=HURRIED)
+    daemon.start(module=FAST_CLOCK)
     _eventually(lambda: _held(daemon) == [])
 
 
 @pytest.mark.parametrize("damage", [_empty, _flipped_digit])
-def test_local_damage_of_an_entry_frees_no_address_of_a_sandbox_that_lives(
+def test_local_damage_of_an_entry_frees_no_address_of_a_running_sandbox(
     daemon: Place, here: Node, damage: Damage
 ) -> None:
     _attach_and_damage(daemon, here.sandbox.path, damage)
     before = _held(daemon)
-    daemon.start(module=HURRIED)
+    daemon.start(module=FAST_CLOCK)
     time.sleep(6)  # three minutes of the daemon's
     assert _held(daemon) == before
     daemon.call("DEL", here.sandbox.path, pod="shop/web")
@@ -146,7 +146,7 @@ def test_local_loss_of_the_whole_journal_frees_only_what_no_interface_has(
     daemon.call("ADD", sandbox, pod="shop/web")
     daemon.kill()
     shutil.rmtree(daemon.state / "journal")
-    daemon.start(module=HURRIED)
+    daemon.start(module=FAST_CLOCK)
     time.sleep(6)
     planes = daemon.state / "addresses"
     assert [path.name for path in planes.rglob("*") if path.name[:1].isdigit()] != []

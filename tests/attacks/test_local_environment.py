@@ -1,4 +1,4 @@
-"""An ordinary user of the node, who has whoever reads the environment of his process wait."""
+"""A user's process whose environment blocks every reader: the daemon does not wait for it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from cni.earlier import end_earlier
+from cni.host.previous_run import kill_previous
 from tests.attacks.local import NOBODY
-from tests.support.daemon import ROOT
-from tests.support.node import eventually
+from tests.support.node.daemon import ROOT
+from tests.support.node.node import eventually
 
 OWNER = "np-t-environment"
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(300)"]
@@ -22,7 +22,7 @@ SLEEPER = [sys.executable, "-c", "import time; time.sleep(300)"]
 
 @contextmanager
 def _waiting(directory: Path) -> Iterator[int]:
-    """Have a process of nobody's whose environment cannot be read."""
+    """Start a process of user nobody whose environment cannot be read."""
     program = [sys.executable, "-m", "tests.attacks.waiting_environment"]
     with subprocess.Popen(
         [*program, str(directory), str(NOBODY)], stdout=subprocess.PIPE, cwd=ROOT
@@ -50,13 +50,15 @@ def _can_be_read(pid: int) -> bool:
 
 
 @pytest.mark.kernel
-def test_local_user_whose_environment_cannot_be_read_keeps_no_plugin_alive(tmp_path: Path) -> None:
-    """What an earlier life of the daemon left running is found without asking any user."""
+def test_local_user_whose_environment_cannot_be_read_keeps_no_plugin_running(
+    tmp_path: Path,
+) -> None:
+    """What an earlier run of the daemon left running is found without asking any user."""
     with _waiting(tmp_path) as user:
         eventually(lambda: not _can_be_read(user))
         with subprocess.Popen(SLEEPER, env={"NETPLANE_EXEC": f"{OWNER}.1.1"}) as plugin:
             try:
-                assert end_earlier(OWNER) == 1
+                assert kill_previous(OWNER) == 1
                 assert plugin.wait(5) == -9
             finally:
                 plugin.kill()

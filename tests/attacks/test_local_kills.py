@@ -1,4 +1,4 @@
-"""Somebody kills the daemon at the worst moment: it is back at once, and nothing is left."""
+"""The daemon is killed at the worst moment: it restarts at once, and nothing is left."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import pytest
 
 from tests.attacks.kills import storm
 from tests.cni.scene import NOTHING, leftovers, pod_object, set_up
-from tests.support import hanging_plugins
-from tests.support.daemon import CniError, DiedError, Place
-from tests.support.netns import CNI_BIN_DIR, Node, namespace, why_no_link_kind
+from tests.support.cni import hanging_plugins
+from tests.support.node.daemon import CniError, DiedError, Place
+from tests.support.node.netns import CNI_BIN_DIR, Node, namespace, why_no_link_kind
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(300)]
 
@@ -51,7 +51,7 @@ def _end(container: str) -> None:
 
 @contextmanager
 def _cut_off(daemon: Place, here: Node, act: str) -> Iterator[str]:
-    """Have a daemon killed while an ADD's plugin hangs, and its undo would hang too."""
+    """Kill a daemon while an ADD's plugin hangs, and its undo would hang too."""
     set_up(daemon)
     hanging_plugins.install(daemon.directory)
     daemon.manifest("moods", _nad(act), pod_object(act, act))
@@ -107,6 +107,6 @@ def test_local_kills_at_random_moments_leave_nothing() -> None:
     if reason:
         pytest.skip(reason)
     with storm(seed=9) as made:
-        outcome = made.rage(25)
+        outcome = made.kill_repeatedly(25)
     assert (outcome.left, outcome.wedged) == ([], [])
     assert max(outcome.sockets) < SOON

@@ -1,4 +1,4 @@
-"""An ordinary user of the node, who locks whatever he may open."""
+"""An ordinary user of the node locks every file that the user may open."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from cni.serving.listener import listen, lock_of
 from planes.model.errors import PlanesError
 from tests.attacks.local import NOBODY
 from tests.cni.scene import set_up
-from tests.support.daemon import Place
-from tests.support.netns import Node
+from tests.support.node.daemon import Place
+from tests.support.node.netns import Node
 
 _LOCK = """
 import fcntl, os, sys
@@ -33,7 +33,7 @@ sys.stdin.read()
 
 @contextmanager
 def _locked(*paths: Path) -> Iterator[list[str]]:
-    """Have nobody lock files or directories; gives those that he got."""
+    """Lock files or directories as user nobody; yield those that were locked."""
     command = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
     with subprocess.Popen(
         [*command, sys.executable, "-c", _LOCK, *map(str, paths)],

@@ -1,4 +1,4 @@
-"""A local user holds the daemon's metrics port, and sandboxes come and go all the same."""
+"""A local user holds connections to the metrics port: sandboxes are still attached and detached."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from tests.attacks.local import NOBODY, PORT, attackers, sockets
 from tests.attacks.peers.attacks import ON_METRICS
 from tests.cni.scene import NOTHING, leftovers, set_up
 from tests.support.clock import FakeClock
-from tests.support.daemon import Place, place
-from tests.support.netns import Node, machine, node, why_no_link_kind
+from tests.support.node.daemon import Place, place
+from tests.support.node.netns import Node, node, unchanged_machine, why_no_link_kind
 
 kernel = pytest.mark.kernel
 
 
 @contextmanager
 def daemon() -> Iterator[tuple[Place, Node]]:
-    """A daemon with a metrics port and few descriptors to lose."""
+    """Make a daemon with a metrics port and few descriptors to lose."""
     if reason := why_no_link_kind("macvlan"):
         pytest.skip(reason)
-    before = machine()
     with (
+        unchanged_machine(),
         tempfile.TemporaryDirectory(prefix="np-t-") as folder,
         node() as here,
         place(Path(folder), here.host) as made,
@@ -45,7 +45,6 @@ def daemon() -> Iterator[tuple[Place, Node]]:
         assert made.process is not None
         resource.prlimit(made.process.pid, resource.RLIMIT_NOFILE, (256, 256))
         yield made, here
-    assert machine() == before
 
 
 @kernel
@@ -142,7 +141,7 @@ def test_local_user_who_asks_without_end_gets_what_was_rendered_a_moment_ago() -
     assert len(rendered) == 2
 
 
-async def test_local_user_who_takes_all_descriptors_makes_no_storm(
+async def test_local_user_who_takes_all_descriptors_makes_no_flood_of_log_lines(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """While there is none, peers wait in the kernel's queue; then they are answered."""

@@ -1,4 +1,4 @@
-"""An operator with a clumsy hand, who puts things where the daemon keeps its state."""
+"""An operator puts foreign files where the daemon keeps its state."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ import pytest
 
 from cni.uninstall import STILL_IN_USE
 from tests.cni.scene import NOTHING, leftovers, set_up
-from tests.support.daemon import ROOT, Place
-from tests.support.netns import CNI_BIN_DIR, Node, namespace
-from tests.support.node import eventually
-from tests.support.scripts import RESULT, write_plugin
+from tests.support.node.daemon import ROOT, Place
+from tests.support.node.netns import CNI_BIN_DIR, Node, namespace
+from tests.support.node.node import eventually
+from tests.support.node.scripts import RESULT, write_plugin
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
@@ -36,7 +36,7 @@ def _directory(path: Path) -> None:
 
 
 @pytest.mark.parametrize("put", [_fifo, _directory])
-def test_local_hand_that_replaces_the_events_keeps_the_daemon_from_nothing(
+def test_local_replacement_of_the_events_file_does_not_stop_the_daemon(
     daemon: Place, here: Node, put: Callable[[Path], None]
 ) -> None:
     """It takes calls, writes events, and ends in time: no thread waits for a reader."""

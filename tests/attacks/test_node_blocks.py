@@ -14,16 +14,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planes.kube.address_book import KubeAddressBook
-from planes.kube.holders import read_static
-from planes.kube.ipblocks import NodeBlock, grid_object, read_grid, read_node_block, read_shape
+from planes.kube.addresses.address_book import KubeAddressBook
+from planes.kube.addresses.holders import held_in, read_static
+from planes.kube.addresses.ipblocks import (
+    NodeBlock,
+    grid_object,
+    read_grid,
+    read_node_block,
+    read_shape,
+)
 from planes.kube.resources import IPBLOCKS
 from planes.model.addresses import IPNetwork
 from planes.model.errors import BadInput, Conflict, Internal, JsonObject, PlanesError
 from planes.model.spec.blocks import block_name
 from planes.run.clock import SystemClock
 from planes.store.protocol import AddressOwner
-from tests.support.kube import FakeKube
+from tests.support.kube.fake_kube import FakeKube
 from tests.support.planes import make_plane
 
 PLANE = make_plane(
@@ -210,14 +216,16 @@ MAPPINGS = st.one_of(
     ),
 )
 OBJECTS = st.builds(
-    lambda name, spec, holders, wanted: {
+    lambda name, spec, holders, wanted, claims: {
         "metadata": {"name": name},
         "spec": spec,
         "holders": holders,
         "wanted": wanted,
+        "claims": claims,
     },
     st.one_of(st.text(max_size=40), st.just("business.10-9-0-0-26")),
     st.one_of(SPECS, TEXTS),
+    MAPPINGS,
     MAPPINGS,
     MAPPINGS,
 )
@@ -245,6 +253,8 @@ def test_node_whatever_an_ipblock_says_readers_refuse_or_read_it_within_its_boun
         block = read_static(obj)
         assert len(block.holders) <= 64
         assert all(address in shape.network for address in block.holders)
+        nodes = {address: held.owner.node for address, held in block.taken.items()}
+        assert held_in(obj, shape.network) == nodes
 
 
 def _right_name(obj: JsonObject) -> str:

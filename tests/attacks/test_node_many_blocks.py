@@ -6,6 +6,7 @@ asks for does not grow with them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from ipaddress import IPv4Address, ip_network
 from pathlib import Path
@@ -13,31 +14,32 @@ from typing import Any
 
 import pytest
 
-from planes.kube.holders import Holder, static_object
-from planes.kube.ipblocks import NodeBlock, grid_object
-from planes.kube.kept_records import KeptRecords
-from planes.kube.node_blocks import NodeBlocks
+from planes.kube.addresses.holders import Holder, static_object
+from planes.kube.addresses.ipblocks import NodeBlock, grid_object
+from planes.kube.addresses.searching import AGAIN_SECONDS
+from planes.kube.addresses.static_holders import StaticHolders
+from planes.kube.informers.cache import ObjectCache
 from planes.kube.resources import IPBLOCKS, PODS
-from planes.kube.static_holders import StaticHolders
 from planes.model.addresses import IPAddress, IPNetwork
 from planes.model.bounds import MAX_BLOCKS_OF_NODE, MAX_HELD_OF_NODE
 from planes.model.errors import Exhausted, JsonObject
-from planes.model.state.claim_index import Held
-from planes.store.addressbook import NoneFree
+from planes.model.state.claim_changes import Held
+from planes.store.address_claim import NoneFree
 from planes.store.protocol import AddressOwner
 from tests.attacks.test_node_blocks import PLANE, book_of, owner, take
+from tests.kube.addresses.static_scene import node_blocks_of
 from tests.support.clock import FakeClock
-from tests.support.kube import FakeKube
+from tests.support.kube.fake_kube import FakeKube
+from tests.support.kube.nodes import shut_down
 from tests.support.planes import make_plane
 from webhook.controller.blocks import Blocks
-from webhook.controller.books import Book
 from webhook.controller.holders import TICK_SECONDS, HolderKeeper
 
 FULL = NoneFree("full", "", 4, 0)
 
 
 def held_by(node: str, network: IPNetwork) -> JsonObject:
-    """Give a static block of which a node holds all addresses."""
+    """Return a static block of which a node holds all addresses."""
     who = AddressOwner("c" * 64, "net1", "shop", "db-0", "uid-1", node)
     holders: dict[IPAddress, Holder] = {address: Holder(who, 7) for address in network}
     return static_object("business", network, holders, node)
@@ -77,21 +79,41 @@ def test_node_holds_of_static_addresses_no_more_than_its_share_of_the_webhooks_m
 
 def test_node_makes_blocks_of_which_the_controller_remembers_its_share() -> None:
     held = Blocks(lambda _name: None)
-    book = Book(held.read, held.changed, lambda: None)
+    cache = ObjectCache(held.read, on_object=held.changed)
     for network in networks(MAX_BLOCKS_OF_NODE + 100, 28):
-        book.put(NodeBlock("business", "n1", network).to_json())
+        cache.put(NodeBlock("business", "n1", network).to_json())
     for network in networks(100, 16, "20.0.0.0"):
-        book.put(grid_object("business", network, 26, "n1"))
-    assert held.counts["business"] == len(book.values()) == MAX_BLOCKS_OF_NODE
+        cache.put(grid_object("business", network, 26, "n1"))
+    assert held.counts["business"] == len(cache) == MAX_BLOCKS_OF_NODE
     for network in networks(100, 26):
-        book.put(held_by("n1", network))
-    assert len(book.values()) == MAX_BLOCKS_OF_NODE
-    book.put(NodeBlock("business", "n2", ip_network("10.9.0.0/26")).to_json())
+        cache.put(held_by("n1", network))
+    assert len(cache) == MAX_BLOCKS_OF_NODE
+    cache.put(NodeBlock("business", "n2", ip_network("10.9.0.0/26")).to_json())
     assert held.counts["business"] == MAX_BLOCKS_OF_NODE + 1
     (gone,) = networks(1, 28)
-    book.drop(NodeBlock("business", "n1", gone).to_json())
-    book.put(NodeBlock("business", "n1", ip_network("10.9.1.0/26")).to_json())
+    cache.drop(NodeBlock("business", "n1", gone).to_json())
+    cache.put(NodeBlock("business", "n1", ip_network("10.9.1.0/26")).to_json())
     assert held.counts["business"] == MAX_BLOCKS_OF_NODE + 1
+
+
+def test_node_has_made_too_many_blocks_and_what_others_hold_in_them_is_found() -> None:
+    """Else it makes the static blocks of a plane first: no address of a dead node is released."""
+    waiting: list[str] = []
+    held = Blocks(waiting.append)
+    cache = ObjectCache(held.read, on_object=held.changed)
+    for network in networks(MAX_BLOCKS_OF_NODE, 28):
+        cache.put(NodeBlock("business", "n1", network).to_json())
+    block = held_by("n2", ip_network("10.9.0.192/26"))
+    made = {**block, "spec": {**block["spec"], "madeBy": "n1"}, "wanted": {"10.9.0.200": "n3"}}
+    cache.put({**held_by("n1", ip_network("10.9.1.192/26"))})
+    assert "n2" not in held.of_nodes
+    cache.put(made)
+    name = str(made["metadata"]["name"])
+    assert list(held.of_nodes["n2"]) == [name]
+    assert waiting == [name]
+    assert len(cache) == MAX_BLOCKS_OF_NODE + 1
+    cache.drop(made)
+    assert "n2" not in held.of_nodes
 
 
 @pytest.mark.parametrize("spoilt", [{}, {"static": ["10.9.0.9-10.9.0.3"]}], ids=["fit", "unfit"])
@@ -104,7 +126,7 @@ async def test_node_has_taken_all_blocks_and_another_asks_for_few_of_them(
     for network in networks(16, 28, "10.9.0.0"):
         obj = NodeBlock("business", "n1", network).to_json()
         kube.put_object(IPBLOCKS, {**obj, "spec": {**obj["spec"], **spoilt}})
-    blocks = NodeBlocks(kube, "n2", KeptRecords(tmp_path))
+    blocks = node_blocks_of(kube, tmp_path, "n2")
     holding = await blocks.holding(PLANE)
     kube.requests.clear()
     with pytest.raises(Exhausted):
@@ -168,6 +190,7 @@ async def test_node_that_holds_all_addresses_makes_no_other_take_all_blocks(
     assert [b["spec"]["node"] for b in kube.objects(IPBLOCKS)].count("n2") == 1
     name = str(held_by("n1", ip_network("10.9.8.0/26"))["metadata"]["name"])
     kube.remove_object(IPBLOCKS, name)
+    await asyncio.sleep(AGAIN_SECONDS)  # until then the answer of the search before counts
     (claimed,) = await book.claim(plane, owner(9, "n2"))
     assert claimed.address.startswith("10.9.8.")
 
@@ -177,6 +200,7 @@ async def test_node_that_wishes_again_and_again_keeps_no_other_waiting() -> None
     kube = FakeKube()
     alive = {"name": "db-0", "namespace": "shop"}
     kube.put_object(PODS, {"metadata": alive, "spec": {"nodeName": "n3"}})
+    shut_down(kube, "n3")
     pod = kube.object(PODS, "db-0", "shop")
     assert pod is not None
     network = ip_network("10.9.0.192/26")
@@ -190,9 +214,9 @@ async def test_node_that_wishes_again_and_again_keeps_no_other_waiting() -> None
     wishes = {str(address): "n1" for address in network if str(address) != dead} | {dead: "n2"}
     kube.put_object(IPBLOCKS, {**block, "wanted": wishes})
     clock = FakeClock()
-    keeper = HolderKeeper(kube, clock, chance=lambda: 0.5, failed=lambda: None)
+    keeper = HolderKeeper(kube, clock, randomness=lambda: 0.5, failed=lambda: None)
     for _ in range(12):
-        await keeper.look(name)
+        await keeper.reconcile(name)
         now = kube.object(IPBLOCKS, name)
         assert now is not None
         if dead not in now["holders"]:

@@ -1,4 +1,4 @@
-"""A wrong API server, or a proxy before it: what it cuts off or blows up is not believed."""
+"""A wrong API server, or a proxy before it: answers that are cut off or too large are refused."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 from aiohttp import web
 
 from planes.kube.api import Query
-from planes.kube.client import Client
-from planes.kube.listing import WHOLE_BYTES
+from planes.kube.client.client import Client
+from planes.kube.client.listing import WHOLE_BYTES
 from planes.kube.resources import NADS, PODS, Resource
 from planes.model.errors import JsonObject, PlanesError, Unavailable
-from tests.support.scripted_api import Answer, ScriptedApi, client_of, scripted_api
+from tests.support.kube.scripted_api import Answer, ScriptedApi, client_of, scripted_api
 
 MEBIBYTE = 1 << 20
 
@@ -50,7 +50,7 @@ def until_its_end(data: bytes, headers: bytes = b"") -> Answer:
 
 
 def listed(count: int, size: int) -> bytes:
-    """Give a list as an API server writes it: its metadata first."""
+    """Return a list as an API server writes it: its metadata first."""
     items = [
         {"metadata": {"name": f"o{number}", "namespace": "shop", "annotations": {"a": "x" * size}}}
         for number in range(count)

@@ -17,11 +17,11 @@ from cryptography.x509.oid import NameOID
 from certs.bundle import Pair
 from certs.serving import RotatingContext
 from planes.model.errors import BadInput
-from tests.support.admission import Hook, hooked, pod_object, review_object
 from tests.support.certificates import current, make_root, make_serving, trusting
 from tests.support.clock import FakeClock
 from tests.support.store import FakeStore
-from webhook.clients import ClientAuthority
+from tests.support.webhook.admission import Hook, hooked, pod_object, review_object
+from webhook.client_ca import ClientCA
 
 REVIEW = review_object(pod_object(namespace="plain"))
 REFUSED = (OSError, ssl.SSLError, asyncio.IncompleteReadError)
@@ -53,7 +53,7 @@ class Clients:
         )
 
     def equip(self, client: ssl.SSLContext) -> None:
-        """Give a client a certificate of this CA."""
+        """Return a client a certificate of this CA."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kube-apiserver")])
         path = self._folder / "client.pem"
@@ -80,7 +80,7 @@ async def asks(hook: Hook) -> int:
 
 async def test_peer_without_a_certificate_is_refused_in_the_handshake(known: Clients) -> None:
     async with hooked(FakeStore()) as hook:
-        hook.context.demand(known.pem)
+        hook.context.require_client_ca(known.pem)
         with pytest.raises(REFUSED):
             await asks(hook)
         with pytest.raises(REFUSED):
@@ -92,7 +92,7 @@ async def test_peer_with_a_certificate_of_another_ca_is_refused(
     known: Clients, unknown: Clients
 ) -> None:
     async with hooked(FakeStore()) as hook:
-        hook.context.demand(known.pem)
+        hook.context.require_client_ca(known.pem)
         unknown.equip(hook.client)
         with pytest.raises(REFUSED):
             await asks(hook)
@@ -100,7 +100,7 @@ async def test_peer_with_a_certificate_of_another_ca_is_refused(
 
 async def test_peer_with_its_own_certificate_is_answered(known: Clients) -> None:
     async with hooked(FakeStore()) as hook:
-        hook.context.demand(known.pem)
+        hook.context.require_client_ca(known.pem)
         known.equip(hook.client)
         assert await asks(hook) == 200
 
@@ -110,14 +110,14 @@ async def test_peer_is_still_asked_when_the_serving_pair_changes(
 ) -> None:
     root: Pair = make_root(current())
     async with hooked(FakeStore()) as hook:
-        hook.context.demand(known.pem)
+        hook.context.require_client_ca(known.pem)
         hook.context.swap(make_serving(root, current(), 7))
         hook.client = trusting(root)
         with pytest.raises(REFUSED):
             await asks(hook)
         known.equip(hook.client)
         assert await asks(hook) == 200
-        hook.context.demand(unknown.pem)
+        hook.context.require_client_ca(unknown.pem)
         with pytest.raises(REFUSED):
             await asks(hook)
 
@@ -130,8 +130,8 @@ async def test_peer_is_held_to_the_file_as_it_is_now(
     path.write_bytes(unknown.pem)
     async with hooked(FakeStore()) as hook:
         known.equip(hook.client)
-        authority = ClientAuthority(path, hook.context, clock)
-        authority.look()
+        authority = ClientCA(path, hook.context, clock)
+        authority.reload()
         running = asyncio.create_task(authority.run())
         with pytest.raises(REFUSED):
             await asks(hook)
@@ -149,6 +149,6 @@ def test_without_an_authority_in_the_file_nothing_starts(content: bytes, tmp_pat
     path = tmp_path / "ca.crt"
     path.write_bytes(content)
     with pytest.raises(BadInput, match="cannot ask peers for certificates"):
-        ClientAuthority(path, RotatingContext(), FakeClock()).look()
+        ClientCA(path, RotatingContext(), FakeClock()).reload()
     with pytest.raises(BadInput, match="cannot read --client-ca"):
-        ClientAuthority(tmp_path / "none", RotatingContext(), FakeClock()).look()
+        ClientCA(tmp_path / "none", RotatingContext(), FakeClock()).reload()

@@ -1,4 +1,4 @@
-"""Requests that are no HTTP: they fill no log, and learn nothing of what we are made with."""
+"""Requests that are not HTTP: they fill no log, and the answer names no software."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 
 from planes.cli.demo.programs import free_port
 from planes.run.metrics import Metrics, serve
-from tests.support.admission import HOST, hooked
 from tests.support.log_text import log_of
 from tests.support.store import FakeStore
+from tests.support.webhook.admission import HOST, hooked
 
 GARBLED = [
     b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n",

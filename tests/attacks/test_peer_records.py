@@ -1,4 +1,4 @@
-"""TLS records that carry next to nothing, each for as much work as one that is full."""
+"""TLS records with next to no content: each costs the listener as much as a full one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from planes.run.listening.hello import Records
 from planes.store.protocol import Store
-from tests.support.admission import hooked, pod_object, review_object
 from tests.support.store import FakeStore
+from tests.support.webhook.admission import hooked, pod_object, review_object
 from webhook.review import Allowed, Answer, Review
 
 PATH = "/mutate/pods"
@@ -26,7 +26,7 @@ def allow(_: Review, __: Store) -> Answer:
 
 async def test_peer_with_records_of_one_byte_is_broken_off() -> None:
     """KeyUpdates are such records too: 40 connections of them delayed others by 4.7 s."""
-    async with hooked(FakeStore(), judges={PATH: allow}) as hook:
+    async with hooked(FakeStore(), handlers={PATH: allow}) as hook:
         peer = await hook.connect()
         peer.writer.write(HEAD)
         for _ in range(2000):
@@ -41,7 +41,7 @@ async def test_peer_that_means_well_is_heard_to_the_end(size: int) -> None:
     annotations = {f"a{number}": "x" * 200 for number in range(4000)}
     body = orjson.dumps(review_object(pod_object(annotations=annotations)))
     head = HEAD.replace(b"100000", b"%d" % len(body))
-    async with hooked(FakeStore(), judges={PATH: allow}) as hook:
+    async with hooked(FakeStore(), handlers={PATH: allow}) as hook:
         peer = await hook.connect()
         for _ in range(3):
             for at in range(0, len(body), size):
@@ -50,7 +50,7 @@ async def test_peer_that_means_well_is_heard_to_the_end(size: int) -> None:
 
 
 async def test_peer_with_many_small_reviews_over_one_connection_is_answered() -> None:
-    async with hooked(FakeStore(), judges={PATH: allow}) as hook:
+    async with hooked(FakeStore(), handlers={PATH: allow}) as hook:
         peer = await hook.connect()
         for _ in range(300):
             assert (await peer.ask(PATH, review_object(pod_object()))).status == 200

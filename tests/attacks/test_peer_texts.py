@@ -1,4 +1,4 @@
-"""Texts of a peer's own in reviews: not sent back, not kept, not written into the log at length."""
+"""Texts of a peer in reviews: not sent back, not kept, and cut in the log."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import orjson
 import pytest
 
 from planes.model.errors import BadInput, Finding
-from tests.support.admission import hooked, pod_object, review_object
 from tests.support.clock import FakeClock
 from tests.support.log_text import log_of
-from tests.support.shop import shop
+from tests.support.shop_store import shop_store
 from tests.support.store import FakeStore
+from tests.support.webhook.admission import hooked, pod_object, review_object
 from webhook.namespaces import mutate_namespace
-from webhook.reporting import Reporter
-from webhook.review import Denied, encode, parse
+from webhook.review import Rejected, encode, parse
+from webhook.review_log import ReviewLog
 
 MEBIBYTE = 1 << 20
 LONG = "x" * MEBIBYTE
@@ -51,11 +51,11 @@ def test_peer_gets_no_refusal_as_long_as_what_it_sent() -> None:
     obj["metadata"]["generateName"] = LONG
     review = parse(orjson.dumps(review_object(obj)))
     findings = [Finding(LONG, f"cannot {LONG}", LONG)] * 100
-    assert len(encode(review, Denied(findings))) < 2 * SMALL
+    assert len(encode(review, Rejected(findings))) < 2 * SMALL
 
 
 def proposed(number: int) -> bytes:
-    """Give a review of a namespace with 2 MiB of labels."""
+    """Return a review of a namespace with 2 MiB of labels."""
     labels = {f"label-{number}-{index}": "x" * 60 for index in range(20_000)}
     obj = {"metadata": {"name": f"n{number}", "labels": labels}}
     return orjson.dumps(review_object(obj, resource=NAMESPACES, namespace=f"n{number}"))
@@ -63,7 +63,7 @@ def proposed(number: int) -> bytes:
 
 def test_peer_cannot_have_namespaces_remembered_that_do_not_exist() -> None:
     """150 of them were 1.6 GiB."""
-    store = shop()
+    store = shop_store()
     mutate_namespace(parse(proposed(0)), store)
     tracemalloc.start()
     try:
@@ -85,12 +85,12 @@ def test_peer_cannot_fill_the_log(what: str) -> None:
         obj["metadata"]["uid"] = LONG
     elif what == "user":
         more["userInfo"] = {"username": LONG}
-    reporter = Reporter(FakeClock())
+    reporter = ReviewLog(FakeClock())
     with log_of() as stream:
         for number in range(1000):
             reason = f"{number} {LONG if what == 'reason' else ''}"
             review = parse(orjson.dumps(review_object(obj, uid=f"u{number}", **more)))
-            reporter.answered("/validate/pods", review, Denied([Finding("a", reason)] * 10))
+            reporter.answered("/validate/pods", review, Rejected([Finding("a", reason)] * 10))
             if number == 0:
                 assert 100 < len(stream.getvalue()) < 8192
             elif number == 20:
@@ -100,12 +100,14 @@ def test_peer_cannot_fill_the_log(what: str) -> None:
 
 def test_peer_whose_reviews_are_not_logged_is_counted() -> None:
     clock = FakeClock()
-    reporter = Reporter(clock)
+    reporter = ReviewLog(clock)
     with log_of() as stream:
         for number in range(1000):
             review = parse(orjson.dumps(review_object(pod_object(), uid=f"u{number}")))
-            reporter.answered("/validate/pods", review, Denied([Finding("a", f"cannot {number}")]))
+            reporter.answered(
+                "/validate/pods", review, Rejected([Finding("a", f"cannot {number}")])
+            )
         clock.advance(1.0)
-        reporter.answered("/validate/pods", review, Denied([Finding("a", "cannot at last")]))
+        reporter.answered("/validate/pods", review, Rejected([Finding("a", "cannot at last")]))
         assert '"event":"reviews not logged one by one"' in stream.getvalue()
         assert '"count":800' in stream.getvalue()

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from tests.attacks.worlds import joined_namespace, nad_object
+from tests.attacks.objects import joined_namespace, nad_object
 from tests.cni.scene import NOTHING, leftovers, set_up
-from tests.support.daemon import JsonObject, Place
 from tests.support.model import pod_object
-from tests.support.netns import Node
+from tests.support.node.daemon import JsonObject, Place
+from tests.support.node.netns import Node
 
 pytestmark = pytest.mark.kernel
 GUARDED = ("--nads", "guarded")

@@ -1,4 +1,4 @@
-"""A tenant claims addresses that are not theirs: rightful pods get them all the same."""
+"""A tenant claims addresses of other pods: those pods get them all the same."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
-from planes.kube.holders import Holder, static_object
+from planes.kube.addresses.holders import Holder, static_object
 from planes.kube.resources import IPBLOCKS, NADS, NAMESPACES, PLANES, PODS
-from planes.kube.store import KubeStore
+from planes.kube.store.store import KubeStore
 from planes.model import bounds
 from planes.model.addresses import parse_address, parse_network
 from planes.model.decide.decision import Decision, decide
@@ -19,8 +19,9 @@ from planes.model.objects import NadRef, Pod
 from planes.model.state.claim_index import ClaimIndex
 from planes.model.state.claims import claims_of
 from planes.store.protocol import AddressOwner
-from tests.attacks.worlds import claiming_pod, joined_namespace, nad_object
-from tests.kube.store_scene import Scene
+from tests.attacks.objects import claiming_pod, joined_namespace, nad_object
+from tests.kube.store.store_scene import Scene
+from tests.support.model import claim_index
 from tests.support.planes import plane_object
 
 BUSINESS = NadRef(NETPLANE_NAMESPACE, "business")
@@ -223,10 +224,10 @@ def test_tenant_claims_beyond_a_namespaces_bound_are_counted_and_not_kept() -> N
 
 def test_tenant_claims_of_one_address_by_thousands_of_pods_are_a_few() -> None:
     pods = [Pod.from_object(claiming_pod(f"p{n}", "evil", asks=[WANTED])) for n in range(2000)]
-    index = ClaimIndex.of(pods)
+    index = claim_index(pods)
     mine = Pod.from_object(claiming_pod("web", "shop", asks=[WANTED]))
     holders = index.with_pod(mine).holders(BUSINESS, parse_address(WANTED))
     assert len(holders) == bounds.MAX_CLAIMS_OF_ADDRESS + 1
     for pod in pods:
-        index = index.without_pod(pod.key)
+        index = index.changed({pod.key: None})
     assert not index.holders(BUSINESS, parse_address(WANTED))

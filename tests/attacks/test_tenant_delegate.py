@@ -1,4 +1,4 @@
-"""A tenant gets at a plane through the Multus door: `/delegate`, for controllers that hot-plug.
+"""A tenant tries to get onto a plane by Multus' `/delegate`, for controllers that hot-plug.
 
 The controller is honest and does what a pod's annotation says: the configuration of the NAD named
 there and the element's wishes come here, whoever the pod is.
@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
+from cni.call import CniRequest, parse_call
 from cni.serving.multus_protocol import InterfaceAttributes
-from cni.serving.request import CniRequest, parse_call
 from planes.model.errors import BadInput, Conflict, Denied, PlanesError
 from planes.model.objects import Nad, NadRef, Namespace, Pod
 from planes.model.spec.plane_spec import Plane
 from tests.attacks.wishes import ALL_CAPABILITIES, seen_by_plugins
-from tests.cni.shop import bench
+from tests.cni.runtime_scene import bench
+from tests.support.cni.runtime import NETNS, Bench
 from tests.support.planes import make_plane
-from tests.support.runtime import NETNS, Bench
 from tests.support.store import FakeStore
 
 JsonObject = dict[str, Any]
@@ -40,7 +40,7 @@ def business(**spec: Any) -> Plane:
 
 
 async def node(root: Path, plane: Plane, networks: str = "", *, joined: bool = True) -> Bench:
-    """Give a node on which pod shop/web runs."""
+    """Return a node on which pod shop/web runs."""
     labels = {"plane.netplane.io/business": "enabled"} if joined else {}
     asked = {"k8s.v1.cni.cncf.io/networks": networks} if networks else {}
     pod = Pod("shop", "web", uid="u1", annotations=asked)
@@ -49,7 +49,7 @@ async def node(root: Path, plane: Plane, networks: str = "", *, joined: bool = T
 
 
 def config_of(made: Bench, plane: str = "business") -> JsonObject:
-    """Give the configuration of a plane's NAD, as a controller reads it."""
+    """Return the configuration of a plane's NAD, as a controller reads it."""
     nad = made.store.catalog.nads[NadRef("netplane-system", plane)]
     config: JsonObject = json.loads(nad.config)
     return config
@@ -108,7 +108,7 @@ async def test_tenant_pod_that_nobody_knows_gets_no_plane(tmp_path: Path) -> Non
     ],
     ids=["reserved", "gateway", "mac", "ips in cni-args", "sysctl"],
 )
-async def test_tenant_wishes_are_judged_at_the_multus_door(
+async def test_tenant_wishes_are_judged_at_delegate(
     tmp_path: Path, asked: InterfaceAttributes, words: str
 ) -> None:
     plane = business(staticIPs={"allow": "Any", **RESERVED}, mac={"allowRequest": False})
@@ -144,7 +144,7 @@ async def test_tenant_nad_that_takes_a_planes_addresses_is_judged_as_the_plane(
     assert made.exec.calls == []
 
 
-async def test_tenant_cannot_pass_a_quota_by_the_multus_door(tmp_path: Path) -> None:
+async def test_tenant_cannot_pass_a_quota_by_delegate(tmp_path: Path) -> None:
     networks = json.dumps([{"name": "business", "namespace": "netplane-system"}])
     plane = business(quota={"attachmentsPerNamespace": 1})
     made = await node(tmp_path, plane, networks)

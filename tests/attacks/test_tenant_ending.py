@@ -1,4 +1,4 @@
-"""Whatever a tenant lets hang, the daemon ends when it is asked to, and forgets nothing."""
+"""A tenant's plugins hang: the daemon stops in time when asked to, and keeps its journal."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.attacks.hanging import Scene, sandboxes, scene
-from tests.support.daemon import ROOT
-from tests.support.netns import machine, why_no_kernel_tests
+from tests.attacks.hanging import AttackedNode, sandboxes
+from tests.support.node.daemon import ROOT
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(180)]
 
@@ -25,42 +22,36 @@ GRACE = yaml.safe_load((ROOT / "manifests/base/cni/daemonset.yaml").read_text())
 ]["spec"]["terminationGracePeriodSeconds"]
 
 
-@pytest.fixture
-def here() -> Iterator[Scene]:
-    if reason := why_no_kernel_tests():
-        pytest.skip(reason)
-    before = machine()
-    with tempfile.TemporaryDirectory(prefix="np-t-") as directory, scene(Path(directory)) as made:
-        yield made
-    assert machine() == before
-
-
-def test_tenant_whose_plugins_hang_does_not_keep_the_daemon_from_ending(here: Scene) -> None:
+def test_tenant_whose_plugins_hang_does_not_keep_the_daemon_from_ending(
+    attacked: AttackedNode,
+) -> None:
     """Neither at ADD nor in its undo; what they hold stays in the journal, and nothing runs on."""
-    here.start()
+    attacked.start()
     with sandboxes(3) as theirs:
-        here.attack(theirs)
-        here.until_hanging(3)
+        attacked.attack(theirs)
+        attacked.until_hanging(3)
         begun = time.monotonic()
-        assert here.place.process is not None
-        here.place.process.send_signal(signal.SIGTERM)
-        here.place.process.wait(GRACE)
+        assert attacked.place.process is not None
+        attacked.place.process.send_signal(signal.SIGTERM)
+        attacked.place.process.wait(GRACE)
         assert time.monotonic() - begun < GRACE
-        assert here.running() == 0
-        assert len(list((here.place.state / "journal").glob("*evil*"))) == 3
+        assert attacked.running() == 0
+        assert len(list((attacked.place.state / "journal").glob("*evil*"))) == 3
 
 
-def test_tenant_whose_plugins_outlive_a_killed_daemon_meets_them_no_more(here: Scene) -> None:
-    """An ADD that goes on behind the back of its own undo would attach what nobody knows of."""
-    here.start()
+def test_tenant_whose_plugins_outlive_a_killed_daemon_meets_them_no_more(
+    attacked: AttackedNode,
+) -> None:
+    """An ADD that goes on after its own undo would attach what nobody knows of."""
+    attacked.start()
     with sandboxes(2) as theirs:
-        here.attack(theirs)
-        here.until_hanging(2)
-        here.place.kill()
-        assert here.running() == 2
-        (here.plugins / "hang").write_text("#!/bin/sh\nexit 0\n")
-        here.start()
-        assert here.running() == 0
+        attacked.attack(theirs)
+        attacked.until_hanging(2)
+        attacked.place.kill()
+        assert attacked.running() == 2
+        (attacked.plugins / "hang").write_text("#!/bin/sh\nexit 0\n")
+        attacked.start()
+        assert attacked.running() == 0
 
 
 def test_node_whose_api_server_is_silent_can_still_be_restarted(tmp_path: Path) -> None:

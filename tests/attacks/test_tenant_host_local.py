@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from cni.data_dirs import DataDirs
-from cni.ipam.address_files import AddressFiles
+from cni.host.data_dirs import DataDirs
 from cni.ipam.host_local import HostLocal
+from cni.ipam.host_local_files import HostLocalFiles
 from cni.ipam.static import Static
-from cni.plugin import Call
+from cni.plugins.plugin import Call
 from planes.model.bounds import MAX_IPS_OF_NETCONF, MAX_RANGES, MAX_ROUTES
 from planes.model.errors import BadInput, NotFound, PlanesError, Unavailable
 from planes.model.wire.netconf import NetConf
@@ -40,7 +40,7 @@ def allowed(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def host_local(allowed: Path) -> HostLocal:
-    return HostLocal(AddressFiles(), DataDirs((str(allowed),)))
+    return HostLocal(HostLocalFiles(), DataDirs((str(allowed),)))
 
 
 @pytest.mark.parametrize("path", ["/dev/zero", "/dev/stdin", "/proc/kmsg", "/etc", "/no\0where"])

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.cni.scene import NOTHING, leftovers, pod_object, set_up
-from tests.support.daemon import CniError, Place
-from tests.support.netns import Node
+from tests.support.node.daemon import CniError, Place
+from tests.support.node.netns import Node
 
 kernel = pytest.mark.kernel
 SOON = 15.0

@@ -1,4 +1,4 @@
-"""A tenant whose pods bring along as much as they may: the node keeps it while they run.
+"""A tenant's pods make the largest journal entries that are allowed: the node keeps them.
 
 32 attachments of NADs within their bounds were 4.7 MiB of a daemon's memory for each pod once it
 had started anew, so that the pods of one tenant ended it, at each start.
@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 import pytest
 
-from cni.attachment import PlannedAttachment
-from cni.entry import Entry
-from cni.journal_files import entry_path, read_entries, write_entry
+from cni.journal.entry import Entry
+from cni.journal.files import entry_path, read_entries, write_entry
+from cni.plugins.attachment import PlannedAttachment
 from planes.model.annotations.selection import read_selections
 from planes.model.bounds import MAX_CONFIG_VALUES_OF_POD, MAX_NETWORKS_VALUES
 from planes.model.decide.decision import Decision, decide
@@ -22,18 +22,18 @@ from planes.model.names import DEFAULT_NETWORK_ANNOTATION
 from planes.model.objects import Nad, Namespace, Pod
 from planes.model.state.catalog import Catalog
 from planes.model.wire.netconf import parse_conflist
-from tests.attacks.worlds import joined_namespace, nad_object
+from tests.attacks.objects import joined_namespace, nad_object
 from tests.cni.scene import NOTHING, leftovers, set_up
-from tests.support.daemon import CniError, Place
 from tests.support.model import make_catalog, make_plane, pod_object
-from tests.support.netns import Node
+from tests.support.node.daemon import CniError, Place
+from tests.support.node.netns import Node
 
 PADDING = ["1.0.0"] * 2000
 """What nobody minds: a list's `cniVersions`."""
 
 
 def config(*, values: int = 0, text: str = "") -> str:
-    """Give a configuration of a bridge, so large."""
+    """Return a configuration of a bridge, so large."""
     more = {"cniVersions": PADDING[:values]} if values else {}
     plugins = [{"type": "bridge", "bridge": "br-own"}]
     body = {"cniVersion": "1.0.0", "name": "own", **more, "plugins": plugins}
@@ -45,13 +45,13 @@ def ask(catalog: Catalog, networks: str, **annotations: str) -> Decision:
     return decide(Pod.from_object(pod), Namespace("evil"), catalog)
 
 
-def world(text: str) -> Catalog:
+def catalog_with(text: str) -> Catalog:
     return make_catalog(make_plane(), nads=[Nad("evil", "own", text)])
 
 
 @pytest.mark.parametrize("text", [config(values=2000), config(text="x" * (30 << 10))])
 def test_tenant_s_pod_brings_no_more_than_a_node_should_keep(text: str) -> None:
-    catalog = world(text)
+    catalog = catalog_with(text)
     refused = ask(catalog, ",".join(["own"] * 32))
     assert "cannot attach 32 networks" in refused.message
     assert refused.status == 422
@@ -59,14 +59,14 @@ def test_tenant_s_pod_brings_no_more_than_a_node_should_keep(text: str) -> None:
 
 
 def test_tenant_s_network_in_place_of_the_default_one_counts() -> None:
-    catalog = world(config(values=2000))
+    catalog = catalog_with(config(values=2000))
     assert not ask(catalog, "own,own").denied
     wish = {DEFAULT_NETWORK_ANNOTATION: "evil/own"}
     assert "cannot attach 3 networks" in ask(catalog, "own,own", **wish).message
 
 
 def test_usual_networks_are_attached_as_many_as_there_may_be() -> None:
-    assert not ask(world(config(values=100)), ",".join(["own"] * 32)).denied
+    assert not ask(catalog_with(config(values=100)), ",".join(["own"] * 32)).denied
 
 
 def test_tenant_asks_plugins_for_no_more_than_a_node_should_keep() -> None:

@@ -1,4 +1,4 @@
-"""A tenant's hostile texts for configurations: whatever they are, findings and little time."""
+"""Hostile texts as configurations of NADs: each gives findings, in little time."""
 
 from __future__ import annotations
 

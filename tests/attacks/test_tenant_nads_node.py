@@ -1,4 +1,4 @@
-"""A tenant whose NAD was written while no webhook looked: the node refuses it before it acts."""
+"""A tenant's NAD was written while no webhook ran: the node refuses it before it acts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from planes.model.errors import Denied, PlanesError
 from planes.model.objects import Nad, Namespace, Pod
 from planes.model.spec.nad_policy import NadPolicy
+from tests.support.cni.runtime import Bench
 from tests.support.model import pod_object
-from tests.support.runtime import Bench
 from tests.support.store import FakeStore
 
 POLICY = NadPolicy(is_guarded=True, types=frozenset({"one", "two"}))
@@ -87,7 +87,7 @@ async def test_tenant_s_refusal_is_an_event_of_the_pod(tmp_path: Path) -> None:
     telling.cancel()
     await asyncio.wait([telling])
     (event,) = made.store.events
-    assert (event.reason, event.pod) == ("PlaneDenied", "web")
+    assert (event.reason, event.pod) == ("NetworkDenied", "web")
     assert "spec.config.plugins[0].type" in event.message
 
 

@@ -1,4 +1,4 @@
-"""A tenant who may stand on a wire that others are on too: what it may do to them there.
+"""A tenant with an interface on a shared wire: what it may do to other pods there.
 
 The plane `business` is a macvlan on eth1; `shop` has joined it. Bridges `br-*` are for everybody,
 `shop-*` for namespace shop.
@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from cni.net.host_links import HostLink
-from cni.topology import Topology
+from cni.net.topology import Topology
 from planes.model.decide.decision import Decision, decide
 from planes.model.decide.nad_review import review_nad
 from planes.model.errors import JsonObject
@@ -85,7 +85,7 @@ def test_tenant_gets_onto_no_interface_of_another_by_the_other_s_nad() -> None:
     evil = Namespace("evil")
     assert not ask(own, "own").denied
     refused = ask(own, "shop/own", evil)
-    assert "nad-interfaces" in refused.message
+    assert "NETPLANE_NAD_INTERFACES" in refused.message
     assert not ask(nad({"type": "bridge", "bridge": "br-x"}), "shop/own", evil).denied
     assert not ask(own, "shop/own", Namespace("kube-system")).denied
 
@@ -94,7 +94,7 @@ def test_tenant_gets_onto_no_interface_of_another_as_eth0() -> None:
     catalog = _catalog(nad({"type": "bridge", "bridge": "shop-a"}))
     wish = {DEFAULT_NETWORK_ANNOTATION: "shop/own"}
     pod = Pod.from_object(pod_object(namespace="evil", annotations=wish))
-    assert "nad-interfaces" in decide(pod, Namespace("evil"), catalog).message
+    assert "NETPLANE_NAD_INTERFACES" in decide(pod, Namespace("evil"), catalog).message
 
 
 def test_tenant_on_a_bridge_of_open_vswitch_is_on_the_wire_of_its_uplink() -> None:

@@ -1,4 +1,4 @@
-"""A tenant writes objects of megabytes: they are told apart, named, and not decoded."""
+"""A tenant writes objects of megabytes: they are named in the log, and not decoded."""
 
 from __future__ import annotations
 
@@ -11,21 +11,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planes.kube.api import Change, Query
-from planes.kube.nad_book import NadBook
-from planes.kube.pod_views import NodePods
+from planes.kube.client.skim import OF_NADS, PIECE_BYTES, Bound, EventSkim, ListSkim, Skimmed
 from planes.kube.resources import NADS, NAMESPACES
-from planes.kube.skim import OF_NADS, PIECE_BYTES, Bound, EventSkim, ListSkim, Skimmed
+from planes.kube.store.nad_cache import NadCache
+from planes.kube.store.pod_views import NodePods
 from planes.model.errors import JsonObject
 from planes.model.names import NETPLANE_NAMESPACE, NETWORKS_ANNOTATION
 from planes.model.objects import NadRef
-from tests.kube.store_scene import Scene
-from tests.support.scripted_api import ScriptedApi, client_of, event, says, scripted_api, streams
+from tests.kube.store.store_scene import Scene
+from tests.support.kube.scripted_api import (
+    ScriptedApi,
+    client_of,
+    event,
+    says,
+    scripted_api,
+    streams,
+)
 
 LARGE = "x" * (1500 << 10)
 
 
 def skimmed(**metadata: str) -> Skimmed:
-    """Give what is known of an object of 1 MiB."""
+    """Return what is known of an object of 1 MiB."""
     return Skimmed({("metadata", key): text for key, text in metadata.items()}, 1 << 20)
 
 
@@ -72,7 +79,7 @@ async def test_tenant_object_of_a_megabyte_is_named_and_not_decoded(
 
 
 async def test_tenant_nad_of_a_megabyte_is_refused_by_name() -> None:
-    book = NadBook(lambda: None, ())
+    book = NadCache(lambda: None, ())
     book.put(skimmed(namespace="shop", name="own"))
     (nad,) = book.values()
     assert "the object has 1048576 bytes" in nad.fault

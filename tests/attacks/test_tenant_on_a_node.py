@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.cni.scene import NOTHING, leftovers, pod_object, set_up
-from tests.support.daemon import CniError, Place
-from tests.support.netns import Node, namespace, why_no_kernel_tests, why_no_reference
+from tests.support.node.daemon import CniError, Place
+from tests.support.node.netns import Node, namespace, why_no_kernel_tests, why_no_reference
 from tests.support.planes import plane_object
 
 JsonObject = dict[str, Any]
@@ -29,16 +29,17 @@ def asking(name: str, element: JsonObject) -> JsonObject:
 
 
 def plane(place: Place) -> None:
-    """Replace the scene's plane by one with a sysctl and an address reserved for another."""
+    """Add a plane, in force beside the scene's, with a sysctl and an address kept for another."""
     place.manifest(
         "plane",
         plane_object(
             "guarded",
             network={"type": "macvlan", "master": "eth1", "mode": "bridge"},
+            subnets=[{"cidr": "10.10.0.0/24", "gateway": "10.10.0.1"}],
             attachment="OnRequest",
             namespaceSelector={"matchLabels": {"kubernetes.io/metadata.name": "shop"}},
             sysctls={"net.ipv4.conf.IFNAME.arp_ignore": "2"},
-            staticIPs={"reservations": [{"ip": "10.9.0.50", "namespace": "bank"}]},
+            staticIPs={"reservations": [{"ip": "10.10.0.50", "namespace": "bank"}]},
             mac={"allowRequest": False},
         ),
     )
@@ -65,10 +66,10 @@ def service(node: Node, port: int) -> Iterator[None]:
 @pytest.mark.parametrize(
     "wishes",
     [
-        {"cni-args": {"ips": ["10.9.0.50/24"]}},
+        {"cni-args": {"ips": ["10.10.0.50/24"]}},
         {"cni-args": {"mac": "02:00:00:00:00:66"}},
         {"cni-args": {"sysctl": {"net.ipv4.conf.IFNAME.arp_ignore": "0"}}},
-        {"ips": ["10.9.0.50/24"]},
+        {"ips": ["10.10.0.50/24"]},
         {"mac": "02:00:00:00:00:66"},
     ],
     ids=["ips-in-args", "mac-in-args", "sysctl-in-args", "ips", "mac"],
@@ -82,6 +83,7 @@ def test_tenant_gets_no_wish_past_the_plane(daemon: Place, here: Node, wishes: J
     with pytest.raises(CniError) as caught:
         daemon.call("ADD", here.sandbox.path, pod="shop/thief")
     assert caught.value.code == 110
+    assert "not in force" not in str(caught.value)
     assert leftovers(daemon, here) == NOTHING
 
 
@@ -98,7 +100,7 @@ def test_tenant_of_a_lenient_plane_gets_an_address_of_its_own_and_the_planes_sys
     obj["spec"]["enforcement"] = {"pods": "Warn"}
     daemon.manifest("plane", obj)
     wishes = {
-        "cni-args": {"ips": ["10.9.0.50/24"], "sysctl": {"net.ipv4.conf.IFNAME.arp_ignore": "0"}},
+        "cni-args": {"ips": ["10.10.0.50/24"], "sysctl": {"net.ipv4.conf.IFNAME.arp_ignore": "0"}},
         "mac": "02:00:00:00:00:66",
     }
     element = {"name": "guarded", "namespace": "netplane-system"}
@@ -107,7 +109,7 @@ def test_tenant_of_a_lenient_plane_gets_an_address_of_its_own_and_the_planes_sys
     daemon.call("ADD", here.sandbox.path, pod="shop/thief")
     link = here.sandbox.ip_json("address", "show", "dev", "net1")[0]
     addresses = [one["local"] for one in link["addr_info"] if one["family"] == "inet"]
-    assert addresses != ["10.9.0.50"]
+    assert addresses != ["10.10.0.50"]
     assert len(addresses) == 1
     assert link["address"] != "02:00:00:00:00:66"
     assert here.sandbox.sysctl("ipv4/conf/net1/arp_ignore") == "2"

@@ -1,4 +1,4 @@
-"""A tenant's pod says it is one of a workload, and gets nothing that is kept for that workload."""
+"""A tenant's pod names a workload as its owner: it gets no address kept for that workload."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tests.attacks.owners import (
     pod,
     pod_object,
 )
-from tests.support.admission import review_object
 from tests.support.planes import make_plane
 from tests.support.store import FakeStore
+from tests.support.webhook.admission import review_object
 from webhook.mutate import mutate
-from webhook.review import Allowed, Denied, Patched, parse
+from webhook.review import Allowed, Patched, Rejected, parse
 from webhook.validate import validate
 
 
@@ -35,7 +35,7 @@ def reviewed(obj: JsonObject, user: str, **more: Any) -> JsonObject:
 
 
 def patched(obj: JsonObject, user: str, store: FakeStore | None = None) -> str:
-    """Give what /mutate writes into a pod, as text."""
+    """Return what /mutate writes into a pod, as text."""
     answer = mutate(parse(orjson.dumps(reviewed(obj, user))), store or cluster())
     assert isinstance(answer, Patched)
     return orjson.dumps(answer.patch).decode()
@@ -52,7 +52,7 @@ def test_tenant_who_creates_a_pod_of_a_stateful_set_gets_no_reserved_address() -
 def test_tenant_who_asks_for_it_is_refused_and_told_why() -> None:
     obj = pod_object("db-0", owner(), ask="10.9.0.10")
     answer = validate(parse(orjson.dumps(reviewed(obj, "alice"))), cluster())
-    assert isinstance(answer, Denied)
+    assert isinstance(answer, Rejected)
     (finding,) = answer.findings
     assert finding.status == 403
     assert "not created by the controller of StatefulSet db" in finding.message
@@ -162,7 +162,7 @@ def test_tenant_does_not_make_a_pod_one_of_a_workload_later(
     old, new = pod_object("db-0", *before), pod_object("db-0", *after)
     review = parse(orjson.dumps(reviewed(new, user, operation="UPDATE", old=old)))
     answer = validate(review, cluster())
-    assert isinstance(answer, Allowed if is_allowed else Denied)
+    assert isinstance(answer, Allowed if is_allowed else Rejected)
     elsewhere = FakeStore(planes=[make_plane()], namespaces=[JOINED])
     elsewhere.checks_owners = True
     assert isinstance(validate(review, elsewhere), Allowed)

@@ -1,4 +1,4 @@
-"""A tenant's owner reference is compared with what it refers to, before a node attaches the pod."""
+"""A pod's owner reference is compared with the live owner before a node attaches the pod."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from cni.pods import Caller, Pods
-from planes.kube.owners import LiveOwners
+from cni.planning.pods import Pods
 from planes.kube.resources import (
     DEPLOYMENTS,
     PLANES,
@@ -16,15 +15,17 @@ from planes.kube.resources import (
     STATEFUL_SETS,
     Resource,
 )
+from planes.kube.store.owners import LiveOwners
 from planes.model.decide.decision import decide
 from planes.model.errors import CniCode, JsonObject, Unavailable
 from planes.model.objects import Pod
-from planes.model.owners import keeps_for_workloads
+from planes.model.owners import has_reservations_by_owner
 from planes.model.spec.plane_spec import Plane
 from tests.attacks.owners import JOINED, RESERVED, addresses, cluster, owner, pod
-from tests.kube.store_scene import Scene
+from tests.kube.store.store_scene import Scene
 from tests.support.clock import FakeClock
-from tests.support.kube import FakeKube
+from tests.support.cni.calls import add_request
+from tests.support.kube.fake_kube import FakeKube
 from tests.support.planes import plane_object
 
 Live = tuple[Resource, str, str, list[JsonObject]]
@@ -36,7 +37,7 @@ def live(resource: Resource, name: str, uid: str, *owners: JsonObject) -> Live:
 
 
 def put(kube: FakeKube, *there: Live) -> dict[str, str]:
-    """Put objects in; gives the UID that the server made for each of the test's words."""
+    """Put objects in; return the UID that the server made for each of the test's words."""
     uids: dict[str, str] = {}
     for resource, name, uid, owners in there:
         named = [{**one, "uid": uids.get(one["uid"], one["uid"])} for one in owners]
@@ -133,7 +134,7 @@ async def test_a_node_asks_only_where_a_plane_reserves_for_workloads() -> None:
         assert await store.owner_doubt(pod("db-0", owner())) == ""
         before = len(scene.api.requests)
         scene.api.put_object(PLANES, plane_object(**RESERVED))
-        await scene.until(lambda: keeps_for_workloads(store.catalog.planes, "shop"))
+        await scene.until(lambda: has_reservations_by_owner(store.catalog.planes, "shop"))
         assert "no StatefulSet db" in await store.owner_doubt(pod("db-0", owner()))
         assert [one[0] for one in scene.api.requests[before:]] == ["get"]
 
@@ -142,13 +143,13 @@ async def test_tenant_s_pod_is_decided_on_its_node_with_the_doubt() -> None:
     store = cluster()
     store.put_pod(pod("db-0", owner()))
     pods = Pods(store, is_standalone=False)
-    caller = Caller("c1", "shop", "db-0", "")
-    subject = await pods.find(caller, {})
+    asked = add_request("db-0")
+    subject = await pods.find(asked)
     assert addresses(decide(subject.pod, JOINED, store.catalog)) == ["10.9.0.10/24"]
     store.doubts["shop/db-0"] = "it is doubted"
-    subject = await pods.find(caller, {})
+    subject = await pods.find(asked)
     assert addresses(decide(subject.pod, JOINED, store.catalog)) == []
     store.doubts["shop/db-0"] = Unavailable("cannot get")
     with pytest.raises(Unavailable) as caught:
-        await pods.find(caller, {})
+        await pods.find(asked)
     assert caught.value.cni_code is CniCode.TRY_AGAIN

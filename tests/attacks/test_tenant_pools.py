@@ -17,11 +17,11 @@ from planes.model.decide.nad_review import review_nad
 from planes.model.objects import Nad, Namespace, Pod
 from planes.model.spec.nad_policy import NadPolicy
 from planes.model.state.catalog import Catalog
-from tests.attacks.worlds import joined_namespace, nad_object
+from tests.attacks.objects import joined_namespace, nad_object
 from tests.cni.scene import NOTHING, leftovers, set_up
-from tests.support.daemon import CniError, Place
 from tests.support.model import make_catalog, make_plane, pod_object
-from tests.support.netns import Node
+from tests.support.node.daemon import CniError, Place
+from tests.support.node.netns import Node
 
 GUARDED = NadPolicy(is_guarded=True)
 SUBNET = {"type": "host-local", "subnet": "172.16.9.0/28"}
@@ -29,7 +29,7 @@ EARLY, LATE = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
 
 
 def nad(place: str, *, bridge: str = "br-evil", created: str = LATE, **more: Any) -> Nad:
-    """Give a NAD by its place, `namespace/name`; its network is called prod."""
+    """Return a NAD by its place, `namespace/name`; its network is called prod."""
     namespace, _, name = place.partition("/")
     body = {"cniVersion": "1.0.0", "name": "prod", "type": "bridge", "bridge": bridge}
     config = orjson.dumps({**body, "ipam": SUBNET, **more}).decode()
@@ -40,7 +40,7 @@ OWN = nad("evil/own")
 PROD = nad("kube-system/prod", bridge="prod0")
 
 
-def world(*nads: Nad, policy: NadPolicy = GUARDED) -> Catalog:
+def catalog_with(*nads: Nad, policy: NadPolicy = GUARDED) -> Catalog:
     return make_catalog(make_plane(), nads=nads, nad_policy=policy)
 
 
@@ -59,8 +59,8 @@ def ask(catalog: Catalog, networks: str, namespace: str = "evil") -> Decision:
     ],
 )
 def test_tenant_takes_no_addresses_of_an_administrator_s_network(own: Nad) -> None:
-    catalog = world(PROD, own)
-    assert "it would take" in str(review_nad(own, world(PROD)).errors)
+    catalog = catalog_with(PROD, own)
+    assert "it would take" in str(review_nad(own, catalog_with(PROD)).errors)
     assert ask(catalog, "own").denied
     assert not ask(catalog, "kube-system/prod", "shop").denied
 
@@ -82,13 +82,13 @@ def test_tenant_takes_no_addresses_of_a_plane_s_nad() -> None:
 
 def test_tenant_takes_no_addresses_of_an_older_network() -> None:
     older = nad("shop/net", bridge="br-shop", created=EARLY)
-    catalog = world(older, OWN)
+    catalog = catalog_with(older, OWN)
     assert "shop/net" in ask(catalog, "own").message
     assert not ask(catalog, "net", "shop").denied
 
 
 def test_tenant_who_comes_after_gets_its_address_again_when_the_name_is_free() -> None:
-    catalog = world(PROD, OWN)
+    catalog = catalog_with(PROD, OWN)
     assert ask(catalog, "own").denied
     renamed = nad("kube-system/prod", bridge="prod0", name="prod2")
     assert not ask(catalog.with_nads({PROD.ref: renamed}), "own").denied
@@ -106,11 +106,11 @@ def test_tenant_who_comes_after_gets_its_address_again_when_the_name_is_free() -
     ],
 )
 def test_tenant_with_addresses_of_its_own_is_not_kept_from_them(other: Nad) -> None:
-    assert not ask(world(other, OWN), "own").denied
+    assert not ask(catalog_with(other, OWN), "own").denied
 
 
 def test_under_multus_s_rules_networks_share_by_name() -> None:
-    assert not ask(world(PROD, OWN, policy=NadPolicy()), "own").denied
+    assert not ask(catalog_with(PROD, OWN, policy=NadPolicy()), "own").denied
 
 
 @pytest.mark.kernel
@@ -141,7 +141,7 @@ def test_tenant_with_many_networks_of_one_name_hides_no_administrator_s() -> Non
         for one in range(3)
         for two in range(200)
     ]
-    catalog = world(*many, OWN)
+    catalog = catalog_with(*many, OWN)
     assert not ask(catalog, "own").denied
     assert "kube-system/prod" in ask(catalog.with_nads({PROD.ref: PROD}), "own").message
 
@@ -151,7 +151,7 @@ def _apart(one: int, two: int) -> dict[str, str]:
 
 
 def test_the_index_of_names_follows_every_change() -> None:
-    catalog = world(PROD, OWN)
+    catalog = catalog_with(PROD, OWN)
     first = catalog.index.pools["prod"]
     assert [one.ref for one in first] == [OWN.ref, PROD.ref]  # created at one time: by name
     older = nad("kube-system/prod", bridge="prod0", created=EARLY)

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from cni.attachment import PlannedAttachment
-from cni.listeners import Listener, ProcListeners
-from cni.ports import host_ports
+from cni.host.listening_sockets import ListeningSocket, ProcListeningSockets
+from cni.planning.host_ports import host_ports
+from cni.plugins.attachment import PlannedAttachment
 from planes.model.errors import Conflict, PlanesError
 from planes.model.objects import Nad, Namespace, Pod
 from planes.model.wire.netconf import parse_conflist
-from tests.cni.shop import bench
-from tests.support.exec import PluginCall, ok, plain
-from tests.support.runtime import Bench
+from tests.cni.runtime_scene import bench
+from tests.support.cni.exec import PluginCall, ok, plain
+from tests.support.cni.runtime import Bench
 from tests.support.store import FakeStore
 
 JsonObject = dict[str, Any]
@@ -60,7 +60,7 @@ async def second(made: Bench, name: str = "thief", **more: Any) -> JsonObject:
     return await made.call("ADD", pod=f"shop/{name}", container="c2", netns=OTHER, **more)
 
 
-KUBELET = Listener("tcp", 10250, None, "kubelet (pid 7)")
+KUBELET = ListeningSocket("tcp", 10250, None, "kubelet (pid 7)")
 
 
 async def test_tenant_cannot_map_the_port_of_a_service_of_the_node(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ async def test_what_clashes_with_a_listener_is_what_would_take_its_packets(
     tmp_path: Path, asked: JsonObject, bound: str | None, clashes: bool
 ) -> None:
     made = await node(tmp_path, pod("web", mapping(9000, **asked)))
-    made.listeners.found = [Listener("tcp", 9000, ip_address(bound) if bound else None)]
+    made.listeners.found = [ListeningSocket("tcp", 9000, ip_address(bound) if bound else None)]
     if clashes:
         with pytest.raises(Conflict, match="a process of the node listens on it"):
             await made.call("ADD")
@@ -221,12 +221,12 @@ async def test_listeners_of_the_kernel_are_seen_with_their_process(
             one.listen()
         port = one.getsockname()[1]
         protocol = "tcp" if kind == socket.SOCK_STREAM else "udp"
-        found = await ProcListeners().on({(protocol, port)})
+        found = await ProcListeningSockets().on({(protocol, port)})
     assert [(each.port, each.protocol) for each in found] == [(port, protocol)]
     assert str(found[0].address) == str(address)
     assert "(pid " in found[0].process
     other = "udp" if protocol == "tcp" else "tcp"
-    assert await ProcListeners().on({(other, port)}) == ()
+    assert await ProcListeningSockets().on({(other, port)}) == ()
 
 
 async def test_connections_are_no_listeners() -> None:
@@ -235,8 +235,8 @@ async def test_connections_are_no_listeners() -> None:
         port = server.getsockname()[1]
         with closing(socket.create_connection(("127.0.0.1", port))) as client:
             own = client.getsockname()[1]
-            assert await ProcListeners().on({("tcp", own)}) == ()
-            assert len(await ProcListeners().on({("tcp", port)})) == 1
+            assert await ProcListeningSockets().on({("tcp", own)}) == ()
+            assert len(await ProcListeningSockets().on({("tcp", port)})) == 1
 
 
 async def _failing(call: PluginCall):  # type: ignore[no-untyped-def]  # a script
@@ -275,7 +275,7 @@ async def test_a_holder_is_searched_for_once(tmp_path: Path) -> None:
         (process / "fd").mkdir(parents=True)
         (process / "comm").write_text("kubelet\n")
         (process / "fd" / "3").symlink_to(f"socket:[{inode}]")
-        listeners = ProcListeners(tmp_path)
+        listeners = ProcListeningSockets(tmp_path)
         port = ("tcp", server.getsockname()[1])
         first = await listeners.on({port})
         earlier = tmp_path / "6" / "fd"

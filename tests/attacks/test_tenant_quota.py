@@ -11,15 +11,14 @@ from typing import Any
 import orjson
 import pytest
 
-from planes.kube.pod_views import ClaimingPods
+from planes.kube.store.pod_views import ClaimingPods
 from planes.model.decide.decision import Decision, decide
 from planes.model.errors import JsonObject
 from planes.model.names import DEFAULT_NETWORK_ANNOTATION, NETWORKS_ANNOTATION
 from planes.model.objects import Nad, NadRef, Namespace, Pod
-from planes.model.spec.plane import Plane
-from planes.model.state.claim_index import ClaimIndex
+from planes.model.spec.plane_spec import Plane
 from planes.model.state.claims import PodClaims, Usage
-from tests.support.model import make_catalog, make_namespace, make_plane, pod_object
+from tests.support.model import claim_index, make_catalog, make_namespace, make_plane, pod_object
 
 QUOTA = {"addressesPerNamespace": 2, "attachmentsPerNamespace": 2, "staticPerNamespace": 2}
 PLANE = make_plane(attachment="OnRequest", quota=QUOTA)
@@ -64,7 +63,7 @@ def on(
         for number in range(before + 1)
     ]
     catalog = make_catalog(*(planes or (PLANE,)), nads=[nad or own_nad()])
-    catalog = catalog.with_claims(ClaimIndex.of(pods[:before]))
+    catalog = catalog.with_claims(claim_index(pods[:before]))
     return decide(pods[before], shop, catalog.with_namespaces(lambda _: shop))
 
 
@@ -92,7 +91,8 @@ def test_networks_on_a_shared_wire_count_for_no_plane() -> None:
 
 
 def test_a_network_counts_for_the_one_plane_that_governs_it() -> None:
-    first = make_plane("first", attachment="OnRequest", order=-1)
+    apart = [{"cidr": "10.66.0.0/16"}]
+    first = make_plane("first", attachment="OnRequest", order=-1, subnets=apart)
     both = make_namespace("shop", business="enabled", first="enabled")
     assert not on("its own NAD", 5, first, PLANE, shop=both).denied
     assert on("its own NAD", 5, first, PLANE).denied  # shop has joined business alone
@@ -100,10 +100,10 @@ def test_a_network_counts_for_the_one_plane_that_governs_it() -> None:
 
 def test_the_index_forgets_networks_that_nobody_asks_for_any_more() -> None:
     pod = Pod.from_object(pod_object(annotations=asking(NETWORKS_ANNOTATION, of_own(1))))
-    index = ClaimIndex.of([pod])
+    index = claim_index([pod])
     assert index.networks_of("shop") == {OWN}
     assert index.usage(OWN, "shop") == Usage(1, 1, 1)
-    assert not index.without_pod(pod.key).networks_of("shop")
+    assert not index.changed({pod.key: None}).networks_of("shop")
 
 
 def test_the_webhook_follows_what_pods_have_as_eth0() -> None:

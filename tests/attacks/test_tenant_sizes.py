@@ -1,4 +1,4 @@
-"""A tenant writes large objects, and many: everybody else keeps their memory and their NADs."""
+"""A tenant writes large objects, and many: other namespaces keep their memory and their NADs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from planes.kube.nad_book import MOST_NAMES, NadBook
 from planes.kube.resources import NADS, PLANES
+from planes.kube.store.nad_cache import MOST_NAMES, NadCache
 from planes.model import bounds
 from planes.model.decide.decision import decide
 from planes.model.errors import JsonObject
@@ -16,8 +16,8 @@ from planes.model.names import NETPLANE_NAMESPACE
 from planes.model.objects import Nad, NadRef, Namespace, Pod
 from planes.model.state.catalog import Catalog
 from planes.model.state.memo import Memo
-from tests.attacks.worlds import nad_object
-from tests.kube.store_scene import Scene
+from tests.attacks.objects import nad_object
+from tests.kube.store.store_scene import Scene
 from tests.support.model import make_namespace, pod_object
 from tests.support.planes import make_plane, plane_object
 
@@ -68,8 +68,8 @@ def test_tenant_annotations_of_a_nad_are_not_kept() -> None:
     assert nad.annotations == {"k8s.v1.cni.cncf.io/resourceName": "a/b"}
 
 
-def book_of(*objects: JsonObject, trusted: tuple[str, ...] = ()) -> NadBook:
-    book = NadBook(lambda: None, trusted)
+def book_of(*objects: JsonObject, trusted: tuple[str, ...] = ()) -> NadCache:
+    book = NadCache(lambda: None, trusted)
     book.begin()
     for obj in objects:
         book.put(obj)
@@ -77,7 +77,7 @@ def book_of(*objects: JsonObject, trusted: tuple[str, ...] = ()) -> NadBook:
     return book
 
 
-def usable(book: NadBook) -> list[str]:
+def usable(book: NadCache) -> list[str]:
     return sorted(nad.name for nad in book.values() if not nad.fault)
 
 

@@ -1,4 +1,4 @@
-"""Every member of a selection element against every setting of a plane, at both gates.
+"""Every member of a selection element against every setting of a plane, in webhook and node.
 
 What a plane permits is written down here a second time, by hand: `ips`, `mac` and the gateways of
 `default-route` by settings, everything else never. A member that the format learns and nobody
@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planes.model.annotations.selection_element import KNOWN_MEMBERS
+from planes.model.annotations.element_reader import KNOWN_MEMBERS
 from planes.model.decide.decision import Attachment, Decision, decide
 from planes.model.decide.wishes import WISHES
 from planes.model.errors import PlanesError
@@ -24,10 +24,10 @@ from planes.model.spec.plane import parse_plane
 from planes.model.spec.plane_spec import Plane
 from planes.model.state.catalog import Catalog
 from tests.attacks.wishes import ALL_CAPABILITIES, seen_by_plugins
-from tests.cni.shop import bench
-from tests.support.exec import plain
+from tests.cni.runtime_scene import bench
+from tests.support.cni.exec import plain
+from tests.support.cni.runtime import NOTHING, Bench
 from tests.support.plane_corpus import ACCEPTED, corpus_plane
-from tests.support.runtime import NOTHING, Bench
 from tests.support.store import FakeStore
 
 JsonObject = dict[str, Any]
@@ -62,8 +62,18 @@ TOKENS = {
 }
 """What a plugin would see of it."""
 
+OF_DEVICES = {
+    "sriov": "example.com/vf",
+    "mtu zero of sriov": "a/b",
+    "host-device of a resource": "example.com/nic",
+}
+"""Settings of which a pod gets nothing without a device of the resource that is named."""
+"""Their pods are refused, whatever they ask for: nobody gives them the device."""
+KEEPING = "addresses that claims keep"
+"""The node needs an API server then: see tests/model/test_claim_reference.py."""
+DEAD = "pods on a dead master of a nadRef"
 SETTINGS: dict[str, JsonObject] = {
-    **ACCEPTED,
+    **{name: spec for name, spec in ACCEPTED.items() if name not in {*OF_DEVICES, KEEPING}},
     "allow Any": {"staticIPs": {"allow": "Any"}},
     "allow Never": {"staticIPs": {"allow": "Never"}},
     "allow Reserved": {"staticIPs": {"allow": "Reserved"}},
@@ -75,13 +85,14 @@ SETTINGS: dict[str, JsonObject] = {
     "another gateway": {"subnets": [{"cidr": "10.9.0.0/24", "gateway": "10.9.0.66"}]},
 }
 # An address: allow is Reserved by default, and a plane without subnets leaves it to the NAD.
-GIVES_IPS = {"allow Any", "reservations", "nadRef", "ipam NAD", "shared wire of a nadRef"}
+GIVES_IPS = {"allow Any", "reservations", "nadRef", "ipam NAD", "shared wire of a nadRef", DEAD}
 GIVES_NO_MAC = {"no MAC", "what is not enforced, switched off"}
 # The gateway 10.9.0.66: nobody knows better where the plane knows no gateway at all.
 ROUTES = {
     "another gateway",
     "nadRef",
     "shared wire of a nadRef",
+    DEAD,
     "nadRef with subnets",
     "ipam NAD",
     "ipam None",
@@ -96,7 +107,7 @@ ROUTES = {
 
 
 def may(key: str, setting: str) -> bool:
-    """Tell whether a plane of that setting permits the wish for a member."""
+    """Report whether a plane of that setting permits the wish for a member."""
     permitted = {
         "ips": setting in GIVES_IPS,
         "mac": setting not in GIVES_NO_MAC,
@@ -106,7 +117,7 @@ def may(key: str, setting: str) -> bool:
 
 
 def plane_of(setting: str, mode: str) -> Plane:
-    """Give a plane whose plugins declare every capability, so that they show what is passed."""
+    """Return a plane whose plugins declare every capability, so that they show what is passed."""
     spec = dict(SETTINGS[setting])
     network = dict(spec.get("network") or {"type": "macvlan", "master": "eth1"})
     if "type" in network:
@@ -145,7 +156,7 @@ async def node(root: Path, plane: Plane, wishes: JsonObject) -> Bench:
 
 
 def told(attachment: Attachment) -> str:
-    """Give all that a decision lets plugins know of an element."""
+    """Return all that a decision lets plugins know of an element."""
     return json.dumps(
         [
             attachment.ips,
@@ -155,6 +166,20 @@ def told(attachment: Attachment) -> str:
             attachment.default_route,
         ]
     )
+
+
+@pytest.mark.parametrize("mode", ["Deny", "Warn", "Audit"])
+@pytest.mark.parametrize("setting", OF_DEVICES)
+async def test_pods_that_nobody_gives_a_device_are_refused_whatever_the_enforcement(
+    tmp_path: Path, setting: str, mode: str
+) -> None:
+    """Admission requests one device for the pod; the node attaches nothing without it."""
+    plane = parse_plane(corpus_plane({**ACCEPTED[setting], "enforcement": {"pods": mode}}))
+    assert admission(plane, {}).resources == {OF_DEVICES[setting]: 1}
+    made = await node(tmp_path, plane, {})
+    with pytest.raises(PlanesError, match=r"cannot ask the kubelet at .* for devices"):
+        await made.call("ADD")
+    assert made.leftovers() == NOTHING
 
 
 def test_every_member_is_walked() -> None:
@@ -199,7 +224,7 @@ async def test_tenant_of_a_lenient_plane_gets_on_the_node_what_each_setting_perm
     """Whatever the pod asks for at once, plugins see the permitted wishes and no others."""
     plane = plane_of(setting, "Warn")
     wishes = dict(WISHED)
-    if setting in {"nadRef", "ipam NAD", "shared wire of a nadRef"}:
+    if setting in {"nadRef", "ipam NAD", "shared wire of a nadRef", DEAD}:
         wishes.pop("ips")  # its plugin, a script, gives no address that it is asked for
     made = await node(tmp_path, plane, wishes)
     await made.call("ADD")
@@ -212,7 +237,7 @@ async def test_tenant_of_a_lenient_plane_gets_on_the_node_what_each_setting_perm
 
 
 @pytest.mark.parametrize("setting", ["plain", "allow Any", "no MAC", "another gateway"])
-async def test_tenant_wish_by_wish_both_gates_agree(tmp_path: Path, setting: str) -> None:
+async def test_tenant_wish_by_wish_webhook_and_node_agree(tmp_path: Path, setting: str) -> None:
     plane = plane_of(setting, "Deny")
     for number, (key, value) in enumerate(WISHED.items()):
         place = tmp_path / str(number)

@@ -1,7 +1,7 @@
-"""The node is the last gate: a tenant's NAD on a plane's wire, where admission was passed by.
+"""A tenant's NAD on a plane's wire that admission never saw: the node refuses it.
 
-On a real node with the real daemon; and through the Multus door, which a hot-plug controller opens
-for any pod.
+On a real node with the real daemon; and by hot-plug through Multus' `/delegate`, which a
+controller may ask for any pod.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import Any
 
 import pytest
 
+from cni.call import CniRequest, parse_call
 from cni.net.host_links import HostLink
+from cni.net.topology import Topology
 from cni.serving.multus_protocol import InterfaceAttributes
-from cni.serving.request import CniRequest, parse_call
-from cni.topology import Topology
 from planes.model.errors import Denied, PlanesError
 from planes.model.names import DEFAULT_NETWORK_ANNOTATION, NETWORKS_ANNOTATION
 from planes.model.objects import Nad, Namespace, Pod
+from tests.cni.runtime_scene import bench
 from tests.cni.scene import NOTHING, leftovers, set_up
-from tests.cni.shop import bench
-from tests.support.daemon import CniError, Place
-from tests.support.netns import Node
+from tests.support.cni.runtime import NETNS, Bench
+from tests.support.node.daemon import CniError, Place
+from tests.support.node.netns import Node
 from tests.support.planes import make_plane
-from tests.support.runtime import NETNS, Bench
 from tests.support.store import FakeStore
 
 JsonObject = dict[str, Any]
@@ -131,8 +131,8 @@ def request(conf: JsonObject) -> CniRequest:
     return parse_call(environment, json.dumps({"cniVersion": "1.0.0", **conf}).encode())
 
 
-async def door(path: Path, *, joined: bool, networks: str = "") -> Bench:
-    """Give a node where pod shop/web runs, beside a plane on eth1 that is called enp1s0 too."""
+async def hotplug_bench(path: Path, *, joined: bool, networks: str = "") -> Bench:
+    """Return a node where pod shop/web runs, beside a plane on eth1 that is called enp1s0 too."""
     plane = make_plane(
         "business", network={"type": "macvlan", "master": "eth1"}, attachment="OnRequest"
     )
@@ -157,14 +157,14 @@ NO_WISH = InterfaceAttributes((), "", {})
 async def test_tenant_is_not_hot_plugged_onto_a_wire_it_has_not_joined(
     tmp_path: Path, master: str
 ) -> None:
-    made = await door(tmp_path, joined=False)
+    made = await hotplug_bench(tmp_path, joined=False)
     with pytest.raises(Denied, match="cannot use network extra: it is on interface"):
         await made.hotplug.delegate(request({**ON_ETH1, "master": master}), NO_WISH)
     assert made.exec.calls == []
 
 
 async def test_tenant_that_joined_is_hot_plugged(tmp_path: Path) -> None:
-    made = await door(tmp_path, joined=True)
+    made = await hotplug_bench(tmp_path, joined=True)
     await made.hotplug.delegate(request(ON_ETH1), NO_WISH)
     assert made.exec.names() == ["ADD two net9"]
 
@@ -179,7 +179,7 @@ async def test_tenant_that_joined_is_hot_plugged(tmp_path: Path) -> None:
 async def test_tenant_that_joined_is_hot_plugged_by_the_planes_rules(
     tmp_path: Path, wishes: InterfaceAttributes
 ) -> None:
-    made = await door(tmp_path, joined=True)
+    made = await hotplug_bench(tmp_path, joined=True)
     with pytest.raises(PlanesError):
         await made.hotplug.delegate(request({**ON_ETH1, "ipam": {"type": "static"}}), wishes)
     assert made.exec.calls == []
@@ -188,7 +188,7 @@ async def test_tenant_that_joined_is_hot_plugged_by_the_planes_rules(
 async def test_tenant_is_not_hot_plugged_with_the_planes_addresses_of_its_own(
     tmp_path: Path,
 ) -> None:
-    made = await door(tmp_path, joined=True)
+    made = await hotplug_bench(tmp_path, joined=True)
     ipam = {"type": "host-local", "subnet": "10.9.0.0/24"}
     with pytest.raises(Denied, match="addresses would be given out twice"):
         await made.hotplug.delegate(request({**ON_ETH1, "ipam": ipam}), NO_WISH)
@@ -197,6 +197,6 @@ async def test_tenant_is_not_hot_plugged_with_the_planes_addresses_of_its_own(
 
 
 async def test_tenant_is_hot_plugged_off_the_wires_as_ever(tmp_path: Path) -> None:
-    made = await door(tmp_path, joined=False)
+    made = await hotplug_bench(tmp_path, joined=False)
     await made.hotplug.delegate(request({**ON_ETH1, "master": "eth9"}), NO_WISH)
     assert made.exec.names() == ["ADD two net9"]

@@ -19,9 +19,9 @@ from planes.model.spec.plane import parse_plane
 from planes.model.spec.plane_spec import Plane
 from planes.model.state.catalog import Catalog
 from tests.attacks.wishes import ALL_CAPABILITIES, seen_by_plugins
-from tests.cni.shop import bench
+from tests.cni.runtime_scene import bench
+from tests.support.cni.runtime import NOTHING, Bench
 from tests.support.planes import make_plane, plane_object
-from tests.support.runtime import NOTHING, Bench
 from tests.support.store import FakeStore
 
 JsonObject = dict[str, Any]
@@ -33,7 +33,7 @@ DEFAULT_NETWORK = "v1.multus-cni.io/default-network"
 
 
 def business(**spec: Any) -> Plane:
-    """Give a plane whose last plugin declares every capability: what is passed, it shows."""
+    """Return a plane whose last plugin declares every capability: what is passed, it shows."""
     network = {
         "type": "macvlan",
         "master": "eth1",
@@ -102,7 +102,7 @@ async def test_tenant_cni_args_get_nothing_from_a_plane(tmp_path: Path, attack: 
     ],
     ids=lambda one: next(iter(one)) if isinstance(one, dict) else "",
 )
-async def test_tenant_wishes_beyond_a_planes_settings_are_refused_at_both_gates(
+async def test_tenant_wishes_beyond_a_planes_settings_are_refused_by_webhook_and_node(
     tmp_path: Path, wish: JsonObject, words: str
 ) -> None:
     plane = business(mac={"allowRequest": False})

@@ -28,7 +28,7 @@ def _attributes(node: int) -> bytes:
 
 
 def _answer(kind: int, node: int) -> bytes | None:
-    """Give what the kernel is told; None for what is not known."""
+    """Return what the kernel is told; None for what is not known."""
     match kind:
         case 26:  # INIT
             return struct.pack("4I2H2I2H8I", 7, 31, _PAGE, 0, 9, 9, _PAGE, 1, 1, 0, *[0] * 8)
@@ -71,7 +71,7 @@ def _wait(libc: ctypes.CDLL, path: str, user: int) -> None:
 
 
 def main(directory: str, user: int) -> None:
-    """Serve the file system, and have the process."""
+    """Serve the file system, and start the process."""
     device = os.open("/dev/fuse", os.O_RDWR)
     options = f"fd={device},rootmode=40000,user_id={user},group_id={user},allow_other"
     libc = ctypes.CDLL(None, use_errno=True)

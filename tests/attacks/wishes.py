@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.support.runtime import Bench
+from tests.support.cni.runtime import Bench
 
 ALL_CAPABILITIES = {
     "ips": True,
@@ -23,7 +23,7 @@ ALL_CAPABILITIES = {
 
 
 def seen_by_plugins(made: Bench, ifname: str) -> str:
-    """Give all that plugins of an interface read: stdin and environment, as one text."""
+    """Return all that plugins of an interface read: stdin and environment, as one text."""
     calls = [call for call in made.exec.calls if call.ifname == ifname]
     assert calls
     return "\n".join(json.dumps([call.conf, dict(call.env)]) for call in calls)

@@ -1,7 +1,7 @@
 """`python -m tests.bench`: run the benchmarks, show the table, write JSON.
 
-Exits 0 also where a goal is missed: a timing is not an assertion. Everything happens in
-namespaces and folders of its own, which are gone afterwards, also after Ctrl-C.
+The exit status is 0 also if a goal is missed: a timing is not an assertion. All namespaces and
+folders are its own and are removed at the end, also after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -18,23 +18,25 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tests.bench import macvlan, memory, pods, reviews, shim, store_load
+from tests.bench import addresses, many_blocks, memory, plugins, pods, reviews, shim, store_load
 from tests.bench.table import Row, SkippedError, as_json, render
 
 Bench = Callable[[Path, float, Callable[[str], None]], Iterable[Row]]
 
 BENCHES: Mapping[str, Bench] = {
     "shim": shim.bench,
-    "macvlan": macvlan.bench,
+    "plugins": plugins.bench,
     "pods": pods.bench,
     "reviews": reviews.bench,
     "memory": memory.bench,
     "store": store_load.bench,
+    "addresses": addresses.bench,
+    "blocks": many_blocks.bench,
 }
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run what is asked for; the exit status."""
+    """Run what is asked for; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("bench", nargs="*", metavar="BENCH", help=f"of {', '.join(BENCHES)}; all")
     parser.add_argument("--output", type=Path, help="write the numbers there as JSON")
@@ -63,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(name: str, scale: float) -> list[Row]:
-    """Run one benchmark in a folder of its own; one that cannot run says why."""
+    """Run one benchmark in a folder of its own; if it cannot run, the row is the reason."""
     is_terminal = sys.stderr.isatty()
     found: list[Row] = []
 

@@ -1,6 +1,6 @@
-"""A bare aiohttp handler over TLS: reads the body and answers bytes that never change.
+"""A bare aiohttp handler over TLS: reads the body and answers with fixed bytes.
 
-What a webhook in aiohttp could do at the most. Arguments: port, certificate directory, file with
+It is the most that a webhook in aiohttp could do. Arguments: port, certificate directory, file with
 the answer's body.
 """
 

@@ -1,4 +1,4 @@
-"""What the daemon holds in RAM: after its start, and before and after 500 pods came and went."""
+"""The daemon's memory: after its start, and around attaching and detaching 500 pods."""
 
 from __future__ import annotations
 

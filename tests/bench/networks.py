@@ -1,8 +1,8 @@
-"""The three networks of the pod benchmarks, and who attaches pods to them.
+"""The three networks of the pod benchmarks, and two ways to attach pods to them.
 
-Default: bridge + portmap; then a macvlan and a bridge; all with host-local addresses. `Daemon`
-is the shim and a real daemon process on a node; `References` runs the reference binaries one after
-another, which is what any meta-plugin executes at the least.
+The default network is bridge + portmap; then come a macvlan and a bridge; all have host-local
+addresses. `Daemon` is the shim and a real daemon process on a node. `References` runs the reference
+binaries one after another, which is the least that any meta-plugin executes.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 
 from planes.cli.demo.programs import answers, python_module
 from planes.model.errors import JsonObject
-from planes.store.podfiles import PodFiles
+from planes.store.pod_files import PodFiles
 from tests.bench.nodes import Node
 from tests.bench.processes import ROOT, call, running
 from tests.bench.table import SkippedError
-from tests.support.netns import CNI_BIN_DIR, Namespace
+from tests.support.node.netns import CNI_BIN_DIR, Namespace
 from tests.support.planes import plane_object
 
 VERSION = "1.0.0"
@@ -33,7 +33,7 @@ def _ipam(folder: Path, subnet: str) -> JsonObject:
 
 
 def default_network(folder: Path, bridge: str) -> JsonObject:
-    """Give the cluster network's conflist."""
+    """Return the cluster network's conflist."""
     main = {
         "type": "bridge",
         "bridge": bridge,
@@ -46,7 +46,7 @@ def default_network(folder: Path, bridge: str) -> JsonObject:
 
 
 def secondary_networks(folder: Path, bridge: str) -> dict[str, JsonObject]:
-    """Give the other two by the interface they get."""
+    """Return the other two by the interface they get."""
     head = {"cniVersion": VERSION}
     macvlan = {"type": "macvlan", "master": "eth1", "ipam": _ipam(folder, "10.9.0.0/16")}
     inner = {"type": "bridge", "bridge": bridge, "ipam": _ipam(folder, "10.10.0.0/16")}
@@ -92,7 +92,7 @@ class Daemon:
 
 @contextmanager
 def daemon(folder: Path, node: Node) -> Iterator[Daemon]:
-    """Have a daemon on a node, which knows one pod for each sandbox.
+    """Make a daemon on a node, which knows one pod for each sandbox.
 
     The macvlan comes from a plane the pods' namespace joins, the bridge from their annotation.
 
@@ -115,7 +115,7 @@ def daemon(folder: Path, node: Node) -> Iterator[Daemon]:
 
 
 def _write_manifests(folder: Path, pods: int) -> None:
-    """Lay out planes, NADs, pods and the default network."""
+    """Write planes, NADs, pods and the default network."""
     (folder / "net.d").mkdir(parents=True)
     conflist = default_network(folder, "br-a")
     (folder / "net.d" / "10-cluster.conflist").write_text(json.dumps(conflist))
@@ -159,7 +159,7 @@ def _pod(name: str) -> JsonObject:
 
 
 class References:
-    """Pods attached by the reference binaries; called by threads that live on the node."""
+    """Pods attached by the reference binaries; called by threads in the node's namespace."""
 
     def __init__(self, folder: Path, sandboxes: tuple[Namespace, ...]) -> None:
         self._sandboxes = sandboxes

@@ -1,6 +1,6 @@
-"""A node and its sandboxes as network namespaces of chance names, and threads that live there.
+"""A node and its sandboxes as network namespaces with random names, and threads inside them.
 
-Invariant: every namespace is called `np-b-…` and is gone after its block; the machine's own
+Invariant: every namespace is called `np-b-…` and is removed after its block; the machine's own
 namespace is never changed.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cni.net import namespaces
 from tests.bench.table import SkippedError
-from tests.support.netns import Namespace, run, why_no_link_kind, why_no_reference
+from tests.support.node.netns import Namespace, run, why_no_link_kind, why_no_reference
 
 _BARRIER_SECONDS = 60.0
 
@@ -32,10 +32,10 @@ class Node:
 
 
 def require(*plugins: str) -> None:
-    """Make sure that the kernel and the reference plugins are there.
+    """Raise an error unless kernel features and reference plugins are available.
 
     Raises:
-        SkippedError: they are not; the reason.
+        SkippedError: something is missing; the text is the reason.
     """
     reasons = (why_no_link_kind("macvlan"), *map(why_no_reference, plugins))
     reason = next(filter(None, reasons), "")
@@ -45,7 +45,7 @@ def require(*plugins: str) -> None:
 
 @contextmanager
 def node(sandboxes: int) -> Iterator[Node]:
-    """Have a node for a while."""
+    """Make a node for a while."""
     with ExitStack() as stack:
         host, far = (stack.enter_context(_namespace(kind)) for kind in ("host", "far"))
         host.ip("link", "add", "eth1", "type", "veth", "peer", "name", "eth1", "netns", far.name)
@@ -70,7 +70,7 @@ def _namespace(kind: str) -> Iterator[Namespace]:
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """Many calls begun at once: how long each took, and all of them, in milliseconds."""
+    """Milliseconds of calls that were begun at once: of each, and of all together."""
 
     each: list[float]
     whole: float
@@ -95,7 +95,7 @@ class Crew:
         self._pool.shutdown()
 
     def burst(self, work: Callable[[int], object]) -> Burst:
-        """Do the work for 0 … size - 1, all at once.
+        """Call the work with 0 … size - 1, all at once.
 
         Raises:
             Exception: the first failure.
@@ -115,7 +115,7 @@ class Crew:
 
 @contextmanager
 def crew(home: Namespace, size: int) -> Iterator[Crew]:
-    """Have a crew for a while."""
+    """Make a crew for a while."""
     made = Crew(home, size)
     try:
         yield made
@@ -124,7 +124,7 @@ def crew(home: Namespace, size: int) -> Iterator[Crew]:
 
 
 def move_to(path: str) -> None:
-    """Move the calling thread into a namespace for good."""
+    """Move the calling thread into a namespace, where it stays."""
     fd = namespaces.open_netns(path)
     try:
         namespaces.enter(fd)

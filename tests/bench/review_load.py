@@ -1,7 +1,7 @@
-"""One client process: kept-alive TLS connections that ask the same thing again and again.
+"""One client process: TLS connections that send the same request again and again.
 
-Requests are bytes made beforehand, one on the way per connection; no HTTP library, so that the
-server and not this process is what is measured. Prints one JSON object: requests, seconds, cpu.
+Requests are bytes made beforehand, one in flight for each connection. There is no HTTP library, so
+that the server is measured and not this process. Prints one JSON object: requests, seconds, cpu.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BUFFER_BYTES = 1 << 16
 
 
 def main() -> None:
-    """Ask for the given time."""
+    """Send requests for the given time."""
     parser = argparse.ArgumentParser()
     for name in ("--port", "--connections"):
         parser.add_argument(name, type=int, required=True)
@@ -45,7 +45,7 @@ def _connect(context: ssl.SSLContext, port: int) -> ssl.SSLSocket:
 
 
 def _answer_bytes(connection: ssl.SSLSocket, request: bytes) -> int:
-    """Ask once and measure the answer, which is the same every time."""
+    """Send one request and return the length of the response, which is the same every time."""
     connection.sendall(request)
     data = b""
     while b"\r\n\r\n" not in data:

@@ -1,8 +1,8 @@
 """Reviews per second of one core over kept-alive TLS, and the decision alone.
 
 The webhook and the bare handler are pinned to one core and asked in turn, by clients pinned to
-another. Beside reviews per second of the clock there are those per second of the server's
-processor time: they hold also where others use the machine.
+another. Reviews are counted per second of the clock, and per second of the server's processor time,
+which holds also while other programs use the machine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import orjson
 
 from planes.cli.demo.programs import free_port, python_module
 from planes.store.protocol import Store
-from tests.bench import review_world
+from tests.bench import review_cases
 from tests.bench.processes import ROOT, cpu_seconds, running
 from tests.bench.table import Goal, Row, SkippedError, published, side
 from webhook.mutate import mutate
@@ -61,7 +61,7 @@ def bench(folder: Path, scale: float, say: Callable[[str], None]) -> Iterable[Ro
     Raises:
         SkippedError: there is only one core.
     """
-    cases = review_world.cases()
+    cases = review_cases.cases()
     for case in cases:
         say(f"in-process, {case.name}")
         yield from _decide(case, max(200, round(_DECISIONS * scale)))
@@ -81,9 +81,9 @@ def bench(folder: Path, scale: float, say: Callable[[str], None]) -> Iterable[Ro
                 yield from _rows(f"{path}, {case.name}", *rates)
 
 
-def _decide(case: review_world.Case, count: int) -> Iterable[Row]:
+def _decide(case: review_cases.Case, count: int) -> Iterable[Row]:
     """Time both hooks on bytes, without HTTP, each and together."""
-    store = review_world.store()
+    store = review_cases.store()
     judged: list[tuple[Callable[[Review, Store], Answer], bytes]]
     judged = [(mutate, case.mutate), (validate, case.validate)]
     times: tuple[list[float], list[float]] = ([], [])
@@ -109,12 +109,12 @@ def _start(folder: Path, core: int, body: bytes, stack: ExitStack) -> tuple[_Ser
     manifests, certificates = folder / "manifests", folder / "certs"
     for made in (manifests, certificates):
         made.mkdir()
-    items = [*review_world.plane_objects(), *review_world.namespace_objects()]
+    items = [*review_cases.plane_objects(), *review_cases.namespace_objects()]
     listed = {"apiVersion": "v1", "kind": "List", "items": items}
-    (manifests / "world.json").write_bytes(orjson.dumps(listed))
+    (manifests / "objects.json").write_bytes(orjson.dumps(listed))
     answer = folder / "answer"
     review = parse(body)
-    answer.write_bytes(encode(review, mutate(review, review_world.store())))
+    answer.write_bytes(encode(review, mutate(review, review_cases.store())))
     ports = free_port(), free_port()
     webhook = python_module(
         *("webhook", "--standalone", str(manifests), "--listen", f"127.0.0.1:{ports[0]}"),

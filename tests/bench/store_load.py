@@ -1,9 +1,9 @@
-"""What a large cluster costs the webhook's store: memory, time to list, stalls, price of a change.
+"""What a large cluster costs the webhook's store: memory, time to list, stalls, cost of a change.
 
 Times are the processor's, which others on the machine do not change. Run as a program it fills one
 store and prints the numbers as JSON: `--kubeconfig` takes a real API server with whatever is in
-it, otherwise the world is scripted (see `store_world`). The benchmark runs it as a process of its
-own, so that nothing else is counted.
+it, otherwise the cluster is scripted (see `scripted_cluster`). The benchmark runs it as a process
+of its own, so that nothing else is counted.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from planes.kube.access import connect
 from planes.kube.api import KubeApi
+from planes.kube.client.access import connect
 from planes.kube.resources import NADS, PODS
-from planes.kube.store import KubeStore
+from planes.kube.store.store import KubeStore
 from planes.model.objects import NadRef, Pod
-from planes.model.state.claims import claims_of
+from planes.model.state.claim_index import ClaimIndex
+from planes.model.state.claims import PodClaims, claims_of
 from planes.run.clock import SystemClock
-from planes.run.heap import settle_heap
+from planes.run.gc_freeze import freeze_while_loading
 from tests.bench.processes import ROOT, resident_mebibytes
-from tests.bench.store_world import ScriptedCluster, Size, nad_object
+from tests.bench.scripted_cluster import ScriptedCluster, Size, nad_object
 from tests.bench.table import Goal, Row, Side
 
 _MEMORY = Goal("< 400 MiB", 400.0)
@@ -37,7 +38,7 @@ _TICK = 0.001
 
 
 class Stalls:
-    """Watches how long the event loop works without looking up, in time of the processor.
+    """Measures how long the event loop is busy without a break, in processor time.
 
     So it does not count what other programs on the machine take.
     """
@@ -46,7 +47,7 @@ class Stalls:
         self.longest = 0.0
 
     async def run(self) -> None:
-        """Look a thousand times a second until cancelled."""
+        """Wake up a thousand times a second until cancelled."""
         before = time.process_time()
         while True:
             await asyncio.sleep(_TICK)
@@ -55,13 +56,13 @@ class Stalls:
             before = now
 
     def take(self) -> float:
-        """Give the longest stall since the last call, in milliseconds."""
+        """Return the longest stall since the last call, in milliseconds."""
         longest, self.longest = self.longest, 0.0
         return round(longest * 1000, 1)
 
 
-async def measure(api: KubeApi, world: ScriptedCluster | None) -> dict[str, float]:
-    """Fill a store from an API server; the numbers."""
+async def measure(api: KubeApi, cluster: ScriptedCluster | None) -> dict[str, float]:
+    """Fill a store from an API server; return the numbers."""
     importlib.import_module("webhook.server")  # what it needs is part of its memory
     found = {"rss_before_mib": resident_mebibytes(os.getpid())}
     clock = SystemClock()
@@ -69,39 +70,42 @@ async def measure(api: KubeApi, world: ScriptedCluster | None) -> dict[str, floa
     stalls = Stalls()
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(stalls.run()), group.create_task(store.run())]
-        tasks.append(group.create_task(settle_heap(lambda: store.is_synced, clock)))
+        tasks.append(group.create_task(freeze_while_loading(lambda: store.is_synced, clock)))
         begin, begin_cpu = time.perf_counter(), time.process_time()
         while not store.is_synced:
             await asyncio.sleep(_TICK)
         found["list_seconds"] = round(time.perf_counter() - begin, 2)
         found["list_cpu_seconds"] = round(time.process_time() - begin_cpu, 2)
         found["list_longest_stall_ms"] = stalls.take()
-        found["namespaces"] = sum(1 for _ in store.namespaces())
         found["rss_listed_mib"] = resident_mebibytes(os.getpid())
         found["peak_mib"] = _peak_mebibytes()
-        if world is not None:
-            found |= await _changes(store, world, stalls)
+        if cluster is not None:
+            found |= await _changes(store, cluster, stalls)
         found["rss_end_mib"] = resident_mebibytes(os.getpid())
         for task in tasks:
             task.cancel()
     return found
 
 
-async def _changes(store: KubeStore, world: ScriptedCluster, stalls: Stalls) -> dict[str, float]:
+def _is_indexed(claims: ClaimIndex, pod: str, wanted: PodClaims) -> bool:
+    return claims.changed({pod: wanted}) is claims
+
+
+async def _changes(store: KubeStore, cluster: ScriptedCluster, stalls: Stalls) -> dict[str, float]:
     """Measure what changed pods and a changed NAD cost."""
-    *_, newest = world.changed_pods(_CHANGES)
+    *_, newest = cluster.changed_pods(_CHANGES)
     last = Pod.from_object(newest)
     wanted = claims_of(last)
-    world.tell(PODS.plural, world.changed_pods(_CHANGES))
+    cluster.send(PODS.plural, cluster.changed_pods(_CHANGES))
     await asyncio.sleep(_TICK)  # what made the changes is not what is measured
     stalls.take()
     before = time.process_time()
-    while store.catalog.claims.of_pod(last.key) != wanted:
+    while not _is_indexed(store.catalog.claims, last.key, wanted):
         await asyncio.sleep(_TICK)
     pod_seconds = time.process_time() - before
     stall = stalls.take()
     before = time.process_time()
-    world.tell(NADS.plural, [nad_object(7, '{"cniVersion":"1.0.0","name":"x","type":"bridge"}')])
+    cluster.send(NADS.plural, [nad_object(7, '{"cniVersion":"1.0.0","name":"x","type":"bridge"}')])
     ref = NadRef("team-7", "nad-7")
     while '"x"' not in store.catalog.nads[ref].config:
         await asyncio.sleep(0)
@@ -149,8 +153,8 @@ async def _main(argv: list[str]) -> dict[str, float]:
     parser.add_argument("--kubeconfig", type=Path, help="a real API server instead")
     given = parser.parse_args(argv)
     if given.kubeconfig is None:
-        world = ScriptedCluster(Size(given.namespaces, given.pods))
-        return await measure(world, world)
+        cluster = ScriptedCluster(Size(given.namespaces, given.pods))
+        return await measure(cluster, cluster)
     client = connect(given.kubeconfig, user_agent="netplane-bench")
     try:
         return await measure(client, None)

@@ -1,4 +1,4 @@
-"""What a benchmark found, and how it is shown: values, an aligned table, JSON.
+"""The outcome of a benchmark, as values, as an aligned table and as JSON.
 
 Invariant: a ratio is always ours divided by the peer's, both of one unit; a peer's number that
 was not measured in this run is marked as published.
@@ -18,7 +18,7 @@ THIS_RUN = "this run"
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What the design wants.
+    """A goal of the design.
 
     Attributes:
         limit: of our value, or of the ratio where the goal stands with a peer.
@@ -46,7 +46,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One thing measured: ours first, then the peers; or why it was not."""
+    """One measurement: ours first, then the peers; or the reason why there is none."""
 
     what: str
     ours: Side | None = None
@@ -60,24 +60,24 @@ class SkippedError(Exception):
 
 
 def side(label: str, unit: str, samples: Sequence[float], *goals: Goal, tail: bool = True) -> Side:
-    """Sum samples up: their median, and the 99th percentile where it means something."""
+    """Return the median of samples, and the 99th percentile if there are enough of them."""
     ordered = sorted(samples)
     p99 = ordered[ceil(len(ordered) * 0.99) - 1] if tail else None
     return Side(label, unit, median(ordered), p99, goals)
 
 
 def published(label: str, unit: str, value: float, *goals: Goal) -> Side:
-    """Give a number from the design's baselines."""
+    """Return a published number, taken from the design's baselines."""
     return Side(label, unit, value, None, goals, PUBLISHED)
 
 
 def ratio(ours: Side, peer: Side) -> float:
-    """Ours divided by the peer's."""
+    """Return our value divided by the peer's."""
     return ours.median / peer.median
 
 
 def is_met(goal: Goal, ours: Side, of: Side) -> bool:
-    """Say whether a goal that stands with a side is reached."""
+    """Report whether a goal that stands with a side is reached."""
     value = ratio(ours, of) if of is not ours else ours.median
     if goal.is_tail:
         value = ours.p99 if ours.p99 is not None else float("inf")
@@ -85,7 +85,7 @@ def is_met(goal: Goal, ours: Side, of: Side) -> bool:
 
 
 def as_json(row: Row) -> dict[str, Any]:
-    """Give a row for machines."""
+    """Return a row as a JSON value."""
     if row.ours is None:
         return {"what": row.what, "skipped": row.skipped}
     ours = row.ours
@@ -116,7 +116,7 @@ _NUMBERS = frozenset({2, 3, 4})
 
 
 def render(rows: Sequence[Row]) -> str:
-    """Give the table as text, notes and what was skipped below it."""
+    """Return the table as text, with notes and skipped rows below it."""
     lines: list[tuple[str, ...]] = [HEAD]
     for row in rows:
         lines += _lines(row)

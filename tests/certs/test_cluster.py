@@ -14,7 +14,7 @@ from certs.policy import Idle
 from planes.kube.resources import LEASES, MUTATING_HOOKS, SECRETS
 from planes.model.errors import Unavailable
 from tests.support.certificates_cluster import NAMESPACE, Cluster, look_on
-from tests.support.kube_interleaved import Interleaved
+from tests.support.kube.interleaved import Interleaved
 
 DAY = 86400.0
 
@@ -22,7 +22,7 @@ DAY = 86400.0
 async def test_a_first_start_ends_with_a_pair_that_every_configuration_trusts() -> None:
     cluster = Cluster()
     one = cluster.replica("one")
-    assert isinstance(await one.turn(), Idle)
+    assert isinstance(await one.reconcile(), Idle)
     (root,) = cluster.kept.roots
     assert cluster.trusted() == [[root.id]] * 5
     assert cluster.kept.serving == one.shown
@@ -33,7 +33,7 @@ async def test_a_first_start_ends_with_a_pair_that_every_configuration_trusts() 
 async def test_the_secret_is_one_that_other_tools_read() -> None:
     cluster = Cluster()
     one = cluster.replica("one")
-    await one.turn()
+    await one.reconcile()
     obj = cluster.secret
     assert obj["type"] == "Opaque"
     assert set(obj["data"]) == {"tls.crt", "tls.key", "ca.crt", "ca.key"}
@@ -50,14 +50,14 @@ async def test_the_certificate_is_for_the_names_of_the_service() -> None:
     )
     cluster = Cluster()
     one = cluster.replica("one", names=("127.0.0.1",))
-    await one.turn()
+    await one.reconcile()
     assert one.shown.certificate.names == frozenset(replica.all_names)
 
 
 async def test_everything_else_of_a_configuration_stays() -> None:
     cluster = Cluster()
     before = cluster.api.object(MUTATING_HOOKS, "netplane")
-    await cluster.replica("one").turn()
+    await cluster.replica("one").reconcile()
     after = cluster.api.object(MUTATING_HOOKS, "netplane")
     assert before is not None
     assert after is not None
@@ -70,9 +70,9 @@ async def test_everything_else_of_a_configuration_stays() -> None:
 async def test_a_new_replica_shows_what_is_kept_and_changes_nothing() -> None:
     cluster = Cluster()
     one, two = cluster.replica("one"), cluster.replica("two")
-    await one.turn()
+    await one.reconcile()
     secret, trusted = cluster.secret, cluster.bundles()
-    await two.turn()
+    await two.reconcile()
     assert two.shown == one.shown
     assert two.is_trusted()
     assert (cluster.secret, cluster.bundles()) == (secret, trusted)
@@ -82,7 +82,7 @@ async def test_a_first_start_needs_no_leader() -> None:
     cluster = Cluster()
     one = cluster.replica("one")
     cluster.leader = "nobody yet"
-    await one.turn()
+    await one.reconcile()
     assert one.is_trusted()
 
 
@@ -93,9 +93,9 @@ async def test_replicas_that_race_at_the_first_start_agree(seed: int) -> None:
     apis = [Interleaved(cluster.api, seed * 4 + n) for n in range(4)]
     members = [cluster.replica(f"m{n}", api=api) for n, api in enumerate(apis)]
     cluster.leader = "nobody yet"
-    await asyncio.gather(*(each.turn() for each in members))
+    await asyncio.gather(*(each.reconcile() for each in members))
     for each in members:
-        await each.turn()
+        await each.reconcile()
     assert len({each.shown.certificate.id for each in members}) == 1
     assert len(cluster.kept.roots) == 1
     assert all(each.is_trusted() for each in members)
@@ -104,14 +104,14 @@ async def test_replicas_that_race_at_the_first_start_agree(seed: int) -> None:
 async def test_only_the_leader_renews() -> None:
     cluster = Cluster()
     one, two = cluster.replica("one"), cluster.replica("two")
-    await one.turn()
-    await two.turn()
+    await one.reconcile()
+    await two.reconcile()
     before = one.shown
     cluster.clock.advance(61 * DAY)
-    await two.turn()
+    await two.reconcile()
     assert cluster.kept.serving == before
-    await one.turn()
-    await two.turn()
+    await one.reconcile()
+    await two.reconcile()
     assert one.shown == two.shown != before
     assert cluster.kept.serving == one.shown
 
@@ -119,10 +119,10 @@ async def test_only_the_leader_renews() -> None:
 async def test_a_renewed_pair_is_shown_at_the_next_look() -> None:
     cluster = Cluster()
     one, two = cluster.replica("one"), cluster.replica("two")
-    await one.turn()
-    await two.turn()
+    await one.reconcile()
+    await two.reconcile()
     cluster.clock.advance(61 * DAY)
-    await one.turn()
+    await one.reconcile()
     await look_on(cluster, two, seconds=10)
     assert two.shown == one.shown
 
@@ -165,22 +165,22 @@ async def test_the_old_root_stays_while_a_replica_shows_what_it_signed() -> None
 async def test_other_names_get_another_certificate_of_the_same_root() -> None:
     cluster = Cluster()
     one = cluster.replica("one")
-    await one.turn()
+    await one.reconcile()
     roots = cluster.kept.roots
     two = cluster.replica("two", names=("webhook.example.org",))
     cluster.leader = "two"
-    await two.turn()
+    await two.reconcile()
     assert "webhook.example.org" in two.shown.certificate.names
     assert cluster.kept.roots == roots
 
 
 async def test_a_replica_says_that_it_is_there_before_it_reads_what_to_show() -> None:
     cluster = Cluster()
-    await cluster.replica("one").turn()
+    await cluster.replica("one").reconcile()
     seen: list[dict[str, str]] = []
     two = cluster.replica("two")
     cluster.api.before_next(lambda: seen.append(cluster.serving()), verb="get", resource=SECRETS)
-    await two.turn()
+    await two.reconcile()
     assert seen[0]["two"] == ""
     assert cluster.serving()["two"] == two.shown.certificate.id
 
@@ -257,7 +257,7 @@ async def test_certificates_are_valid_a_day_early() -> None:
     """The leader's clock may be ahead of everybody else's by hours."""
     cluster = Cluster()
     one = cluster.replica("one")
-    await one.turn()
+    await one.reconcile()
     (root,) = cluster.kept.roots
     assert root.not_before == cluster.now - timedelta(days=1)
     assert one.shown.certificate.not_before == cluster.now - timedelta(days=1)

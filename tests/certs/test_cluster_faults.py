@@ -1,4 +1,4 @@
-"""Secrets that are broken, foreign, old or gone: what is shown stays trusted, and it mends."""
+"""Secrets that are broken, foreign, old or deleted: the served certificate stays trusted."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ async def test_a_secret_of_another_type_is_used_as_it_is_and_its_other_keys_stay
         },
     )
     one = cluster.replica("one")
-    await one.turn()
+    await one.reconcile()
     check(cluster, one)
     obj = cluster.secret
     assert obj["type"] == "Opaque"
@@ -190,7 +190,7 @@ async def test_a_removed_secret_that_nobody_remembers_is_made_anew_with_an_overl
     cluster.ship_secret()
     three = cluster.replica("three")
     cluster.leader = "three"
-    await three.try_turn()
+    await three.try_reconcile()
     for _ in range(30):
         await look_on(cluster, two, three, seconds=10)
         check(cluster, two)
@@ -204,7 +204,7 @@ async def test_a_new_follower_leaves_a_removed_secret_to_the_leader() -> None:
     before = cluster.secret["data"]
     cluster.remove_secret()
     cluster.ship_secret()
-    await cluster.replica("three").turn()
-    await one.turn()
+    await cluster.replica("three").reconcile()
+    await one.reconcile()
     assert cluster.secret["data"] == before
     check(cluster, one, two)

@@ -1,4 +1,4 @@
-"""Replicas, leaders, configurations and clocks that misbehave: what is shown stays trusted."""
+"""Faults of replicas, leaders, configurations and clocks: the certificate stays trusted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.certificates_cluster import (
     settled,
 )
 from tests.support.clock import FakeClock
-from tests.support.kube_interleaved import Interleaved
+from tests.support.kube.interleaved import Interleaved
 
 DAY = 86400.0
 
@@ -74,7 +74,7 @@ async def test_a_leader_that_lost_its_lease_in_mid_step_changes_nothing() -> Non
         cluster.change_secret(tls_crt=b"junk")
 
     cluster.api.before_next(take_over, verb="update", resource=SECRETS)
-    await one.turn()
+    await one.reconcile()
     assert len(cluster.kept.roots) == 1
     for _ in range(20):
         await look_on(cluster, one, two, seconds=10)
@@ -82,7 +82,7 @@ async def test_a_leader_that_lost_its_lease_in_mid_step_changes_nothing() -> Non
     assert cluster.kept.serving == one.shown == two.shown
 
 
-async def test_one_that_becomes_the_leader_in_mid_look_first_hears_the_others() -> None:
+async def test_a_new_leader_first_reads_what_the_others_serve() -> None:
     """It answers "no, no, yes …": at its first yes it has not listed who shows what."""
     cluster = Cluster()
     one, two = await settled(cluster)
@@ -92,7 +92,7 @@ async def test_one_that_becomes_the_leader_in_mid_look_first_hears_the_others() 
     assert one.shown != two.shown
     answers = iter([False, True])
     three = cluster.replica("three", is_leader=lambda: next(answers, True))
-    await three.turn()
+    await three.reconcile()
     await look_on(cluster, three, seconds=10)
     check(cluster, two)
 
@@ -110,7 +110,7 @@ async def test_two_that_both_take_themselves_for_the_leader_do_no_harm(seed: int
         if look % 20 == 0:
             cluster.change_secret(ca_key=None)
         cluster.clock.advance(10)
-        await asyncio.gather(one.try_turn(), two.try_turn())
+        await asyncio.gather(one.try_reconcile(), two.try_reconcile())
         check(cluster, one, two)
     assert one.shown == two.shown
     assert len(cluster.kept.roots) == 1
@@ -146,17 +146,17 @@ async def test_one_entry_that_lost_its_bundle_is_enough_to_be_untrusted() -> Non
     del obj["webhooks"][2]["clientConfig"]["caBundle"]
     cluster.api.put_object(VALIDATING_HOOKS, obj)
     two = cluster.replica("two")
-    await two.turn()
+    await two.reconcile()
     assert not two.is_trusted()
-    await one.turn()
+    await one.reconcile()
     check(cluster, one)
 
 
 async def test_without_configurations_the_listener_comes_up_untrusted_and_waits_for_them() -> None:
     cluster = Cluster(is_installed=False)
     one, two = cluster.replica("one"), cluster.replica("two")
-    await one.try_turn()
-    await two.try_turn()
+    await one.try_reconcile()
+    await two.try_reconcile()
     assert (
         "MutatingWebhookConfiguration and ValidatingWebhookConfiguration is not there"
         in one.failures[0]

@@ -1,4 +1,4 @@
-"""The policy table: each rule once, and the promise it keeps under any order of events."""
+"""The rotation policy: each rule once, and its invariant under any order of events."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certs.policy import (
+    CertificateFacts,
     CreateRoot,
     DropOldRoot,
-    Facts,
     Idle,
     IssueServing,
+    RenewalSettings,
     RootFacts,
     ServingFacts,
-    Settings,
     Step,
     TrustBoth,
     WaitServed,
@@ -27,7 +27,7 @@ from certs.policy import (
 NOW = datetime(2027, 1, 15, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 NAMES = frozenset({"localhost"})
-SETTINGS = Settings(NAMES)
+SETTINGS = RenewalSettings(NAMES)
 
 
 def root(name: str, made: datetime = NOW, *, can_sign: bool = True) -> RootFacts:
@@ -43,42 +43,46 @@ def settled(*roots: str) -> dict[str, datetime]:
 
 
 def test_nothing_there_makes_a_root() -> None:
-    assert decide(NOW, Facts(), SETTINGS) == CreateRoot()
+    assert decide(NOW, CertificateFacts(), SETTINGS) == CreateRoot()
 
 
 def test_what_others_manage_is_left_alone() -> None:
-    step = decide(NOW, Facts(is_ours=False), SETTINGS)
+    step = decide(NOW, CertificateFacts(is_ours=False), SETTINGS)
     assert step == Idle(NOW + SETTINGS.look_again)
 
 
 def test_a_new_root_is_trusted_beside_the_old_one_before_anything_else() -> None:
-    facts = Facts(roots=(root("a"), root("b")), trusted=settled("a"), serving=serving("s", "a"))
+    facts = CertificateFacts(
+        roots=(root("a"), root("b")), trusted=settled("a"), serving=serving("s", "a")
+    )
     assert decide(NOW, facts, SETTINGS) == TrustBoth(("a", "b"))
 
 
 def test_a_new_root_waits_until_trust_has_spread() -> None:
     trusted = {**settled("a"), "b": NOW}
-    facts = Facts(roots=(root("a"), root("b")), trusted=trusted, serving=serving("s", "a"))
+    facts = CertificateFacts(
+        roots=(root("a"), root("b")), trusted=trusted, serving=serving("s", "a")
+    )
     assert decide(NOW, facts, SETTINGS) == WaitTrusted(NOW + SETTINGS.spread)
 
 
 def test_without_a_usable_certificate_nobody_waits() -> None:
-    facts = Facts(roots=(root("a"),), trusted={"a": NOW})
+    facts = CertificateFacts(roots=(root("a"),), trusted={"a": NOW})
     assert decide(NOW, facts, SETTINGS) == IssueServing("a")
 
 
 def test_while_replicas_show_something_a_new_root_waits_though_what_we_keep_is_broken() -> None:
-    facts = Facts(roots=(root("a"),), trusted={"a": NOW}, served=frozenset({"s", ""}))
+    facts = CertificateFacts(roots=(root("a"),), trusted={"a": NOW}, served=frozenset({"s", ""}))
     assert decide(NOW, facts, SETTINGS) == WaitTrusted(NOW + SETTINGS.spread)
 
 
 def test_a_replica_that_shows_nothing_makes_nobody_wait_for_trust() -> None:
-    facts = Facts(roots=(root("a"),), trusted={"a": NOW}, served=frozenset({""}))
+    facts = CertificateFacts(roots=(root("a"),), trusted={"a": NOW}, served=frozenset({""}))
     assert decide(NOW, facts, SETTINGS) == IssueServing("a")
 
 
 def test_the_root_behind_what_is_shown_signs_at_once() -> None:
-    facts = Facts(
+    facts = CertificateFacts(
         roots=(root("a"), root("b")),
         trusted={"a": NOW, "b": NOW},
         served=frozenset({"s"}),
@@ -88,7 +92,7 @@ def test_the_root_behind_what_is_shown_signs_at_once() -> None:
 
 
 def test_a_settled_new_root_signs() -> None:
-    facts = Facts(
+    facts = CertificateFacts(
         roots=(root("a"), root("b")), trusted=settled("a", "b"), serving=serving("s", "a")
     )
     assert decide(NOW, facts, SETTINGS) == IssueServing("b")
@@ -96,7 +100,7 @@ def test_a_settled_new_root_signs() -> None:
 
 def test_a_certificate_due_while_a_new_root_waits_is_signed_by_the_old_one() -> None:
     later = NOW + 61 * DAY
-    facts = Facts(
+    facts = CertificateFacts(
         roots=(root("a"), root("b")),
         trusted={**settled("a"), "b": later},
         serving=serving("s", "a"),
@@ -105,12 +109,12 @@ def test_a_certificate_due_while_a_new_root_waits_is_signed_by_the_old_one() -> 
 
 
 def test_other_names_ask_for_another_certificate() -> None:
-    facts = Facts(roots=(root("a"),), trusted=settled("a"), serving=serving("s", "a"))
-    assert decide(NOW, facts, Settings(NAMES | {"more"})) == IssueServing("a")
+    facts = CertificateFacts(roots=(root("a"),), trusted=settled("a"), serving=serving("s", "a"))
+    assert decide(NOW, facts, RenewalSettings(NAMES | {"more"})) == IssueServing("a")
 
 
 def test_the_old_root_stays_until_every_replica_serves_the_new_certificate() -> None:
-    facts = Facts(
+    facts = CertificateFacts(
         roots=(root("a"), root("b")),
         trusted=settled("a", "b"),
         serving=serving("t", "b"),
@@ -120,7 +124,7 @@ def test_the_old_root_stays_until_every_replica_serves_the_new_certificate() -> 
 
 
 def test_the_old_root_goes_when_nobody_serves_what_it_signed() -> None:
-    facts = Facts(
+    facts = CertificateFacts(
         roots=(root("a"), root("b")),
         trusted=settled("a", "b"),
         serving=serving("t", "b"),
@@ -130,7 +134,7 @@ def test_the_old_root_goes_when_nobody_serves_what_it_signed() -> None:
 
 
 def test_a_root_that_lingers_in_some_verifier_is_dropped_there_too() -> None:
-    facts = Facts(
+    facts = CertificateFacts(
         roots=(root("b"),),
         trusted=settled("b"),
         serving=serving("t", "b"),
@@ -141,7 +145,7 @@ def test_a_root_that_lingers_in_some_verifier_is_dropped_there_too() -> None:
 
 
 def test_idle_lasts_until_the_earlier_renewal() -> None:
-    facts = Facts(
+    facts = CertificateFacts(
         roots=(root("a"),),
         trusted=settled("a"),
         serving=serving("s", "a"),
@@ -151,13 +155,13 @@ def test_idle_lasts_until_the_earlier_renewal() -> None:
 
 
 def test_a_root_whose_key_is_lost_is_succeeded() -> None:
-    facts = Facts(roots=(root("a", can_sign=False),), trusted=settled("a"))
+    facts = CertificateFacts(roots=(root("a", can_sign=False),), trusted=settled("a"))
     assert decide(NOW, facts, SETTINGS) == CreateRoot()
 
 
 @dataclass
-class World:
-    """Verifiers and replicas that learn of things late, as a cluster does."""
+class Simulation:
+    """CA bundles and replicas that see a change late, as on a cluster."""
 
     now: datetime = NOW
     made: int = 0
@@ -168,8 +172,8 @@ class World:
     kept: ServingFacts | None = None
     replicas: list[ServingFacts | None] = field(default_factory=lambda: [None, None])
 
-    def facts(self) -> Facts:
-        return Facts(
+    def facts(self) -> CertificateFacts:
+        return CertificateFacts(
             roots=tuple(self.roots),
             serving=self.kept,
             trusted=dict(self.seen),
@@ -232,52 +236,52 @@ def test_no_replica_ever_shows_a_chain_that_some_verifier_does_not_trust(
     events: list[tuple[str, int]],
 ) -> None:
     """Turns may be lost, replicas lag, months pass: the overlap holds."""
-    world = World()
+    simulation = Simulation()
     for event, which in events:
         match event:
             case "turn" | "lost":
-                step = decide(world.now, world.facts(), SETTINGS)
+                step = decide(simulation.now, simulation.facts(), SETTINGS)
                 if event == "turn":
-                    world.act(step)
+                    simulation.act(step)
                 if isinstance(step, WaitTrusted):
-                    world.learn()
-                    world.pass_time(61)
-                if isinstance(step, IssueServing) and not world.is_served:
-                    world.learn()  # where nothing is served, nobody is made to wait
+                    simulation.learn()
+                    simulation.pass_time(61)
+                if isinstance(step, IssueServing) and not simulation.is_served:
+                    simulation.learn()  # where nothing is served, nobody is made to wait
             case "replica":
-                world.replicas[which] = world.kept
+                simulation.replicas[which] = simulation.kept
             case "hours":
-                world.learn()
-                world.pass_time(3600)
+                simulation.learn()
+                simulation.pass_time(3600)
             case "month":
-                world.learn()
-                world.pass_time(30 * 86400)
+                simulation.learn()
+                simulation.pass_time(30 * 86400)
             case _:
                 pass
-        assert len(world.roots) <= 4
-        world.check()
+        assert len(simulation.roots) <= 4
+        simulation.check()
 
 
 @given(EVENTS)
 def test_turns_alone_always_come_to_rest(events: list[tuple[str, int]]) -> None:
     """From wherever events lead, a dozen turns end idle with one root that signed what is shown."""
-    world = World()
+    simulation = Simulation()
     for event, _ in events:
         if event == "month":
-            world.pass_time(30 * 86400)
-        world.act(decide(world.now, world.facts(), SETTINGS))
+            simulation.pass_time(30 * 86400)
+        simulation.act(decide(simulation.now, simulation.facts(), SETTINGS))
     for _ in range(12):
-        step = decide(world.now, world.facts(), SETTINGS)
-        world.act(step)
+        step = decide(simulation.now, simulation.facts(), SETTINGS)
+        simulation.act(step)
         if isinstance(step, WaitTrusted):
-            world.pass_time(61)
-        world.replicas = [world.kept, world.kept]
-    assert isinstance(decide(world.now, world.facts(), SETTINGS), Idle)
-    assert world.kept is not None
-    assert [each.id for each in world.roots] == [world.kept.root]
+            simulation.pass_time(61)
+        simulation.replicas = [simulation.kept, simulation.kept]
+    assert isinstance(decide(simulation.now, simulation.facts(), SETTINGS), Idle)
+    assert simulation.kept is not None
+    assert [each.id for each in simulation.roots] == [simulation.kept.root]
 
 
 @given(st.builds(timedelta, days=st.integers(0, 800)))
 def test_the_same_facts_give_the_same_step(shift: timedelta) -> None:
-    facts = Facts(roots=(root("a"),), trusted=settled("a"), serving=serving("s", "a"))
+    facts = CertificateFacts(roots=(root("a"),), trusted=settled("a"), serving=serving("s", "a"))
     assert decide(NOW + shift, facts, SETTINGS) == decide(NOW + shift, facts, SETTINGS)

@@ -1,4 +1,4 @@
-"""Who is there and what they show, told by Leases and each observer's own clock."""
+"""Which replicas run and what they serve, read from Leases by each observer's own clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from certs.replicas import Replicas
 from planes.kube.resources import LEASES
 from planes.model.errors import Unavailable
 from tests.support.clock import FakeClock
-from tests.support.kube import FakeKube
+from tests.support.kube.fake_kube import FakeKube
 
 NAMESPACE = "netplane-system"
 NOW = datetime(2027, 1, 15, 8, 0, tzinfo=UTC)

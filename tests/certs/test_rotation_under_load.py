@@ -12,15 +12,15 @@ from datetime import timedelta
 import pytest
 
 from certs.bundle import Certificate, Pair, verify
+from certs.ca_bundles import KINDS
 from certs.issue import Lifetimes
-from certs.policy import Settings
-from certs.verifiers import KINDS
+from certs.policy import RenewalSettings
 from planes.kube.resources import Resource
 from planes.model.errors import BadInput
 from tests.support.certificates import current
 from tests.support.certificates_cluster import Cluster, Member, look_on
 from tests.support.clock import FakeClock
-from tests.support.kube_interleaved import Interleaved
+from tests.support.kube.interleaved import Interleaved
 
 HOST = "127.0.0.1"
 ROTATIONS = 100
@@ -156,7 +156,7 @@ def member(cluster: Cluster, pod: str, witness: Witness) -> Member:
     api = Interleaved(cluster.api, len(witness.members), most=1)
     api.on_write = witness.written
     names = ("localhost", HOST)
-    settings = Settings(frozenset({*Member.names_with(names)}), renew_at=DUE, spread=SPREAD)
+    settings = RenewalSettings(frozenset({*Member.names_with(names)}), renew_at=DUE, spread=SPREAD)
     made = cluster.replica(pod, api=api, names=names, lifetimes=LIFETIMES, settings=settings)
     witness.members.append(made)
     return made

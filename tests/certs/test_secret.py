@@ -1,4 +1,4 @@
-"""A bundle goes into a Secret and comes out the same; whatever else is in it does no harm."""
+"""A bundle is written to a Secret and read back the same; other keys of it do no harm."""
 
 from __future__ import annotations
 

@@ -61,8 +61,8 @@ async def test_what_is_mounted_is_served_and_nothing_is_written(tmp_path: Path) 
     root, pair = issued(clock, 1)
     volume.fill(**contents(root, pair))
     before = sorted(os.listdir(tmp_path))
-    keeper = Keeper(tmp_path, clock, is_theirs=True)
-    assert isinstance(await keeper.rotator.turn(), Idle)
+    keeper = Keeper(tmp_path, clock, is_externally_managed=True)
+    assert isinstance(await keeper.rotator.reconcile(), Idle)
     assert keeper.shown == pair
     assert sorted(os.listdir(tmp_path)) == before
 
@@ -70,12 +70,12 @@ async def test_what_is_mounted_is_served_and_nothing_is_written(tmp_path: Path) 
 async def test_a_replaced_secret_is_followed_at_the_next_look_root_and_all(tmp_path: Path) -> None:
     clock, volume = FakeClock(), Volume(tmp_path)
     volume.fill(**contents(*issued(clock, 1)))
-    keeper = Keeper(tmp_path, clock, is_theirs=True)
-    await keeper.rotator.turn()
+    keeper = Keeper(tmp_path, clock, is_externally_managed=True)
+    await keeper.rotator.reconcile()
     for serial in (11, 21, 31):
         root, pair = issued(clock, serial)
         volume.fill(**contents(root, pair))
-        await keeper.rotator.turn()
+        await keeper.rotator.reconcile()
         assert keeper.shown == pair
     assert keeper.metric("certificate_loads_total", result="refused") == 0
 
@@ -108,23 +108,23 @@ async def test_a_broken_replacement_keeps_the_last_good_pair_and_is_counted(tmp_
     clock, volume = FakeClock(), Volume(tmp_path)
     root, pair = issued(clock, 1)
     volume.fill(**contents(root, pair))
-    keeper = Keeper(tmp_path, clock, is_theirs=True)
-    await keeper.rotator.turn()
+    keeper = Keeper(tmp_path, clock, is_externally_managed=True)
+    await keeper.rotator.reconcile()
     volume.fill(**contents(issued(clock, 11)[0], issued(clock, 21)[1]))
-    await keeper.rotator.turn()
+    await keeper.rotator.reconcile()
     assert keeper.shown == pair
     assert keeper.metric("certificate_loads_total", result="refused") == 1
 
 
 async def test_an_empty_directory_of_others_is_waited_for_and_left_empty(tmp_path: Path) -> None:
     clock = FakeClock()
-    keeper = Keeper(tmp_path, clock, is_theirs=True)
+    keeper = Keeper(tmp_path, clock, is_externally_managed=True)
     with pytest.raises(BadInput, match=r"tls\.crt: it is missing"):
-        await keeper.rotator.turn()
+        await keeper.rotator.reconcile()
     assert os.listdir(tmp_path) == []
     root, pair = issued(clock, 1)
     Volume(tmp_path).fill(**contents(root, pair))
-    await keeper.rotator.turn()
+    await keeper.rotator.reconcile()
     assert keeper.shown == pair
 
 
@@ -134,10 +134,10 @@ async def test_files_of_others_that_vanish_are_not_written_again(tmp_path: Path)
     for name, content in contents(root, pair).items():
         (tmp_path / name.replace("_", ".")).write_bytes(content)
     keeper = Keeper(tmp_path, clock)
-    await keeper.rotator.turn()
+    await keeper.rotator.reconcile()
     for path in tmp_path.iterdir():
         path.unlink()
-    await keeper.rotator.turn()
+    await keeper.rotator.reconcile()
     assert os.listdir(tmp_path) == []
     assert keeper.shown == pair
 
@@ -146,8 +146,8 @@ async def test_an_issuer_that_publishes_no_root_leaves_ca_crt_empty(tmp_path: Pa
     clock, volume = FakeClock(), Volume(tmp_path)
     _, pair = issued(clock, 1)
     volume.fill(ca_crt=b"", tls_crt=pair.chain, tls_key=pair.key)
-    keeper = Keeper(tmp_path, clock, is_theirs=True)
-    await keeper.rotator.turn()
+    keeper = Keeper(tmp_path, clock, is_externally_managed=True)
+    await keeper.rotator.reconcile()
     assert keeper.shown == pair
 
 
@@ -156,6 +156,6 @@ async def test_a_self_signed_pair_is_its_own_root(tmp_path: Path) -> None:
     own = issue_root(datetime.fromtimestamp(clock.now(), UTC), 5, LIFETIMES)
     pem = Certificate(own.certificate.x509.public_bytes(Encoding.PEM)).pem
     volume.fill(ca_crt=pem, tls_crt=pem, tls_key=own.key)
-    keeper = Keeper(tmp_path, clock, is_theirs=True)
-    await keeper.rotator.turn()
+    keeper = Keeper(tmp_path, clock, is_externally_managed=True)
+    await keeper.rotator.reconcile()
     assert keeper.shown == own

@@ -78,7 +78,7 @@ async def test_a_bad_pair_is_refused_and_the_last_one_stays() -> None:
         assert await served_serial(port, trusting(root)) == 5
 
 
-async def test_a_connection_in_being_outlives_a_swap() -> None:
+async def test_an_open_connection_survives_a_swap() -> None:
     root = make_root(current())
     context = RotatingContext()
     context.swap(make_serving(root, current(), 5))

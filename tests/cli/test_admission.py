@@ -13,7 +13,12 @@ import pytest
 from planes.cli.admission import Admission
 from planes.model.errors import BadInput, Denied, JsonObject, Unavailable
 from tests.support.certificates import current, make_root
-from tests.support.scripted_webhook import ScriptedWebhook, allowed, denied, scripted_webhook
+from tests.support.webhook.scripted_webhook import (
+    ScriptedWebhook,
+    allowed,
+    denied,
+    scripted_webhook,
+)
 
 POD: JsonObject = {
     "apiVersion": "v1",
@@ -73,6 +78,15 @@ def test_a_refusal_carries_the_webhooks_reasons(webhook: ScriptedWebhook, path: 
     assert caught.value.remedy == "spec.x: cannot y; do z"
 
 
+def test_each_of_several_reasons_is_a_line_with_its_remedy(webhook: ScriptedWebhook) -> None:
+    causes = [{"field": f"spec.{one}", "message": f"cannot {one}; mend {one}"} for one in "ab"]
+    status = {"message": "2 errors: …", "details": {"causes": causes}}
+    webhook.answers["/validate/pods"] = {"allowed": False, "status": status}
+    with pytest.raises(Denied) as caught:
+        admission(webhook).admit(POD)
+    assert caught.value.remedy == "spec.a: cannot a; mend a\nspec.b: cannot b; mend b"
+
+
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
@@ -95,9 +109,9 @@ def test_an_answer_that_is_none_admits_nothing(
         admission(webhook).admit(POD)
 
 
-@pytest.mark.parametrize("verdict", [None, "yes", 1, False])
-def test_only_a_clear_yes_admits(webhook: ScriptedWebhook, verdict: Any) -> None:
-    webhook.answers["/validate/pods"] = {"allowed": verdict}
+@pytest.mark.parametrize("report", [None, "yes", 1, False])
+def test_only_a_clear_yes_admits(webhook: ScriptedWebhook, report: Any) -> None:
+    webhook.answers["/validate/pods"] = {"allowed": report}
     with pytest.raises(Denied):
         admission(webhook).admit(POD)
 

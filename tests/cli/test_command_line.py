@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from planes.cli.__main__ import COMMANDS
-from planes.cli.screen import Screen
+from planes.cli.console import Console
 from planes.model.errors import Denied
 from tests.support.command_line import Terminal, netplane
 
@@ -80,8 +80,8 @@ def test_options_may_come_from_the_environment(manifests: Path) -> None:
         (None, "cannot read {file}:"),
         ("a: [", "cannot read {file}:1: did not find"),
         ("- 1", "cannot read {file}:1: it is no object"),
-        ("apiVersion: v1\nkind: Service\n", "cannot find a pod in {file}"),
-        ("", "cannot find a pod in {file}"),
+        ("apiVersion: v1\nkind: Service\n", "cannot find anything to explain in {file}"),
+        ("", "cannot find anything to explain in {file}"),
         ("apiVersion: v1\nkind: Pod\nmetadata: {name: ../up}", "is no name for a pod"),
         ("apiVersion: v1\nkind: Pod\nmetadata: {name: 3}", "it is not a string"),
         ("apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: A_B}", "no name for a pod"),
@@ -178,7 +178,7 @@ def test_colours_go_to_a_terminal_only(manifests: Path, pod_file: str) -> None:
 
 def test_progress_is_redrawn_on_a_terminal() -> None:
     out, err = Terminal(), Terminal()
-    with Screen(out, err, {}).step("working"):
+    with Console(out, err, {}).progress("working"):
         pass
     assert err.getvalue().startswith("\r\x1b[2K⠋ working")
     assert err.getvalue().endswith("\r\x1b[2K")
@@ -187,20 +187,20 @@ def test_progress_is_redrawn_on_a_terminal() -> None:
 
 def test_progress_is_a_plain_line_elsewhere() -> None:
     out, err = io.StringIO(), io.StringIO()
-    with Screen(out, err, {}).step("working"):
+    with Console(out, err, {}).progress("working"):
         pass
     assert (out.getvalue(), err.getvalue()) == ("", "working …\n")
 
 
 def test_a_table_is_as_wide_as_its_cells_and_has_no_trailing_blanks() -> None:
     out = Terminal()
-    Screen(out, Terminal(), {"NO_COLOR": "1"}).table(("A", "BB"), [("long", "x"), ("y", "")])
+    Console(out, Terminal(), {"NO_COLOR": "1"}).table(("A", "BB"), [("long", "x"), ("y", "")])
     assert out.getvalue() == "A     BB\nlong  x\ny\n"
 
 
 def test_a_remedy_of_several_lines_is_indented() -> None:
     err = Terminal()
-    Screen(Terminal(), err, {"NO_COLOR": "1"}).fail(Denied("cannot x", remedy="a\nb"))
+    Console(Terminal(), err, {"NO_COLOR": "1"}).error(Denied("cannot x", remedy="a\nb"))
     assert err.getvalue() == "cannot x\n  a\n  b\n"
 
 

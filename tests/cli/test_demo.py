@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from planes.cli.demo import stage
+from planes.cli.demo import namespaces
 from planes.cli.demo.leftovers import FOLDER_PREFIX
 from tests.house.sources import ROOT
 
@@ -33,13 +33,17 @@ DEMO = [sys.executable, "-m", "planes.cli", "demo"]
 def left_behind() -> list[str]:
     """Namespaces and folders of a demo."""
     folders = Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*")
-    return [*stage.leftovers(), *map(str, folders)]
+    return [*namespaces.leftovers(), *map(str, folders)]
 
 
-def start() -> subprocess.Popen[str]:
+def start(*before: str) -> subprocess.Popen[str]:
     """Start a demo in a process group of its own, as a shell does."""
     return subprocess.Popen(
-        DEMO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0
+        [*before, *DEMO],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        process_group=0,
     )
 
 
@@ -53,16 +57,33 @@ def wait_until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
 
 def test_the_demo_proves_all_it_claims_and_leaves_nothing() -> None:
     done = subprocess.run([*DEMO, "--output", "json"], capture_output=True, text=True, check=False)
-    verdict = json.loads(done.stdout)
-    assert verdict["failed"] == []
+    report = json.loads(done.stdout)
+    assert report["failed"] == []
     assert done.returncode == 0
-    assert len(verdict["proven"]) > 20
+    assert len(report["proven"]) > 20
+    assert left_behind() == []
+
+
+def test_a_demo_whose_pods_all_fail_says_so_step_by_step(tmp_path: Path) -> None:
+    """No traceback: what failed is the last that is said."""
+    shim = tmp_path / "shim"
+    error = {"code": 7, "msg": "cannot attach anything today", "details": "come back tomorrow"}
+    shim.write_text(f"#!/bin/sh\ncat >/dev/null\necho '{json.dumps(error)}'\nexit 1\n")
+    shim.chmod(0o755)
+    done = subprocess.run([*DEMO, "--shim", str(shim)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "cannot attach anything today" in done.stdout
+    _, _, failed = done.stdout.partition("Failed:")
+    assert "every pod of the three applications runs" in failed
+    assert "two replicas of storage-app run, to send traffic between: 0 of 2 run" in failed
+    assert "Error:" not in failed
     assert left_behind() == []
 
 
 def test_ctrl_c_in_the_middle_leaves_nothing() -> None:
     demo = start()
-    wait_until(lambda: len(stage.leftovers()) == 3)
+    wait_until(lambda: len(namespaces.leftovers()) == 3)
     time.sleep(1)
     os.killpg(demo.pid, signal.SIGINT)
     output, _ = demo.communicate(timeout=40)
@@ -71,9 +92,19 @@ def test_ctrl_c_in_the_middle_leaves_nothing() -> None:
     assert left_behind() == []
 
 
+def test_ctrl_c_is_heard_where_the_shell_that_started_it_ignores_it() -> None:
+    """As under `make demo &` in a script."""
+    demo = start("sh", "-c", "trap '' INT; exec \"$@\"", "sh")
+    wait_until(lambda: len(namespaces.leftovers()) == 3)
+    os.killpg(demo.pid, signal.SIGINT)
+    output, _ = demo.communicate(timeout=40)
+    assert demo.returncode == 130, output
+    assert left_behind() == []
+
+
 def test_a_killed_demo_is_cleaned_up_by_the_next_one() -> None:
     demo = start()
-    wait_until(lambda: len(stage.leftovers()) == 3)
+    wait_until(lambda: len(namespaces.leftovers()) == 3)
     time.sleep(2)
     demo.kill()
     demo.communicate(timeout=10)
@@ -86,7 +117,7 @@ def test_a_killed_demo_is_cleaned_up_by_the_next_one() -> None:
 def test_a_second_demo_at_once_is_refused() -> None:
     demo = start()
     try:
-        wait_until(lambda: len(stage.leftovers()) == 3)
+        wait_until(lambda: len(namespaces.leftovers()) == 3)
         done = subprocess.run(DEMO, capture_output=True, text=True, check=False)
         assert done.returncode == 1
         assert "another one runs" in done.stderr

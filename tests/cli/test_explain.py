@@ -78,11 +78,11 @@ def test_planes_and_namespaces_in_the_file_count_as_if_applied(manifests: Path) 
     assert "starts with its default network only" in outcome.out
 
 
-def test_what_is_ignored_in_the_directory_is_told(manifests: Path) -> None:
+def test_what_is_ignored_in_the_directory_is_told_and_is_a_fault(manifests: Path) -> None:
     (manifests / "broken.yaml").write_text("kind: [")
     outcome = explained(manifests, workload())
-    assert outcome.status == 0
-    assert f"warning: {manifests}/broken.yaml:1: did not find" in outcome.err
+    assert outcome.status == 1
+    assert f"error: {manifests}/broken.yaml:1: did not find" in outcome.err
 
 
 def test_a_namespace_without_manifest_is_told(manifests: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_namespace_without_manifest_is_told(manifests: Path) -> None:
 
 def test_a_workload_with_fewer_addresses_than_replicas_is_told_as_a_whole(manifests: Path) -> None:
     outcome = explained(manifests, workload(replicas=3, ips="192.168.100.10"))
-    assert "warning: StatefulSet shop/db: spec.template.metadata.annotations" in outcome.err
+    assert "error: StatefulSet shop/db: spec.template.metadata.annotations" in outcome.err
 
 
 def test_a_single_pod_is_no_workload(manifests: Path) -> None:
@@ -132,3 +132,107 @@ def test_a_nad_that_would_be_refused_is_status_1(manifests: Path) -> None:
     outcome = explained(manifests, nad("{"), workload())
     assert outcome.status == 1
     assert "NAD shop/backup: spec.config: cannot read" in outcome.err
+
+
+BROKEN_PLANE = {**plane_object("broken"), "spec": {"network": {"type": "macvlan", "mode": "odd"}}}
+
+
+def test_a_broken_plane_in_the_file_is_a_fault_and_in_the_json(manifests: Path) -> None:
+    outcome = explained(manifests, BROKEN_PLANE, workload(), words=("-o", "json"))
+    assert outcome.status == 1
+    pod, problem = outcome.json
+    assert (pod["kind"], pod["allowed"]) == ("Pod", True)
+    assert (problem["kind"], problem["allowed"]) == ("Problem", False)
+    assert problem["name"] == f"{manifests.parent}/given.yaml:1"
+    assert "spec.network.mode" in problem["errors"][0]["message"]
+    assert problem["errors"][0]["remedy"]
+
+
+def test_a_broken_plane_alone_is_a_fault(manifests: Path) -> None:
+    outcome = explained(manifests, BROKEN_PLANE)
+    assert outcome.status == 1
+    assert "given.yaml:1: cannot use plane broken: (1) spec.network.mode" in outcome.err
+
+
+def test_a_plane_alone_that_can_be_used_is_no_fault(manifests: Path) -> None:
+    spare = plane_object("spare", network={"type": "macvlan", "master": "eth9"})
+    outcome = explained(manifests, spare)
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out == "No pod to explain, and nothing is at fault.\n"
+    assert explained(manifests, spare, words=("-o", "json")).json == []
+
+
+@pytest.mark.parametrize("content", ["a: [", "", "apiVersion: v1\nkind: Service\n"])
+def test_json_says_why_a_file_cannot_be_explained(manifests: Path, content: str) -> None:
+    file = manifests.parent / "x.yaml"
+    file.write_text(content)
+    outcome = netplane("explain", "-o", "json", "-f", str(file), "--manifests", str(manifests))
+    assert outcome.status == 1
+    (problem,) = outcome.json
+    assert (problem["kind"], problem["name"]) == ("Problem", str(file))
+    assert problem["errors"][0]["message"] in outcome.err
+
+
+def test_json_has_what_is_wrong_with_workloads_and_nads(manifests: Path) -> None:
+    few = workload(replicas=3, ips="10.9.0.8")
+    few["metadata"] = {**few["metadata"], "annotations": {"k8s.v1.cni.cncf.io/network": "b"}}  # type: ignore[dict-item]
+    outcome = explained(manifests, few, nad("{"), words=("-o", "json"))
+    assert outcome.status == 1
+    by_kind = {entry["kind"]: entry for entry in outcome.json if entry["kind"] != "Pod"}
+    assert set(by_kind) == {"StatefulSet", "NAD"}
+    whole = by_kind["StatefulSet"]
+    assert "cannot give each of 3 replicas an address" in whole["errors"][0]["message"]
+    assert "write k8s.v1.cni.cncf.io/networks into" in whole["warnings"][0]["remedy"]
+    assert by_kind["NAD"]["allowed"] is False
+
+
+def test_a_daemon_set_with_fixed_addresses_is_warned_of(manifests: Path) -> None:
+    outcome = explained(manifests, {**workload(ips="10.9.0.8"), "kind": "DaemonSet"})
+    assert outcome.status == 0
+    assert "warning: DaemonSet shop/db: " in outcome.err
+    assert "the list has 1 IPv4 address: pods of further nodes are refused" in outcome.err
+    assert explained(manifests, {**workload(), "kind": "DaemonSet"}).err == ""
+
+
+def test_a_workload_that_asks_for_no_pods_is_no_missing_one(manifests: Path) -> None:
+    outcome = explained(manifests, workload(replicas=0))
+    assert (outcome.status, outcome.err) == (0, "")
+    given = ("-f", str(manifests.parent / "given.yaml"), "--manifests", str(manifests))
+    added = netplane("pod", "add", *given)
+    assert added.status == 1
+    assert "its workloads ask for none" in added.err
+
+
+def test_json_has_every_warning_that_the_text_has(manifests: Path) -> None:
+    (manifests / "ns.json").unlink()
+    (pod,) = explained(manifests, workload(), words=("-o", "json")).json
+    assert "has no manifest" in pod["warnings"][-1]["message"]
+
+
+def test_the_short_flag_takes_text_too(manifests: Path) -> None:
+    outcome = explained(manifests, workload(), words=("-o", "text"))
+    assert "Pod shop/db-0 starts" in outcome.out
+
+
+def test_a_restored_pod_is_explained_as_the_hooks_would_admit_it(manifests: Path) -> None:
+    annotations = {"k8s.v1.cni.cncf.io/network-status": "[]"}
+    meta = {"name": "old", "namespace": "shop", "annotations": annotations}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {}}
+    outcome = explained(manifests, pod)
+    assert outcome.status == 0
+    assert "it was removed: a new pod has no network-status" in outcome.out
+
+
+def test_what_a_refused_pod_would_get_is_called_so(manifests: Path) -> None:
+    outcome = explained(manifests, workload(ips="10.8.0.1"))
+    assert "Attachments it would get:" in outcome.out
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "CronJob"])
+def test_an_annotation_beside_its_place_is_told(manifests: Path, kind: str) -> None:
+    obj = workload()
+    if kind == "CronJob":
+        obj = {**obj, "spec": {"jobTemplate": {"spec": obj["spec"]}}}
+    meta = {"name": "w", "namespace": "shop", "annotations": {"k8s.v1.cni.cncf.io/networks": "b"}}
+    outcome = explained(manifests, {**obj, "kind": kind, "metadata": meta})
+    assert f"warning: {kind} shop/w: metadata.annotations" in outcome.err

@@ -1,100 +1,19 @@
-"""`netplane pod`: real TLS, real namespaces, a scripted webhook and a scripted shim."""
+"""`netplane pod add`: real TLS, real namespaces, a scripted webhook and a scripted shim."""
 
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import signal
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from planes.store.podfiles import PodFiles
-from tests.support.command_line import Outcome, netplane
-from tests.support.netns import why_no_kernel_tests
+from tests.cli.pod_machine import KERNEL_TESTS, Machine
+from tests.support.command_line import netplane
 from tests.support.planes import plane_object
-from tests.support.scripted_shim import ScriptedShim
-from tests.support.scripted_webhook import ScriptedWebhook, allowed, denied, scripted_webhook
+from tests.support.webhook.scripted_webhook import allowed, denied
 
-ROOT = Path(__file__).parents[2]
 STATUS = '[{"name":"netplane-system/business","interface":"net1","ips":["10.9.0.7"],"mac":"m"}]'
 
-pytestmark = [
-    pytest.mark.kernel,
-    pytest.mark.skipif(bool(why_no_kernel_tests()), reason=why_no_kernel_tests() or "none"),
-]
-
-
-@dataclass
-class Machine:
-    """Everything `pod add` meets; `pod` is a name of chance, so that no two tests share one."""
-
-    home: Path
-    webhook: ScriptedWebhook
-    shim: ScriptedShim
-    pod: str
-
-    @property
-    def manifests(self) -> Path:
-        return self.home / "m"
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """Options of `pod add`."""
-        trust = ("--webhook", self.webhook.url, "--ca", str(self.webhook.ca))
-        return (*trust, *self.where, "--node", "node-a")
-
-    @property
-    def where(self) -> tuple[str, ...]:
-        """Options of `pod rm`."""
-        state = ("--state-dir", str(self.home / "state"), "--socket", str(self.home / "sock"))
-        return ("--manifests", str(self.manifests), *state, "--shim", str(self.shim.path))
-
-    def write(self, *names: str, **annotations: str) -> str:
-        text = "\n---\n".join(json.dumps(self.manifest(name, **annotations)) for name in names)
-        (self.home / "pods.yaml").write_text(text)
-        return str(self.home / "pods.yaml")
-
-    def manifest(self, name: str, **annotations: str) -> dict[str, Any]:
-        meta = {"name": name, "namespace": "shop", "annotations": annotations}
-        return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"nodeName": "forged"}}
-
-    def add(self, *words: str) -> Outcome:
-        return netplane("pod", "add", "-f", self.write(self.pod), *self.words, *words)
-
-    def remove(self, *words: str) -> Outcome:
-        return netplane("pod", "rm", *(words or (f"shop/{self.pod}",)), *self.where)
-
-    @property
-    def stored(self) -> dict[str, Any] | None:
-        return PodFiles(self.manifests).get("shop", self.pod)
-
-    @property
-    def namespaces(self) -> list[str]:
-        """Network namespaces of this test's pods."""
-        home = Path("/run/netns")
-        return [path.name for path in home.glob(f"np-shop-{self.pod}*")] if home.is_dir() else []
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    (tmp_path / "m").mkdir()
-    (tmp_path / "m" / "plane.json").write_text(json.dumps(plane_object()))
-    with scripted_webhook(tmp_path / "webhook") as webhook:
-        shim = ScriptedShim(tmp_path / "shim", tmp_path / "m")
-        machine = Machine(tmp_path, webhook, shim, f"t{secrets.token_hex(4)}")
-        yield machine
-        left = machine.namespaces
-        for name in left:
-            subprocess.run(["ip", "netns", "del", name], check=False)
-    assert left == []
+pytestmark = KERNEL_TESTS
 
 
 def test_a_pod_is_admitted_stored_and_attached(machine: Machine) -> None:
@@ -130,6 +49,7 @@ def test_the_shim_is_called_as_a_container_runtime_calls_it(machine: Machine) ->
         "CNI_PATH": str(machine.shim.path.parent),
         "NETPLANE_SOCKET": str(machine.home / "sock"),
         "NETPLANE_STATE_DIR": str(machine.home / "state"),
+        "NETPLANE_WAIT_SECONDS": "60",
     }
     assert call["conf"] == {"cniVersion": "1.0.0", "name": "netplane", "type": "netplane"}
     assert call["netns"]
@@ -213,64 +133,19 @@ def test_a_namespace_that_is_not_there_is_told(machine: Machine) -> None:
     machine.remove()
 
 
+def test_a_plane_beside_a_pod_is_told_where_it_counts(machine: Machine) -> None:
+    file = Path(machine.write(machine.pod))
+    file.write_text(f"{file.read_text()}\n---\n{json.dumps(plane_object('spare'))}")
+    outcome = netplane("pod", "add", "-f", str(file), *machine.words)
+    assert f"passed over: Plane spare is no pod or workload; put it into {machine.manifests}" in (
+        outcome.err
+    )
+    machine.remove()
+
+
 def test_json_output_is_one_document_on_stdout(machine: Machine) -> None:
     (pod,) = machine.add("--output", "json").json
     assert (pod["name"], pod["node"]) == (machine.pod, "node-a")
     assert netplane("pod", "rm", "--all", *machine.where, "--output", "json").json == [
         f"shop/{machine.pod}"
     ]
-
-
-def test_rm_detaches_and_leaves_nothing(machine: Machine) -> None:
-    machine.add()
-    assert machine.remove().status == 0
-    assert machine.shim.verbs == ["ADD", "DEL"]
-    assert (machine.stored, machine.namespaces) == (None, [])
-    again = machine.remove()
-    assert again.status == 1
-    assert "there is no such pod" in again.err
-
-
-def test_rm_speaks_to_the_daemon_that_attached_the_pod(machine: Machine) -> None:
-    """A DEL sent to another node's daemon would leave everything behind."""
-    machine.add()
-    outcome = netplane(
-        *("pod", "rm", f"shop/{machine.pod}", *machine.where),
-        *("--socket", "/other", "--state-dir", "/elsewhere"),
-    )
-    assert outcome.status == 0
-    assert machine.shim.calls[1]["env"]["NETPLANE_SOCKET"] == str(machine.home / "sock")
-
-
-def test_a_failed_del_keeps_the_pod_for_another_try(machine: Machine) -> None:
-    machine.add()
-    machine.shim.answer("DEL", {"code": 11, "msg": "busy"}, status=1)
-    outcome = machine.remove()
-    assert outcome.status == 1
-    assert "cannot detach pod" in outcome.err
-    assert machine.stored is not None
-    machine.shim.answer("DEL", "")
-    assert machine.remove().status == 0
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_add_is_undone(machine: Machine, number: signal.Signals) -> None:
-    machine.shim.answer("ADD", {}, seconds=20)
-    argv = [sys.executable, "-m", "planes.cli", "pod", "add", "-f", machine.write(machine.pod)]
-    running = subprocess.Popen(
-        [*argv, *machine.words],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"]},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 10
-    while not machine.shim.calls and time.monotonic() < deadline:
-        time.sleep(0.02)
-    running.send_signal(number)
-    _, err = running.communicate(timeout=15)
-    assert running.returncode == 130
-    assert "Traceback" not in err
-    assert machine.shim.verbs == ["ADD", "DEL"]
-    assert (machine.stored, machine.namespaces) == (None, [])

@@ -12,9 +12,13 @@ from tests.cluster.lab.node import Node
 
 Account = Mapping[str, frozenset[str]]
 
-# Files that say nothing about a pod: a lock, the address that was last given out, and what was held
-# when the node took a block (it goes with the block).
-_UNCOUNTED = ("/lock", "/last_reserved_ip.", "/daemon.lock", "/kept-static/")
+# Files that say nothing about a pod: a lock, the address that was last given out, what was held
+# when the node took a block (it goes with the block), that a plane's records are complete, the boot
+# that was looked at, and which networks had addresses here.
+_UNCOUNTED = (
+    *("/lock", "/last_reserved_ip.", "/daemon.lock", "/kept-static/", "/.complete"),
+    *("/netplane/boot", "/netplane/host-local-networks"),
+)
 
 
 def of_pods(node: Node) -> Account:
@@ -29,7 +33,7 @@ def of_pods(node: Node) -> Account:
 
 
 def left(before: Account, after: Account) -> list[str]:
-    """One line for each thing that was not there before."""
+    """Return one line for each thing that was not there before."""
     return [f"{what}: {item}" for what in before for item in sorted(after[what] - before[what])]
 
 

@@ -76,7 +76,7 @@ class ApiServer:
         return self.folder / "log" / "kube-apiserver"
 
     def token(self, user: str = "admin") -> str:
-        """The bearer token of a user of the options."""
+        """Return the bearer token of a user of the options."""
         assert user in self.options.users, f"no user {user}"
         return f"{user.replace(':', '-')}-token"
 
@@ -118,18 +118,18 @@ class ApiServer:
         self._processes[1].wait_until(self.is_ready, seconds=60)
 
     def is_ready(self) -> bool:
-        """Whether /readyz says so now."""
+        """Report whether /readyz says so now."""
         try:
             return self.kubectl("get", "--raw=/readyz", seconds=10) == "ok"
         except (KubectlError, subprocess.TimeoutExpired):
             return False
 
     def beside(self, name: str, *argv: str) -> Process:
-        """A further program on the server's network; not started yet."""
+        """Return a further program on the server's network; not started yet."""
         return Process(name, [*self.options.entering, *argv], self.folder / "log" / name)
 
     def kubeconfig(self, user: str = "admin") -> Path:
-        """A kubeconfig file for a user of the options."""
+        """Return a kubeconfig file for a user of the options."""
         path = self.folder / "kubeconfig" / user.replace(":", "-")
         self.write_kubeconfig(path, self.token(user))
         return path
@@ -150,17 +150,31 @@ class ApiServer:
         whole.replace(path)  # another thread's kubectl may be reading it
 
     def service_account_token(self, namespace: str, name: str) -> str:
-        """Give a token of an existing service account, by TokenRequest."""
+        """Return a token of an existing service account, by TokenRequest."""
         return self.kubectl("create", "token", name, "-n", namespace).strip()
 
     def kubectl(
         self, *argv: str, text: str = "", user: str = "admin", seconds: float = 60.0
     ) -> str:
-        """Run kubectl as a user; gives its output, `text` is its input.
+        """Run kubectl as a user; return its output, `text` is its input.
 
         Raises:
             KubectlError: It ended with an error.
         """
+        return self._run(argv, text, user, seconds).stdout
+
+    def told(self, *argv: str, text: str = "") -> str:
+        """Return all that a person at a terminal sees of a kubectl command, warnings included.
+
+        Raises:
+            KubectlError: It ended with an error.
+        """
+        done = self._run(argv, text, "admin", 60.0)
+        return done.stderr + done.stdout
+
+    def _run(
+        self, argv: tuple[str, ...], text: str, user: str, seconds: float
+    ) -> subprocess.CompletedProcess[str]:
         command = [
             *self.options.entering,
             program("kubectl"),
@@ -172,11 +186,11 @@ class ApiServer:
             command, input=text, capture_output=True, text=True, check=False, timeout=seconds
         )
         if done.returncode != 0:
-            raise KubectlError(f"kubectl {' '.join(argv)}: {done.stderr or done.stdout}")
-        return done.stdout
+            raise KubectlError(f"kubectl {' '.join(argv)}: {done.stderr}{done.stdout}")
+        return done
 
     def get(self, *argv: str) -> Any:
-        """Give the object or list that `kubectl get … -o json` gives."""
+        """Return the object or list that `kubectl get … -o json` gives."""
         return json.loads(self.kubectl("get", *argv, "-o", "json"))
 
     def apply(self, *objects: Mapping[str, Any], user: str = "admin") -> str:

@@ -23,7 +23,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every cluster test more time than a unit test has, unless it says how much."""
+    """Return every cluster test more time than a unit test has, unless it says how much."""
     for item in items:
         if "tests/cluster" in str(item.path) and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(SECONDS_PER_TEST))

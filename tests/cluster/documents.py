@@ -8,7 +8,7 @@ from tests.cluster.lab.binaries import ROOT
 
 
 def blocks(document: str, heading: str) -> list[str]:
-    """The sh blocks below a heading of the second level, in their order.
+    """Return the sh blocks below a heading of the second level, in their order.
 
     Raises:
         AssertionError: There is no such heading, or no block below it.

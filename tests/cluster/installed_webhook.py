@@ -48,7 +48,7 @@ def read(*paths: Path) -> list[dict[str, Any]]:
 
 
 def configurations(port: int) -> list[dict[str, Any]]:
-    """Give the shipped configurations with a local address for the Service."""
+    """Return the shipped configurations with a local address for the Service."""
     found = read(BASE / "webhook" / "configurations.yaml")
     for configuration in found:
         for hook in configuration["webhooks"]:

@@ -13,14 +13,14 @@ INTERFACES = ("net1", "net2")
 
 
 def attached(name: str, node: Node) -> Manifest:
-    """A pod on a node with a network of one plugin and one of a chain."""
+    """Return a pod on a node with a network of one plugin and one of a chain."""
     number = node.number
     wish = {NETWORKS: f"biz-{number}, sto-{number}"}
     return pod(f"{name}-{number}", annotations=wish, node=node.name, needs=("eth0", *INTERFACES))
 
 
 def networks(node: Node) -> list[Manifest]:
-    """The networks of a node's pods: addresses of host-local are a node's own."""
+    """Return the networks of a node's pods: addresses of host-local are a node's own."""
     number = node.number
     biz = {"cniVersion": "1.0.0", "name": f"biz-{number}", **macvlan("eth1", 50, number)}
     tuning = {"type": "tuning", "sysctl": {"net.ipv4.conf.IFNAME.arp_filter": "1"}}

@@ -37,7 +37,7 @@ _CONFIG: Final = {"thin": "00-multus.conflist", "thick": "00-multus.conf"}
 
 
 def why_no_multus() -> str:
-    """Say why Multus cannot run here; "" where it can."""
+    """Return why Multus cannot run here; "" where it can."""
     if all((_built() / name).exists() for name in (*_FILES.values(), *_MANIFESTS.values())):
         return ""
     return "needs Multus: run scripts/multus-binaries (`make e2e` does)"
@@ -72,7 +72,7 @@ class Multus:
         self.cluster.kubectl("-n", _NAMESPACE, *argv, seconds=70)
 
     def form(self, node: Node) -> str:
-        """The form that a node has."""
+        """Return the form that a node has."""
         return "thin" if node is self.cluster.nodes[0] else "thick"
 
     def config(self, node: Node) -> Path:

@@ -66,15 +66,25 @@ class Netplane:
             self.rollout(WEBHOOK)
 
     def pods(self, part: str) -> list[dict[str, Any]]:
-        """The pods of `netplane-webhook` or `netplane-cni`."""
+        """Return the pods of `netplane-webhook` or `netplane-cni`."""
         argv = ("pods", "-n", SYSTEM, "-l", f"app.kubernetes.io/name={part}")
         found: list[dict[str, Any]] = self.cluster.server.get(*argv)["items"]
         return found
 
     def log(self, part: str) -> list[str]:
-        """The lines all pods of a part wrote."""
+        """Return the lines all pods of a part wrote."""
         argv = ("-l", f"app.kubernetes.io/name={part}", "--all-containers", "--tail=-1")
         return self.cluster.kubectl("-n", SYSTEM, "logs", *argv).splitlines()
+
+    def on_node(self, node: str, *argv: str) -> str:
+        """Run a command of `netplane-cni` in the daemon of a node; return its output."""
+        (daemon,) = [
+            one["metadata"]["name"]
+            for one in self.pods("netplane-cni")
+            if one["spec"].get("nodeName") == node
+        ]
+        inside = ("exec", daemon, "-c", "cni", "--", "python3", "-m", "cni", *argv)
+        return self.cluster.kubectl("-n", SYSTEM, *inside)
 
     def command_line(self, script: str, *, seconds: float = 600) -> str:
         """Run a script of a document from the checkout, with `kubectl` pointing at the cluster.
@@ -163,7 +173,7 @@ class Workspace:
         return self.kubectl("exec", pod, "--", *argv)
 
     def messages(self, reason: str, about: str = "") -> list[str]:
-        """The messages of events with that reason, about an object of that name."""
+        """Return the messages of events with that reason, about an object of that name."""
         events = self.get("events")["items"]
         return [
             one["message"]
@@ -179,10 +189,10 @@ def status_of(pod: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def address(networks: Mapping[str, list[str]], interface: str) -> str:
-    """The first address of an interface."""
+    """Return the first address of an interface."""
     return networks[interface][0]
 
 
 def example(name: str) -> Path:
-    """The file of an example."""
+    """Return the file of an example."""
     return EXAMPLES / f"{name}.yaml"

@@ -1,4 +1,4 @@
-"""An API server of its own with planes, policies and users' roles, and the same world as a store.
+"""An API server of its own with planes, policies and users' roles, and the same objects as a store.
 
 Policies concern every pod and namespace of a server, so tests of them share none with others.
 """
@@ -28,7 +28,7 @@ BY_EXPRESSIONS = {
         {"key": "legacy", "operator": "DoesNotExist"},
     ],
 }
-WORLD: dict[str, dict[str, Any]] = {
+_SPECS: dict[str, dict[str, Any]] = {
     "business": {},
     "selected": {"podSelector": BY_EXPRESSIONS},
     "asked": {"attachment": "OnRequest"},
@@ -37,6 +37,11 @@ WORLD: dict[str, dict[str, Any]] = {
     "everywhere": {"allNamespaces": True, "podSelector": {"matchLabels": {"tier": "none"}}},
     "warning": {"enforcement": {"pods": "Warn"}},
 }
+PLANE_SPECS: dict[str, dict[str, Any]] = {
+    name: {"network": {"type": "macvlan", "master": f"eth{number}"}, **spec}
+    for number, (name, spec) in enumerate(_SPECS.items(), 1)
+}
+"""Planes, each on a wire of its own: all of them are in force."""
 LABELS: dict[str, dict[str, str]] = {
     "shop": {"business": REQUIRED},
     "chosen": {"selected": REQUIRED},
@@ -54,7 +59,7 @@ LABELS: dict[str, dict[str, str]] = {
 
 
 def namespace_object(name: str, planes: dict[str, str] | None = None) -> JsonObject:
-    """Give a namespace manifest with plane labels, and the mark where it has any."""
+    """Return a namespace manifest with plane labels, and the mark where it has any."""
     labels = {PLANE_LABEL_PREFIX + plane: value for plane, value in (planes or {}).items()}
     if planes:
         labels[JOINED_LABEL] = "true"
@@ -63,12 +68,12 @@ def namespace_object(name: str, planes: dict[str, str] | None = None) -> JsonObj
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
-def world_store() -> FakeStore:
-    """Give the same world as a store, with the NAD that plane by-hand names."""
+def policed_store() -> FakeStore:
+    """Return the same objects as a store, with the NAD that plane by-hand names."""
     config = '{"cniVersion": "1.0.0", "name": "eth.1", "type": "macvlan", "master": "eth1"}'
     ref = NadRef("shop", "eth.1")
     return FakeStore(
-        planes=[parse_plane(corpus_plane(spec, name)) for name, spec in WORLD.items()],
+        planes=[parse_plane(corpus_plane(spec, name)) for name, spec in PLANE_SPECS.items()],
         nads=[Nad(ref.namespace, ref.name, config)],
         namespaces=[
             Namespace.from_object(namespace_object(name, planes)) for name, planes in LABELS.items()
@@ -85,7 +90,7 @@ def policed_server() -> Iterator[ApiServer]:
             serve_planes(server, rest)
             for folder in ("policies", "user-roles"):
                 server.kubectl("apply", "--server-side", "-k", str(MANIFESTS / "base" / folder))
-            for name, spec in WORLD.items():
+            for name, spec in PLANE_SPECS.items():
                 assert rest.create(PLANES, corpus_plane(spec, name)).is_success
             for name, planes in LABELS.items():
                 assert rest.create(NAMESPACES, namespace_object(name, planes)).is_success
@@ -106,7 +111,7 @@ def _wait_until_in_force(rest: Rest) -> None:
 
 
 def plain_pod(namespace: str, networks: str | None = None, **labels: str) -> JsonObject:
-    """Give a pod, with a networks annotation where given."""
+    """Return a pod, with a networks annotation where given."""
     meta: JsonObject = {"name": "web", "namespace": namespace, "labels": labels}
     if networks is not None:
         meta["annotations"] = {"k8s.v1.cni.cncf.io/networks": networks}

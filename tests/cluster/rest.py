@@ -17,11 +17,13 @@ PLANES = "/apis/netplane.io/v1alpha1/planes"
 NAMESPACES = "/api/v1/namespaces"
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 SECONDS = 60.0
+_IDLE_SECONDS = 60.0
+"""An API server ends connections that were idle for 90 seconds."""
 DRY_RUN = "?dryRun=All&fieldValidation=Strict"
 
 
 def pods(namespace: str) -> str:
-    """The path of a namespace's pods."""
+    """Return the path of a namespace's pods."""
     return f"{NAMESPACES}/{namespace}/pods"
 
 
@@ -48,6 +50,7 @@ class Rest:
     def __init__(self, server: ApiServer, user: str = "admin", *, token: str = "") -> None:
         trust = ssl.create_default_context(cafile=str(server.ca_file))
         self._connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=trust)
+        self._used = time.monotonic()
         self.token = token or server.token(user)
 
     def ask(
@@ -61,6 +64,24 @@ class Rest:
         kind: str = "application/json",
     ) -> Reply:
         """Send one request, impersonating `user` where given."""
+        if time.monotonic() - self._used > _IDLE_SECONDS:
+            self._connection.close()  # it opens another one for the next request
+        self._used = time.monotonic()
+        try:
+            return self._ask(method, path, obj, user, groups, kind)
+        except BaseException:
+            self._connection.close()  # else every further request fails
+            raise
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        obj: Mapping[str, Any] | None,
+        user: str,
+        groups: tuple[str, ...],
+        kind: str,
+    ) -> Reply:
         self._connection.putrequest(method, path)
         self._connection.putheader("Authorization", f"Bearer {self.token}")
         if user:

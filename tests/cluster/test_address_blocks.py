@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from planes.kube.access import connect
-from planes.kube.address_book import KubeAddressBook
-from planes.kube.client import Client
+from planes.kube.addresses.address_book import KubeAddressBook
+from planes.kube.client.access import connect
+from planes.kube.client.client import Client
 from planes.run.clock import SystemClock
 from planes.store.protocol import AddressOwner
 from tests.cluster.apiserver import ApiServer, KubectlError
@@ -58,7 +58,7 @@ def block(
 
 
 def static(**more: str) -> dict[str, Any]:
-    """Give a static block with holders by address."""
+    """Return a static block with holders by address."""
     return block("hand.static.10-1-0-0-26", more, use="Static", node="")
 
 

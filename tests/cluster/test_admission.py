@@ -80,6 +80,18 @@ def test_status_updates_and_labels_cost_no_call(cluster: Installed) -> None:
     assert cluster.calls() == before
 
 
+@pytest.mark.parametrize("status", ['[{"name": "cbr0", "interface": "eth0"}]', ""])
+def test_a_restored_pod_loses_its_old_network_status(cluster: Installed, status: str) -> None:
+    """As a backup has it: with the status of its old life, and the networks that were injected."""
+    injected = '[{"name":"business","namespace":"netplane-system","interface":"net1"}]'
+    name = f"restored-{len(status)}"
+    old = {STATUS: status, STATUS.replace("network-", "networks-"): status, NETWORKS: injected}
+    cluster.server.apply(pod(name, "shop", old))
+    made = cluster.server.get("pod", name, "-n", "shop")["metadata"]["annotations"]
+    assert [key for key in made if key.endswith("-status")] == []
+    assert json.loads(made[NETWORKS]) == json.loads(injected)
+
+
 @pytest.mark.parametrize("subresource", [[], ["--subresource=status"]])
 def test_a_forged_network_status_is_refused(cluster: Installed, subresource: list[str]) -> None:
     cluster.server.apply(pod("forged", "shop"))
@@ -147,6 +159,7 @@ def test_the_plane_s_nad_and_status_are_there(cluster: Installed) -> None:
         "Accepted": "True",
         "Overlapping": "False",
         "NADReady": "True",
+        "Available": "Unknown",  # no node has tried
         "Exhausted": "False",
         "BlocksIgnored": "False",
     }

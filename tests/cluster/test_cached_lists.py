@@ -7,18 +7,18 @@ import itertools
 
 import pytest
 
-from planes.kube.access import connect
 from planes.kube.api import Query
-from planes.kube.client import Client
+from planes.kube.client.access import connect
+from planes.kube.client.client import Client
+from planes.kube.client.request import Request
+from planes.kube.client.status_errors import Asked
 from planes.kube.errors import Expired
-from planes.kube.refusal import Asked
-from planes.kube.request import Request
+from planes.kube.informers.reflector import Reflector
 from planes.kube.resources import PODS
-from planes.kube.watching import Watching
 from planes.model.errors import JsonObject
 from planes.run.clock import SystemClock
 from tests.cluster.apiserver import ApiServer
-from tests.support.kube_view import View
+from tests.support.kube.view import View
 
 NODE_PODS = Query(PODS, fields="spec.nodeName=cached", is_metadata_only=True, at_least="0")
 _NUMBERS = itertools.count()
@@ -33,7 +33,7 @@ def pod() -> JsonObject:
 
 
 async def reads_of_etcd(client: Client) -> float:
-    """How many lists of pods the server has read from etcd so far."""
+    """Return how many lists of pods the server has read from etcd so far."""
     request = Request(Asked("get", PODS), "GET", "/metrics", accept="text/plain")
     lines = (await client._transport.send(request)).decode().splitlines()
     name = 'apiserver_storage_list_total{group="",resource="pods"}'
@@ -73,11 +73,12 @@ async def test_a_watching_of_any_moment_is_true_again_after_a_restart_of_the_ser
     server, view = own_api_server, View()
     async with connect(server.kubeconfig(), user_agent="netplane-test/1") as client:
         await client.create(PODS, pod(), namespace="default")
-        watching = Watching(client, NODE_PODS, view, clock=SystemClock())
-        task = asyncio.create_task(watching.run())
+        reflector = Reflector(client, NODE_PODS, view, clock=SystemClock())
+        task = asyncio.create_task(reflector.run())
         try:
             async with asyncio.timeout(60):
-                await watching.wait_synced()
+                while not reflector.is_synced:
+                    await asyncio.sleep(0.02)
                 await asyncio.to_thread(server.stop_server)
                 await asyncio.to_thread(server.start_server)
                 await client.create(PODS, pod(), namespace="default")

@@ -16,10 +16,10 @@ from certs.cluster import CONFIGURATIONS, SECRET
 from certs.issue import Lifetimes
 from certs.managed import ManagedCertificates, Replica
 from certs.metrics import CertificateMetrics
-from certs.policy import Settings
+from certs.policy import RenewalSettings
 from certs.serving import RotatingContext
-from planes.kube.access import connect
-from planes.kube.client import Client
+from planes.kube.client.access import connect
+from planes.kube.client.client import Client
 from planes.kube.resources import Resource
 from planes.model.errors import PlanesError
 from planes.run.clock import SystemClock
@@ -62,7 +62,7 @@ RULES = [
 
 
 def role(kind: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A role of alice's."""
+    """Return a role of alice's."""
     group = "rbac.authorization.k8s.io"
     name = "certificates"
     subject = {"apiGroup": group, "kind": "User", "name": "alice"}
@@ -82,7 +82,7 @@ def role(kind: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def configuration(kind: str, ports: list[int]) -> dict[str, Any]:
-    """One entry for each replica: the API server calls both for every ConfigMap."""
+    """Return one entry for each replica: the API server calls both for every ConfigMap."""
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": kind,
@@ -126,7 +126,7 @@ class Hook:
             metrics=CertificateMetrics(Metrics()),
             serials=x509.random_serial_number,
             lifetimes=LIFETIMES,
-            settings=Settings(
+            settings=RenewalSettings(
                 frozenset(replica.all_names),
                 renew_at=DUE,
                 spread=timedelta(seconds=2),
@@ -157,7 +157,7 @@ class Hook:
 
 
 async def ask_until_rotated(admin: Client, hooks: list[Hook], leader: list[str]) -> list[str]:
-    """Have the API server ask both replicas all the time; the texts of refused requests."""
+    """Have the API server ask both replicas all the time; return the texts of refused requests."""
     refused: list[str] = []
     roots: list[set[str]] = [set(), set()]
     number = 0

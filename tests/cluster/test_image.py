@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cni.rooted import command
+from cni.host.chroot import command
 from tests.cluster.lab.binaries import ROOT
 
 IMAGES = ROOT / "build" / "image"

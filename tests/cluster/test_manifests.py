@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from planes.run.listening import early
+from planes.run.metrics import START_SECONDS
 from tests.cluster.apiserver import ApiServer, running_api_server
 from tests.cluster.installed_webhook import Installed
 from tests.cluster.lab.binaries import CONTROL_PLANE, ROOT, why_missing
@@ -61,7 +63,7 @@ def installed() -> Iterator[Installed]:
 
 
 def stand_in(kind: str, plural: str) -> dict[str, Any]:
-    """A kind of cert-manager's that takes anything."""
+    """Return a kind of cert-manager's that takes anything."""
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     group = "cert-manager.io"
     version = {
@@ -135,6 +137,40 @@ def test_every_container_of_an_overlay_runs_the_image_of_this_version(
         for container in one["spec"]["template"]["spec"].get(kind, [])
     }
     assert images == {f"docker.io/library/netplane:{project['version']}"}
+
+
+@pytest.mark.parametrize("overlay", [each for each in ORDER if each != "uninstall"])
+def test_no_probe_is_refused_while_a_program_is_loaded_or_gets_ready(
+    server: ApiServer, overlay: str
+) -> None:
+    """Each refusal is a warning event, at every install; other probes wait for the first one."""
+    containers = {
+        container["name"]: container
+        for one in rendered(overlay, server)
+        if one["kind"] in {"Deployment", "DaemonSet"}
+        for container in one["spec"]["template"]["spec"]["containers"]
+    }
+    assert set(containers) == {"webhook", "cni"}
+    for container in containers.values():
+        probe, command = container["startupProbe"], container["command"]
+        assert probe["httpGet"]["path"] == "/startz"
+        assert probe["timeoutSeconds"] > 2 * START_SECONDS
+        # However many are turned away meanwhile, nothing is killed before it counts as started.
+        assert (probe["failureThreshold"] - 5) * probe["periodSeconds"] > START_SECONDS
+        assert command[:4] == ["python3", "-m", early.__name__, "NETPLANE_METRICS"]
+
+
+def test_the_budget_is_sent_for_its_selector_and_nothing_else(server: ApiServer) -> None:
+    """What kubectl calls configured: a selector as it is, sent whole for its patch strategy."""
+    server.kubectl("apply", "-k", str(OVERLAYS / "default"))
+    budget = MANIFESTS / "base" / "webhook" / "disruption.yaml"
+    text = server.kubectl("kustomize", str(OVERLAYS / "default"))
+    (kept,) = [one for one in yaml.safe_load_all(text) if one["kind"] == "PodDisruptionBudget"]
+    assert "patch strategy" in budget.read_text()
+    found = server.get("poddisruptionbudget", "netplane-webhook", "-n", "netplane-system")
+    differing = {key for key in kept["spec"] if kept["spec"][key] != found["spec"].get(key)}
+    assert differing == set()
+    assert found["metadata"]["generation"] == 1
 
 
 @pytest.mark.parametrize("overlay", ["cert-manager", "files"])

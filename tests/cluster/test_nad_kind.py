@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from planes.kube.resources import CRDS, NADS
+from planes.kube.resources import NADS
 from tests.cluster.apiserver import ApiServer
 from tests.cluster.rest import MANIFESTS, Reply, Rest, wait_for
 
@@ -17,7 +17,7 @@ CRD = yaml.safe_load((MANIFESTS / "nad-kind.yaml").read_text())
 @pytest.fixture(scope="module")
 def rest(api_server: ApiServer) -> Iterator[Rest]:
     rest = Rest(api_server)
-    rest.create(CRDS.path(), CRD)
+    rest.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", CRD)
     path = NADS.path("default")
     wait_for(lambda: rest.ask("GET", path), lambda reply: reply.is_success)
     yield rest

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from planes.model.spec.plane import parse_plane
-from planes.model.state.claims import Tally
+from planes.model.state.plane_counts import AddressCounts
 from planes.model.state.plane_status import NadState, Observed, status_of
 from tests.cluster.apiserver import ApiServer
-from tests.cluster.rest import PLANES, Rest, serve_planes
+from tests.cluster.rest import PLANES, Rest, serve_planes, wait_for
 from tests.support.plane_corpus import NAD_REF, corpus_plane
 
 NOW = "2026-01-01T00:00:00Z"
@@ -101,11 +102,37 @@ def test_the_status_cannot_be_written_with_the_spec(planes: Rest, plane: str) ->
 def test_the_status_that_the_controller_writes_is_kept_whole(planes: Rest, plane: str) -> None:
     obj = dict(planes.ask("GET", plane).body)
     nad = NadState(True, "Rendered", "the NAD says what the plane says")
-    seen = Observed(nad, tallies={4: Tally(attached=7, static=2)}, namespaces=2, blocks=1)
+    counts = {4: AddressCounts(4, 253, 253, used=7, cooling=3)}
+    seen = Observed(nad, counts=counts, namespaces=2, blocks=1)
     written = status_of(parse_plane(obj), seen, None, NOW)
     answer = planes.merge(f"{plane}/status?fieldValidation=Strict", {"status": written})
     assert answer.message == ""
     assert answer.body["status"] == written
+
+
+def test_a_plane_stored_with_a_rule_that_is_refused_now_gets_its_status(
+    planes: Rest, api_server: ApiServer
+) -> None:
+    """The definition of an earlier version let it be written."""
+    crd = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/planes.netplane.io"
+    served = planes.ask("GET", crd).body["spec"]["versions"]
+    earlier = json.loads(json.dumps(served))
+    schema = earlier[0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    del schema["enforcement"]["x-kubernetes-validations"]
+    path, obj = f"{PLANES}/stored", corpus_plane({"enforcement": {"workloads": "Deny"}}, "stored")
+    assert planes.merge(crd, {"spec": {"versions": earlier}}).is_success
+    wait_for(lambda: planes.create(PLANES, obj), lambda reply: reply.is_success)
+    try:
+        assert planes.merge(crd, {"spec": {"versions": served}}).is_success
+        wait_for(
+            lambda: planes.try_out(PLANES, corpus_plane({**obj["spec"]}, "another")),
+            lambda reply: "reviews pods, not workloads" in reply.message,
+        )
+        assert planes.merge(f"{path}/status", {"status": {"namespaces": 1}}).message == ""
+        mended = {"spec": {"enforcement": {"workloads": None}}}
+        assert planes.merge(path, mended).message == ""
+    finally:
+        planes.ask("DELETE", path)
 
 
 def test_kubectl_shows_what_a_plane_is_and_how_it_does(
@@ -115,6 +142,8 @@ def test_kubectl_shows_what_a_plane_is_and_how_it_does(
         "namespaces": 2,
         "inUse": 7,
         "capacity": 253,
+        "available": 243,
+        "nad": "netplane-system/changing",
         "conditions": [
             {
                 "type": "Accepted",
@@ -127,9 +156,12 @@ def test_kubectl_shows_what_a_plane_is_and_how_it_does(
     }
     assert planes.merge(f"{plane}/status", {"status": status}).is_success
     head, row = api_server.kubectl("get", "pl", "changing").splitlines()
-    titles = "NAME TYPE NAD MASTER SUBNET NAMESPACES INUSE CAPACITY ACCEPTED AGE"
+    titles = "NAME TYPE NAD MASTER SUBNET NAMESPACES INUSE FREE CAPACITY ACCEPTED AVAILABLE AGE"
     assert " ".join(head.split()) == titles
-    assert " ".join(row.split()[:-1]) == "changing macvlan eth1 10.9.0.0/24 2 7 253 True"
+    assert (
+        " ".join(row.split()[:-1])
+        == "changing macvlan netplane-system/changing eth1 10.9.0.0/24 2 7 243 253 True"
+    )
 
 
 def test_kubectl_explains_fields(planes: Rest, api_server: ApiServer) -> None:

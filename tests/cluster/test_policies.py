@@ -17,7 +17,7 @@ from tests.cluster.policed import (
     namespace_object,
     plain_pod,
     policed_server,
-    world_store,
+    policed_store,
 )
 from tests.cluster.rest import MANIFESTS, NAMESPACES, Rest, pods, wait_for
 from webhook.mutate import mutate
@@ -75,7 +75,7 @@ def reviewed(pod: JsonObject) -> Review:
 
 
 def refusal(rest: Rest, pod: JsonObject, **who: object) -> str:
-    """What the policy says to a new pod, "" where it is admitted."""
+    """Return what the policy says to a new pod, "" where it is admitted."""
     reply = rest.try_out(pods(pod["metadata"]["namespace"]), pod, **who)
     assert reply.status in {201, 403}, reply.message
     return reply.message
@@ -83,7 +83,7 @@ def refusal(rest: Rest, pod: JsonObject, **who: object) -> str:
 
 def test_no_pod_that_the_webhook_has_seen_is_refused(rest: Rest) -> None:
     """One at fault neither: what is wrong with it the webhook says itself, after the policy."""
-    store, count = world_store(), 0
+    store, count = policed_store(), 0
     for namespace, text, labels in CORPUS:
         pod = plain_pod(namespace, text, **labels)
         answer = mutate(reviewed(pod), store)
@@ -94,7 +94,7 @@ def test_no_pod_that_the_webhook_has_seen_is_refused(rest: Rest) -> None:
 
 
 def test_without_the_webhook_no_pod_starts_where_a_plane_is_required(rest: Rest) -> None:
-    store, refused = world_store(), 0
+    store, refused = policed_store(), 0
     for namespace, text, labels in CORPUS:
         subject = store.namespace(namespace)
         assert subject is not None

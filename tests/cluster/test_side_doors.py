@@ -1,4 +1,4 @@
-"""Ways around the pod hooks, and manifests that know nothing of the mark, before a real API server.
+"""Ways around the pod hooks, and manifests without the mark, before a real API server.
 
 The hooks ask about pods and pods/status; here stands why nothing else needs asking.
 """

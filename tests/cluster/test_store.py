@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from planes.kube import access
 from planes.kube.api import Query
-from planes.kube.client import Client
+from planes.kube.client import access
+from planes.kube.client.client import Client
 from planes.kube.errors import AlreadyExists
 from planes.kube.resources import EVENTS, NAMESPACES, PODS
-from planes.kube.store import KubeStore
+from planes.kube.store.store import KubeStore
 from planes.model.errors import JsonObject
 from planes.model.events import Event
 from planes.model.names import NETPLANE_NAMESPACE, STATUS_ANNOTATION
 from planes.model.objects import NadRef
 from planes.run.clock import SystemClock
 from tests.cluster.apiserver import ApiServer
-from tests.kube.store_scene import NODE, STATUS, namespace_object, pod_object
-from tests.support.store import FakeAddressBook
+from tests.kube.store.store_scene import NODE, STATUS, namespace_object, pod_object
+from tests.support.address_book import FakeAddressBook
 
 PLACE = "store"
 NETWORK = NadRef(NETPLANE_NAMESPACE, "business")

@@ -1,4 +1,4 @@
-"""The client and a watching against a real API server: pages, bookmarks, restarts, selectors."""
+"""The client and a Reflector against a real API server: pages, bookmarks, restarts, selectors."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from planes.kube.access import connect
 from planes.kube.api import PatchKind, Query
-from planes.kube.client import Client
+from planes.kube.client.access import connect
+from planes.kube.client.client import Client
 from planes.kube.errors import AlreadyExists, Expired, Unauthenticated
+from planes.kube.informers.reflector import Reflector
 from planes.kube.resources import PODS, SECRETS, Resource
-from planes.kube.watching import Watching
 from planes.model.errors import BadInput, Conflict, Denied, JsonObject, NotFound
 from planes.run.clock import SystemClock
 from tests.cluster.apiserver import ApiServer
-from tests.support.kube_view import View
+from tests.support.kube.view import View
 
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", is_namespaced=False)
@@ -33,14 +33,15 @@ async def client(api_server: ApiServer) -> AsyncIterator[Client]:
 
 
 @contextlib.asynccontextmanager
-async def following(client: Client, query: Query) -> AsyncIterator[tuple[Watching, View]]:
+async def following(client: Client, query: Query) -> AsyncIterator[tuple[Reflector, View]]:
     view = View()
-    watching = Watching(client, query, view, clock=SystemClock())
-    task = asyncio.create_task(watching.run())
+    reflector = Reflector(client, query, view, clock=SystemClock())
+    task = asyncio.create_task(reflector.run())
     try:
         async with asyncio.timeout(20):
-            await watching.wait_synced()
-        yield watching, view
+            while not reflector.is_synced:
+                await asyncio.sleep(0.02)
+        yield reflector, view
     finally:
         task.cancel()
         await asyncio.wait([task])
@@ -159,14 +160,14 @@ async def test_a_restart_of_the_server_is_survived_without_a_gap(own_api_server:
     query = Query(CONFIG_MAPS, "default")
     async with (
         connect(server.kubeconfig(), user_agent="test") as client,
-        following(client, query) as (watching, view),
+        following(client, query) as (reflector, view),
     ):
         await asyncio.to_thread(server.stop_server)
         await asyncio.to_thread(server.start_server)
         made = {"metadata": {"name": "after", "namespace": "default"}}
         await client.create(CONFIG_MAPS, made, namespace="default")
         await until(lambda: "default/after" in view.objects)
-        assert watching.is_synced
+        assert reflector.is_synced
 
 
 async def test_a_version_a_new_server_does_not_know_is_expired(own_api_server: ApiServer) -> None:

@@ -50,7 +50,7 @@ def of_cluster(cluster: Cluster) -> Trace:
 
 
 def differences(before: Trace, after: Trace) -> list[str]:
-    """One line for each thing that is new, gone or changed."""
+    """Return one line for each thing that is new, gone or changed."""
     return [
         f"{where}: {before.get(where, '-')} -> {after.get(where, '-')}"
         for where in sorted({*before, *after})

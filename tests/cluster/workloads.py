@@ -82,8 +82,47 @@ def deployment(
     }
 
 
+def single(
+    name: str,
+    *,
+    annotations: Mapping[str, str],
+    prefers: str,
+    otherwise: str,
+    needs: Sequence[str] = ("eth0",),
+) -> Manifest:
+    """A StatefulSet of one pod that is on the first of two nodes while that one takes pods."""
+
+    def on(*nodes: str) -> Manifest:
+        host = {"key": "kubernetes.io/hostname", "operator": "In", "values": list(nodes)}
+        return {"matchExpressions": [host]}
+
+    affinity = {
+        "requiredDuringSchedulingIgnoredDuringExecution": {
+            "nodeSelectorTerms": [on(prefers, otherwise)]
+        },
+        "preferredDuringSchedulingIgnoredDuringExecution": [
+            {"weight": 100, "preference": on(prefers)}
+        ],
+    }
+    labels = {"app": name}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": name},
+        "spec": {
+            "serviceName": name,
+            "replicas": 1,
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels, "annotations": dict(annotations)},
+                "spec": {**_spec(needs), "affinity": {"nodeAffinity": affinity}},
+            },
+        },
+    }
+
+
 def lacked(pod: Mapping[str, Any]) -> bool:
-    """Whether a container of the pod ever started without the interfaces it needs."""
+    """Report whether a container of the pod ever started without the interfaces it needs."""
     for status in pod["status"].get("containerStatuses", []):
         for state in (status.get("state", {}), status.get("lastState", {})):
             if state.get("terminated", {}).get("exitCode") == LACKING:
@@ -92,7 +131,7 @@ def lacked(pod: Mapping[str, Any]) -> bool:
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
-    """Whether the pod is Ready and not on its way out."""
+    """Report whether the pod is Ready and not on its way out."""
     conditions = pod["status"].get("conditions", [])
     ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
     return ready and "deletionTimestamp" not in pod["metadata"]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.support.daemon import Place
-from tests.support.netns import Node, run
+from tests.support.node.daemon import Place
+from tests.support.node.netns import Node, run
 from tests.support.planes import plane_object
 
 JsonObject = dict[str, Any]
 
 
 def pod_object(name: str, networks: str) -> JsonObject:
-    """Give the manifest of a pod of namespace shop."""
+    """Return the manifest of a pod of namespace shop."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -66,7 +66,7 @@ def set_up(place: Place) -> None:
 
 
 def leftovers(place: Place, node: Node) -> dict[str, list[str]]:
-    """What is left of attachments, everywhere; all lists are empty where nothing is."""
+    """Return what is left of attachments, everywhere; all lists are empty where nothing is."""
     addresses = [
         str(path.relative_to(place.directory))
         for root in (place.directory / "host-local", place.state / "addresses")

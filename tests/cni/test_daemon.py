@@ -1,4 +1,4 @@
-"""The real daemon on a real node: attach, look, take down."""
+"""The real daemon on a real node: ADD, CHECK and DEL, and what the kernel has then."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 from planes.model.wire.status import parse_status
 from tests.cni.scene import NOTHING, leftovers, pod_object, set_up
-from tests.support.daemon import CniError, Place
-from tests.support.netns import Node, why_no_reference
+from tests.support.node.daemon import CniError, Place
+from tests.support.node.netns import Node, why_no_reference
 
 kernel = pytest.mark.kernel
 
@@ -95,7 +95,7 @@ def test_a_netconf_alone_brings_a_namespaces_planes(daemon: Place, here: Node) -
     daemon.start()
     conf = {"namespace": "shop", "delegate": {}}
     result = daemon.call("ADD", here.sandbox.path, conf=conf)
-    assert [link["name"] for link in result["interfaces"]] == ["net1"]
+    assert [link["name"] for link in result["interfaces"]] == ["eth0"]
     assert result["ips"][0]["interface"] == 0
     daemon.call("DEL", here.sandbox.path, conf=conf)
     assert leftovers(daemon, here) == NOTHING
@@ -137,7 +137,7 @@ def test_the_reference_binaries_do_the_same_work(daemon: Place, here: Node) -> N
 
 @kernel
 def test_the_default_route_goes_where_the_pod_asks(daemon: Place, here: Node) -> None:
-    """One is left, status and CHECK agree with the kernel (Multus #1444)."""
+    """One is left, status and CHECK agree with the kernel (Multus 4.2.2 to 4.3.0: #1444)."""
     set_up(daemon)
     asked = [{"name": "store", "default-route": ["172.16.0.1"]}]
     daemon.manifest("routed", pod_object("routed", json.dumps(asked)))

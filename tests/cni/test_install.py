@@ -1,4 +1,4 @@
-"""The shim's way into the bin dir and out of it again."""
+"""The shim is put into the CNI bin dir, and removed from it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from cni.__main__ import main
-from cni.conf_files import SAVED
+from cni.confdir.files import SAVED
+from cni.confdir.restore import restore_conf_dir
 from cni.install import put_shim, take_shim
-from cni.uninstall import give_back_config
 
-OURS = b"\x7fELF check that netplane-cni runs on this node and read its log"
+OURS = b"\x7fELF netplane.io/cni-shim"
+BEFORE = b"\x7fELF check that netplane-cni runs on this node and read its log"
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_the_very_same_shim_is_left_alone(tmp_path: Path, shim: Path) -> None:
     assert (tmp_path / "bin" / "netplane").stat().st_ino == before
 
 
-def test_a_stranger_of_the_same_name_is_kept_and_comes_back(tmp_path: Path, shim: Path) -> None:
+def test_a_foreign_file_of_the_same_name_is_kept_and_restored(tmp_path: Path, shim: Path) -> None:
     bin_dir = tmp_path / "bin"
     bin_dir.mkdir()
     (bin_dir / "netplane").write_bytes(b"somebody else's")
@@ -73,6 +74,17 @@ def test_a_stranger_of_the_same_name_is_kept_and_comes_back(tmp_path: Path, shim
     assert there(bin_dir) == {"netplane": b"somebody else's"}
     take_shim(bin_dir)
     assert there(bin_dir) == {"netplane": b"somebody else's"}
+
+
+def test_a_shim_from_before_the_marker_is_replaced_and_removed(tmp_path: Path, shim: Path) -> None:
+    bin_dir = tmp_path / "bin"
+    bin_dir.mkdir()
+    (bin_dir / "netplane").write_bytes(BEFORE)
+    put_shim(shim, bin_dir)
+    assert there(bin_dir) == {"netplane": OURS}
+    (bin_dir / "netplane").write_bytes(BEFORE)
+    take_shim(bin_dir)
+    assert there(bin_dir) == {}
 
 
 def test_removing_is_idempotent(tmp_path: Path, shim: Path) -> None:
@@ -97,7 +109,7 @@ def test_a_bad_flag_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.mark.parametrize("give_back", [take_shim, give_back_config])
+@pytest.mark.parametrize("give_back", [take_shim, restore_conf_dir])
 def test_what_a_process_that_was_killed_left_half_written_goes(
     tmp_path: Path, give_back: Callable[[Path], None]
 ) -> None:

@@ -1,4 +1,4 @@
-"""An ADD of three attachments, cut off at every step boundary on a real node: nothing is left."""
+"""An ADD of three attachments, killed at every step on a real node: nothing is left."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ import time
 import pytest
 
 from tests.cni.scene import NOTHING, leftovers, set_up
-from tests.support.daemon import CniError, DiedError, Place
-from tests.support.netns import Node
+from tests.support.node.daemon import CniError, DiedError, Place
+from tests.support.node.netns import Node
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(300)]
 
 
+@pytest.mark.timeout(900)  # some sixty starts of the daemon
 def test_after_restart_and_del_nothing_is_left_wherever_it_was_killed(
     daemon: Place, here: Node
 ) -> None:
     """Each life ends one step of ADD or DEL later than the one before, until one sees both."""
     set_up(daemon)
     steps = 0
-    while not _lives_through(daemon, here, steps):
+    while not _survives(daemon, here, steps):
         steps += 1
     assert steps > 15, "the steps of the ADD were not seen"
     assert leftovers(daemon, here) == NOTHING
 
 
-def _lives_through(daemon: Place, here: Node, steps: int) -> bool:
-    """Clean up after the life before, which is not counted, then ADD and DEL."""
-    daemon.start("--log-level", "warning", module=("tests.support.mortal", "kill", str(steps)))
+def _survives(daemon: Place, here: Node, steps: int) -> bool:
+    """Clean up after the run before, which is not counted, then ADD and DEL."""
+    daemon.start(
+        "--log-level", "warning", module=("tests.support.node.interrupted", "kill", str(steps))
+    )
     daemon.call("DEL", here.sandbox.path, container=f"c{steps - 1}", pod="shop/web")
     assert leftovers(daemon, here) == NOTHING, f"killed at step {steps - 1}\n{daemon.log}"
     try:
@@ -43,7 +46,7 @@ def _lives_through(daemon: Place, here: Node, steps: int) -> bool:
 def test_what_was_cut_off_is_undone_at_start_though_nobody_asks(daemon: Place, here: Node) -> None:
     """Behind the open socket: a plugin that hangs must keep no other sandbox waiting."""
     set_up(daemon)
-    daemon.start(module=("tests.support.mortal", "kill", "16"))
+    daemon.start(module=("tests.support.node.interrupted", "kill", "16"))
     with pytest.raises(DiedError):
         daemon.call("ADD", here.sandbox.path, pod="shop/web")
     assert daemon.process is not None
@@ -73,7 +76,7 @@ def test_an_add_that_ends_at_any_step_leaves_nothing_and_needs_no_del(
 ) -> None:
     """One life: every ADD ends one step later than the one before."""
     set_up(daemon)
-    daemon.start("--log-level", "error", module=("tests.support.mortal", how, "0"))
+    daemon.start("--log-level", "error", module=("tests.support.node.interrupted", how, "0"))
     steps = 0
     while not _goes_through(daemon, here, how):
         assert leftovers(daemon, here) == NOTHING, f"{how} at step {steps}\n{daemon.log}"

@@ -1,4 +1,4 @@
-"""How the daemon starts, or refuses to: settings, and one line about what is wrong."""
+"""How the daemon starts, or refuses to: settings, and one line about the error."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from cni.__main__ import main
 from cni.settings import OPTIONS, read_settings
 from tests.cni.scene import set_up
-from tests.support.daemon import Place
-from tests.support.netns import Node
+from tests.support.node.daemon import Place
+from tests.support.node.netns import Node
 
 kernel = pytest.mark.kernel
 
@@ -120,6 +120,15 @@ def test_a_bad_flag_is_told_in_one_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_help_names_the_other_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        read_settings(["--help"], {})
+    assert caught.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for command in ("pending", "forget", "install", "uninstall"):
+        assert f"netplane-cni {command}" in shown
+
+
 def test_flags_variables_and_the_file_set_the_same_things(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("native: {bridge: false, macvlan: true}\nmax-in-flight: 3\nnode: from-file\n")
@@ -132,5 +141,23 @@ def test_flags_variables_and_the_file_set_the_same_things(tmp_path: Path) -> Non
     assert str(settings.socket) == "/run/netplane/cni.sock"
 
 
-def test_every_setting_has_a_word_of_help() -> None:
+@pytest.mark.parametrize("text", ["false", "off", " False "])
+def test_all_types_are_executed_where_none_is_native(text: str, tmp_path: Path) -> None:
+    settings = read_settings(["--standalone", str(tmp_path), "--native", text], {})
+    assert all(kind in settings.not_native for kind in ("bridge", "flannel", "host-local"))
+
+
+def test_the_file_may_say_that_no_type_is_native(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("native: false\n")
+    settings = read_settings(["--standalone", str(tmp_path)], {"NETPLANE_CONFIG": str(config)})
+    assert "bridge" in settings.not_native
+
+
+def test_no_type_is_executed_where_all_are_native(tmp_path: Path) -> None:
+    settings = read_settings(["--standalone", str(tmp_path), "--native", "true"], {})
+    assert settings.not_native == frozenset()
+
+
+def test_every_setting_has_a_help_text() -> None:
     assert all(option.help for option in OPTIONS)

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def project_files(*suffixes: str) -> list[Path]:
-    """Files git tracks or would track; the whole tree where there is no git."""
+    """Return the files that git tracks or would track; all files where there is no git."""
     listing = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -25,5 +25,5 @@ def project_files(*suffixes: str) -> list[Path]:
 
 
 def name(path: Path) -> str:
-    """The path as people write it."""
+    """Return the path as people write it."""
     return str(path.relative_to(ROOT))

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
-from tests.support.netns import Node, machine, node, why_no_link_kind, why_no_reference
+from tests.support.node.netns import (
+    Node,
+    node,
+    unchanged_links,
+    unchanged_machine,
+    why_no_kernel_tests,
+    why_no_link_kind,
+    why_no_reference,
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _machine_left_as_found() -> Iterator[None]:
+    """Packet filter rules too, which takes programs to see: once for a file of tests."""
+    with ExitStack() as stack:
+        if not why_no_kernel_tests():
+            stack.enter_context(unchanged_machine())
+        yield
 
 
 @pytest.fixture(autouse=True)
 def _left_as_found(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("kernel") is None:
         yield
-        return
-    reason = why_no_link_kind("macvlan") or why_no_reference("bridge")
-    if reason:
+    elif reason := why_no_link_kind("macvlan") or why_no_reference("bridge"):
         pytest.skip(reason)
-    before = machine()
-    yield
-    assert machine() == before
+    else:
+        with unchanged_links():
+            yield
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What one side attached the other can check and detach: a node may be switched at any time."""
+"""What one side attached the other can check and detach, so a node may be switched at any time."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ from pathlib import Path
 import pytest
 
 from cni.net.kernel import Kernel
-from cni.plugin import Call
-from tests.support.netns import Node, picture
-from tests.support.plugins import PluginError, Reference, Side, ours
-from tests.support.scenarios import BRIDGE, MACVLAN, V4, Scenario, host_local
+from cni.plugins.plugin import Call
+from tests.support.node.netns import Node, picture
+from tests.support.node.plugins import PluginError, Reference, Side, ours
+from tests.support.node.scenarios import BRIDGE, MACVLAN, V4, Scenario, host_local
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(60)]
 
 PAIRS = [*MACVLAN[1:6], *(one for one in BRIDGE if one.is_checked)]
 # Every pair in one version; another version changes the prevResult only, so a few pairs suffice.
 CASES = [(one, "1.0.0") for one in PAIRS] + [(one, "0.4.0") for one in (PAIRS[0], PAIRS[-3])]
+
+each_case = pytest.mark.parametrize(
+    ("scenario", "version"),
+    CASES,
+    ids=[f"{one.conf['type']}-{one.name}-{version}" for one, version in CASES],
+)
 
 
 def rules(node: Node) -> list[str]:
@@ -45,11 +51,7 @@ async def hand_over(
     await first.delete(call, conf)
 
 
-@pytest.mark.parametrize(
-    ("scenario", "version"),
-    CASES,
-    ids=[f"{one.conf['type']}-{one.name}-{version}" for one, version in CASES],
-)
+@each_case
 async def test_we_detach_what_the_reference_attached(
     scenario: Scenario, version: str, node_a: Node, tmp_path: Path
 ) -> None:
@@ -62,11 +64,7 @@ async def test_we_detach_what_the_reference_attached(
         kernel.close()
 
 
-@pytest.mark.parametrize(
-    ("scenario", "version"),
-    CASES,
-    ids=[f"{one.conf['type']}-{one.name}-{version}" for one, version in CASES],
-)
+@each_case
 async def test_the_reference_detaches_what_we_attached(
     scenario: Scenario, version: str, node_a: Node, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""Chain plugins with nothing to do: we answer what the reference plugins answer."""
+"""Chained types with nothing to do: we answer what the reference plugins answer."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from cni.net.kernel import Kernel
-from cni.plugin import Call
+from cni.plugins.plugin import Call
 from planes.model.errors import PlanesError
-from planes.model.wire.netconf import NetConf
-from tests.support.netns import Node, why_no_reference
-from tests.support.plugins import Ours, PluginError, Reference, ours
+from tests.support.node.netns import Node, why_no_reference
+from tests.support.node.plugins import Ours, PluginError, Reference, ours
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(60)]
 
@@ -38,22 +37,6 @@ IDLE: dict[str, list[dict[str, Any]]] = {
         {},
         {"ingressRate": 0, "egressBurst": 0},
         {"runtimeConfig": {"bandwidth": {"ingressRate": 0, "ingressBurst": 0}}},
-    ],
-}
-BUSY: dict[str, list[dict[str, Any]]] = {
-    "portmap": [
-        {"runtimeConfig": {"portMappings": [{"hostPort": 80, "containerPort": 8080}]}},
-        {"runtimeConfig": {"PortMappings": [{"hostPort": 80, "containerPort": 8080}]}},
-        {"snat": "yes"},
-        {"markMasqBit": 32},
-        {"markMasqBit": 3, "externalSetMarkChain": "KUBE-MARK-MASQ"},
-    ],
-    "bandwidth": [
-        {"ingressRate": 8000, "ingressBurst": 8000},
-        {"egressRate": 8000},
-        {"ingressRate": "fast"},
-        {"runtimeConfig": {"bandwidth": {"egressRate": 8000, "egressBurst": 8000}}},
-        {"cniVersion": "0.2.0"},
     ],
 }
 CALL = Call("c0ffee", "/proc/self/ns/net", "eth0")
@@ -102,11 +85,3 @@ async def test_no_previous_result_is_refused_as_by_the_reference(
     assert mine.value.cni_code == theirs.value.code
     with pytest.raises(PlanesError, match="prevResult missing"):
         await native.check(CALL, conf)
-
-
-@pytest.mark.parametrize("conf", cases(BUSY), ids=json.dumps)
-async def test_what_has_work_or_is_refused_goes_to_the_binary(
-    conf: dict[str, Any], native: Ours
-) -> None:
-    """Port mappings, rates, and settings that the reference refuses are not ours."""
-    assert native.plugin(conf["type"]).unsupported(NetConf(conf)) != ""

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.node.conftest import prepared
-from tests.support.netns import why_no_link_kind, why_no_reference
-from tests.support.node import LiveNode
-from tests.support.podman import Podman, podman, why_no_podman
-from tests.support.shim import STRICT, compile_shim, compiler
+from tests.support.node.netns import why_no_link_kind, why_no_reference
+from tests.support.node.node import LiveNode, addresses_in, eventually
+from tests.support.node.podman import Podman, podman, why_no_podman
+from tests.support.node.shim import STRICT, compile_shim, compiler
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
+PORT = 18080
 DOCUMENT = Path(__file__).parents[2] / "docs" / "standalone.md"
 
 
@@ -32,6 +33,10 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveNode]:
     home = tmp_path_factory.mktemp("node")
     shim = compile_shim(home / "netplane", *STRICT, "-static", cc=cc)
     with prepared(home / "n", shim) as made:
+        network = made.conf_dir / "10-cluster.conflist"
+        conflist = json.loads(network.read_text())
+        conflist["plugins"].append({"type": "portmap", "capabilities": {"portMappings": True}})
+        network.write_text(json.dumps(conflist))
         made.start()
         yield made
 
@@ -56,7 +61,7 @@ def test_a_container_gets_the_planes_of_the_namespace(node: LiveNode, client: Po
 
 def test_planes_are_chosen_by_name(node: LiveNode, client: Podman) -> None:
     with _running(client, "storage-only") as name:
-        assert _interfaces(client, name).keys() == {"san0"}
+        assert _interfaces(client, name).keys() == {"eth0"}
 
 
 def test_podman_knows_the_address_of_the_default_network(node: LiveNode, client: Podman) -> None:
@@ -97,6 +102,41 @@ def test_a_container_that_ends_leaves_nothing(node: LiveNode, client: Podman) ->
         assert node.remains(seconds=15) == []
 
 
+def test_a_published_port_of_the_machine_reaches_the_container(
+    node: LiveNode, client: Podman
+) -> None:
+    """With the conflist as documented; and its rules go with the container."""
+    page = ("sh", "-c", "echo from inside >/tmp/index.html; exec httpd -f -p 8080 -h /tmp")
+    done = client.start("c-web", "shop", "-p", f"{PORT}:8080", command=page)
+    assert done.returncode == 0, done.stderr
+    try:
+        (gateway,) = addresses_in(node.host)["cni0"]
+        url = f"http://{gateway.split('/')[0]}:{PORT}/index.html"
+        asked = ("curl", "-s", "-m", "5", url)
+        eventually(lambda: "from inside" in node.host.run("sh", "-c", f"{' '.join(asked)} || true"))
+    finally:
+        client.run("rm", "-f", "-t", "0", "c-web")
+    for listed in (("iptables-save", "-t", "nat"), ("nft", "list", "ruleset")):
+        assert str(PORT) not in node.host.run(*listed)
+
+
+def test_a_port_that_nothing_would_map_is_refused(node: LiveNode, client: Podman) -> None:
+    done = client.start("c-lost", "storage-only", "-p", f"{PORT}:8080")
+    assert done.returncode != 0
+    assert f"cannot map port {PORT}/tcp of the node: there is no default network" in done.stderr
+    assert "leave portMappings out of this one's capabilities" in done.stderr
+
+
+def test_beside_a_network_that_maps_ports_planes_are_a_network_without_the_capability(
+    node: LiveNode, client: Podman
+) -> None:
+    """Podman offers the ports to every network that declares it."""
+    client.network("planes-beside", _conflist("planes-beside", planes=["storage"], delegate={}))
+    done = client.start("c-two", "shop,planes-beside", "-p", f"{PORT}:8080")
+    assert done.returncode == 0, done.stderr
+    client.run("rm", "-f", "-t", "0", "c-two")
+
+
 def test_an_unknown_namespace_is_told_to_the_user(node: LiveNode, client: Podman) -> None:
     client.network("wrong", _conflist("wrong", namespace="nope"))
     done = client.start("c-wrong", "wrong")
@@ -113,7 +153,7 @@ def _running(client: Podman, network: str) -> Iterator[str]:
 
 
 def _interfaces(client: Podman, name: str) -> dict[str, str]:
-    """The first IPv4 address of each interface in a container, as its own tools show it."""
+    """Return the first IPv4 address of each interface in a container, as its own tools show it."""
     found: dict[str, str] = {}
     for block in re.split(r"^\d+: ", client.inside(name, "ip", "addr"), flags=re.M)[1:]:
         ifname = re.split(r"[@:]", block)[0]
@@ -129,7 +169,7 @@ def _conflist(name: str, **keys: object) -> dict[str, object]:
 
 
 def _documented() -> dict[str, dict[str, object]]:
-    """The conflists that the documentation shows, by name."""
+    """Return the conflists that the documentation shows, by name."""
     blocks = re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(), flags=re.S)
     found = [json.loads(block) for block in blocks]
     return {one["name"]: one for one in found if "plugins" in one}

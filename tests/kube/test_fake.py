@@ -10,7 +10,7 @@ from planes.kube.api import Kind, KubeApi, PatchKind, Query
 from planes.kube.errors import AlreadyExists, Expired
 from planes.kube.resources import IPBLOCKS, PLANES, PODS, SECRETS
 from planes.model.errors import BadInput, Conflict, JsonObject, NotFound, Unavailable
-from tests.support.kube import FakeKube
+from tests.support.kube.fake_kube import FakeKube
 
 ON_NODE1 = Query(PODS, fields="spec.nodeName=node1")
 
@@ -119,10 +119,12 @@ async def test_a_write_without_effect_makes_no_version() -> None:
     assert (int(between) - int(before), kube.resource_version) == (1, between)
 
 
-async def test_delete_asks_for_the_uid_and_takes_what_is_gone_for_done() -> None:
+async def test_delete_asks_for_uid_and_version_and_takes_what_is_gone_for_done() -> None:
     kube = FakeKube((PODS, pod("web")))
     with pytest.raises(Conflict):
         await kube.delete(PODS, "web", namespace="shop", uid="another")
+    with pytest.raises(Conflict):
+        await kube.delete(PODS, "web", namespace="shop", resource_version="another")
     await kube.delete(PODS, "web", namespace="shop", uid=kube.objects(PODS)[0]["metadata"]["uid"])
     await kube.delete(PODS, "web", namespace="shop")
     assert kube.objects(PODS) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
+from itertools import combinations
 
 import pytest
 from hypothesis import given
@@ -11,15 +12,16 @@ from hypothesis import strategies as st
 from planes.model.addresses import (
     AddressRange,
     IPAddress,
+    overlapping,
     parse_address,
     parse_interface,
     parse_network,
     parse_range,
     parse_request,
     range_of,
-    subtract,
 )
 from planes.model.errors import BadInput
+from planes.model.spans import subtract
 
 V4 = st.ip_addresses(v=4)
 
@@ -121,3 +123,18 @@ def test_subtraction_keeps_exactly_what_is_not_taken_away(
         inside = any(address in span for span in spans)
         taken = any(address in hole for hole in holes)
         assert any(address in span for span in left) == (inside and not taken)
+
+
+@given(spans=SPANS)
+def test_ranges_that_overlap_are_found_once_each(spans: list[AddressRange]) -> None:
+    found = overlapping(spans)
+    assert all(i < j and spans[i].overlaps(spans[j]) for i, j in found)
+    assert found == sorted(set(found), key=lambda pair: (pair[1], pair[0]))
+    pairs = list(combinations(spans, 2))
+    assert bool(found) == any(one.overlaps(other) for one, other in pairs)
+    assert len(found) < max(len(spans), 1)
+
+
+def test_families_do_not_overlap_each_other() -> None:
+    spans = [parse_range("::/0"), parse_range("0.0.0.0/0"), parse_range("10.0.0.0/8")]
+    assert overlapping(spans) == [(1, 2)]

@@ -21,13 +21,15 @@ from planes.model.spec.block_sizes import (
     region_of,
 )
 from planes.model.spec.blocks import (
-    Ground,
+    RegionSpans,
     askable,
     block_name,
+    blocks_of,
     cells,
-    grounds,
     in_order,
     inside,
+    region_spans,
+    seed,
     static_networks,
     static_spans,
 )
@@ -89,9 +91,9 @@ def test_one_name_for_one_block() -> None:
 
 def test_regions_come_with_what_may_be_handed_out_in_them() -> None:
     plane = make_plane(subnets=[{"cidr": "10.8.0.0/15", "ranges": ["10.8.255.250-10.9.0.5"]}])
-    assert list(grounds(plane, 4)) == [
-        Ground(IPv4Network("10.8.0.0/16"), (parse_range("10.8.255.250-10.8.255.255"),)),
-        Ground(IPv4Network("10.9.0.0/16"), (parse_range("10.9.0.0-10.9.0.5"),)),
+    assert list(region_spans(plane, 4)) == [
+        RegionSpans(IPv4Network("10.8.0.0/16"), (parse_range("10.8.255.250-10.8.255.255"),)),
+        RegionSpans(IPv4Network("10.9.0.0/16"), (parse_range("10.9.0.0-10.9.0.5"),)),
     ]
 
 
@@ -105,6 +107,36 @@ def test_nodes_begin_at_different_blocks() -> None:
     plane = make_plane(subnets=[{"cidr": "10.0.0.0/8"}])
     starts = {next(in_order(plane, 4, f"node{n}")).region for n in range(50)}
     assert len(starts) > 30
+
+
+def test_in_a_region_nodes_begin_at_all_blocks_and_go_on_in_different_orders() -> None:
+    """The bits that choose the region do not choose the block in it, too."""
+    plane = make_plane(subnets=[{"cidr": "10.0.0.0/13"}])
+    firsts: dict[IPNetwork, set[IPNetwork]] = {}
+    for number in range(2000):
+        node = f"node{number}"
+        part = next(in_order(plane, 4, node))
+        first, second = islice(cells(part, 26, seed(node, plane.name)), 2)
+        firsts.setdefault(first, set()).add(second)
+    assert len(firsts) > 1600
+    shared = [seconds for seconds in firsts.values() if len(seconds) > 1]
+    assert len(shared) > 150
+
+
+@pytest.mark.parametrize(
+    ("cidr", "ipam", "count"),
+    [
+        ("10.0.0.0/13", {}, 8192),
+        ("10.9.0.0/24", {}, 8),
+        ("10.9.0.0/24", {"blockSize": 32}, 254),
+        ("fd00::/64", {}, 1 << 58),
+    ],
+)
+def test_about_how_many_blocks_a_plane_has(cidr: str, ipam: dict[str, Any], count: int) -> None:
+    plane = make_plane(subnets=[{"cidr": cidr}], ipam=ipam)
+    version = 6 if ":" in cidr else 4
+    assert blocks_of(plane, version) == count
+    assert blocks_of(plane, 10 - version) == 0
 
 
 def test_static_spans_are_static_ranges_and_reservations() -> None:
@@ -157,7 +189,7 @@ def test_every_block_with_something_to_hand_out_comes_up_once(
             spans.append(AddressRange(ip_address(base + first), ip_address(base + last)))
             end = last
     region = IPv4Network("10.9.0.0/16")
-    found = list(cells(Ground(region, tuple(spans)), length, start))
+    found = list(cells(RegionSpans(region, tuple(spans)), length, start))
     assert len(found) == len(set(found))
     assert all(inside(spans, network) for network in found)
     covered = sum(span.size for network in found for span in inside(spans, network))

@@ -8,14 +8,14 @@ import orjson
 import pytest
 
 from planes.model import bounds
-from planes.model.addresses import IPAddress, parse_address, parse_range
+from planes.model.addresses import parse_address, parse_range
 from planes.model.decide.decision import Decision, decide
 from planes.model.names import INJECTED_ANNOTATION, NETWORKS_ANNOTATION, STATIC_IPS_ANNOTATION
 from planes.model.objects import NadRef, Pod
 from planes.model.spans import SpanSet
 from planes.model.state.catalog import Catalog
 from planes.model.state.claim_index import ClaimIndex
-from planes.model.state.claims import Claim
+from planes.model.state.claims import Claim, Wanted
 from planes.model.state.memo import Memo
 from tests.support.model import make_catalog, make_nad, make_namespace, make_plane, pod_object
 
@@ -85,7 +85,7 @@ def test_a_record_of_any_size_is_read_only_where_we_may_have_written_it() -> Non
     entry = '{"name":"business","generation":1,"interface":"net1"}'
     huge = '{"planes":[' + ",".join([entry] * 4000) + '],"hash":""}'
     catalog = make_catalog(make_plane())
-    assert catalog.texts.records.get(huge) is None
+    assert catalog.annotation_cache.records.get(huge) is None
     assert not on(pod_object(annotations={INJECTED_ANNOTATION: huge}), catalog).denied
 
 
@@ -98,7 +98,7 @@ class CountingClaims(ClaimIndex):
         super().__init__()
         self.asked = 0
 
-    def holders(self, ref: NadRef, address: IPAddress) -> tuple[Claim, ...]:
+    def holders(self, ref: NadRef, address: Wanted) -> tuple[Claim, ...]:
         self.asked += 1
         return (Claim("ops/other", is_attached=True, is_static=True),)
 

@@ -1,4 +1,4 @@
-"""Who holds what, and how the index follows pods that come and go."""
+"""Which pod holds which address, and how the index follows pods that come and go."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from hypothesis import strategies as st
 from planes.model.addresses import parse_range
 from planes.model.names import STATUS_ANNOTATION
 from planes.model.objects import NadRef, Pod
-from planes.model.state.claim_index import ClaimIndex
+from planes.model.state.claim_index import ClaimIndex, ClaimScope
 from planes.model.state.claims import Usage
-from planes.model.state.layered import Layered
-from tests.support.model import pod_object
+from planes.model.state.persistent_map import PersistentMap
+from tests.support.model import claim_index, pod_object
 
 NET = NadRef("shop", "net")
 FIVE = ip_address("10.0.0.5")
 
 
-def everybody(_: str) -> bool:
-    return True
+EVERYBODY = ClaimScope(lambda _: True)
 
 
 def asking(name: str, *ips: str, attached: str = "") -> Pod:
@@ -32,23 +31,23 @@ def asking(name: str, *ips: str, attached: str = "") -> Pod:
 
 
 def test_an_address_is_found_whatever_its_spelling() -> None:
-    index = ClaimIndex.of([asking("a", "::ffff:10.0.0.5/120")])
+    index = claim_index([asking("a", "::ffff:10.0.0.5/120")])
     assert [claim.pod for claim in index.holders(NET, FIVE)] == ["shop/a"]
 
 
 def test_who_is_attached_goes_before_who_asks() -> None:
-    index = ClaimIndex.of(
+    index = claim_index(
         [asking("a", "10.0.0.5"), asking("b", attached="10.0.0.5")], is_believed=True
     )
-    rival = index.rival(NET, FIVE, "shop/a", everybody)
+    rival = index.rival(NET, FIVE, "shop/a", EVERYBODY)
     assert rival is not None
     assert rival.pod == "shop/b"
-    assert index.rival(NET, FIVE, "shop/b", everybody) is None
+    assert index.rival(NET, FIVE, "shop/b", EVERYBODY) is None
 
 
 def test_a_pod_that_leaves_frees_its_addresses() -> None:
-    index = ClaimIndex.of([asking("a", "10.0.0.5")])
-    after = index.without_pod("shop/a")
+    index = claim_index([asking("a", "10.0.0.5")])
+    after = index.changed({"shop/a": None})
     assert after.holders(NET, FIVE) == ()
     assert index.holders(NET, FIVE) != ()
     assert after.usage(NET, "shop") == Usage()
@@ -56,20 +55,20 @@ def test_a_pod_that_leaves_frees_its_addresses() -> None:
 
 def test_annotations_that_cannot_be_read_claim_nothing() -> None:
     pod = pod_object(networks="[", annotations={STATUS_ANNOTATION: "["})
-    index = ClaimIndex.of([Pod.from_object(pod)])
+    index = claim_index([Pod.from_object(pod)])
     assert index.usage(NET, "shop") == Usage()
 
 
 def test_usage_counts_addresses_attachments_and_static_ones() -> None:
-    index = ClaimIndex.of([asking("a", "10.0.0.5", attached="10.0.0.6"), asking("b")])
+    index = claim_index([asking("a", "10.0.0.5", attached="10.0.0.6"), asking("b")])
     assert index.usage(NET, "shop") == Usage(addresses=2, attachments=2, static=1)
     assert index.usage(NET, "shop", without="shop/a") == Usage(attachments=1)
 
 
 def test_suggestions_are_free_and_near() -> None:
-    index = ClaimIndex.of([asking("a", "10.0.0.5", "10.0.0.6"), asking("b", "10.0.0.8")])
+    index = claim_index([asking("a", "10.0.0.5", "10.0.0.6"), asking("b", "10.0.0.8")])
     spans = [parse_range("10.0.0.2-10.0.0.9")]
-    assert [str(each) for each in index.free(NET, spans, FIVE, everybody)] == [
+    assert [str(each) for each in index.free(NET, spans, FIVE, EVERYBODY)] == [
         "10.0.0.7",
         "10.0.0.9",
         "10.0.0.2",
@@ -77,8 +76,8 @@ def test_suggestions_are_free_and_near() -> None:
 
 
 def test_suggestions_end_where_nothing_is_free() -> None:
-    index = ClaimIndex.of([asking("a", "10.0.0.5")])
-    assert index.free(NET, [parse_range("10.0.0.5")], FIVE, everybody) == ()
+    index = claim_index([asking("a", "10.0.0.5")])
+    assert index.free(NET, [parse_range("10.0.0.5")], FIVE, EVERYBODY) == ()
 
 
 PODS = st.sampled_from("abcd")
@@ -96,11 +95,11 @@ def test_following_changes_gives_the_same_index_as_building_it(
     for name, hosts in changes:
         if hosts is None:
             pods.pop(name, None)
-            index = index.without_pod(f"shop/{name}")
+            index = index.changed({f"shop/{name}": None})
         else:
             pods[name] = asking(name, *(f"10.0.0.{host}" for host in hosts))
             index = index.with_pod(pods[name])
-    built = ClaimIndex.of(pods.values())
+    built = claim_index(pods.values())
     assert index.usage(NET, "shop") == built.usage(NET, "shop")
     for host in range(1, 6):
         address = ip_address(f"10.0.0.{host}")
@@ -109,7 +108,7 @@ def test_following_changes_gives_the_same_index_as_building_it(
 
 
 def test_a_layered_mapping_keeps_its_versions_apart() -> None:
-    base: Layered[int, str] = Layered({1: "a"})
+    base: PersistentMap[int, str] = PersistentMap({1: "a"})
     versions = [base]
     for number in range(2000):
         versions.append(versions[-1].changed({number: None if number % 3 == 0 else str(number)}))

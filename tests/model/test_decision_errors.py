@@ -268,3 +268,26 @@ def test_two_default_routes_of_one_family_are_refused() -> None:
     )
     decision = on(pod_object(networks=text), nads=[make_nad("own")])
     assert "two IPv4 default routes" in decision.message
+
+
+def misspelt(key: str) -> JsonObject:
+    element = {"name": "business", "namespace": "netplane-system", key: ["10.9.0.9"]}
+    return pod_object(networks=orjson.dumps([element]).decode())
+
+
+@pytest.mark.parametrize(
+    ("key", "remedy"), [("ip", "did you mean ips?"), ("zzz", "remove it")], ids=["near", "far"]
+)
+def test_a_misspelt_member_on_a_plane_is_refused_once_with_the_near_one(
+    key: str, remedy: str
+) -> None:
+    """That it is ignored is so on other networks only."""
+    decision = on(misspelt(key))
+    assert only_error(decision).remedy == remedy
+    assert decision.warnings == ()
+
+
+def test_where_a_plane_only_audits_the_author_is_warned_of_it() -> None:
+    decision = on(misspelt("ip"), make_plane(enforcement={"pods": "Audit"}))
+    assert not decision.denied
+    assert [each.remedy for each in decision.warnings] == ["did you mean ips?"]

@@ -1,4 +1,4 @@
-"""Devices that attachments need (SR-IOV): requested once, in the first container."""
+"""Devices that attachments need: requested once, in the first container; who lacks one, is told."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from planes.model.decide.decision import Decision, decide
 from planes.model.errors import JsonObject
-from planes.model.names import RESOURCE_NAME_ANNOTATION
+from planes.model.names import DEFAULT_NETWORK_ANNOTATION, RESOURCE_NAME_ANNOTATION
 from planes.model.objects import Nad, Pod
 from planes.model.patch import apply, pod_patch, resource_patch
 from tests.support.model import make_catalog, make_namespace, make_plane, pod_object
@@ -18,8 +18,13 @@ from tests.support.model import make_catalog, make_namespace, make_plane, pod_ob
 VF = "example.com/vf"
 PATH = "/spec/containers/0/resources"
 JOINED = make_namespace(fast="enabled")
-FAST = make_plane("fast", network={"type": "sriov", "resourceName": VF})
-OWN = Nad("shop", "own", '{"type":"sriov"}', {RESOURCE_NAME_ANNOTATION: "example.com/other~vf"})
+FAST = make_plane("fast", network={"type": "macvlan", "master": "eth1", "resourceName": VF})
+OWN = Nad(
+    "shop",
+    "own",
+    '{"type":"ipvlan","master":"eth2"}',
+    {RESOURCE_NAME_ANNOTATION: "example.com/other~vf"},
+)
 CATALOG = make_catalog(FAST, nads=[OWN])
 
 
@@ -38,6 +43,20 @@ def decided(pod: JsonObject) -> Decision:
 def test_each_attachment_needs_a_device_of_its_nad() -> None:
     decision = decided(pod_object(networks="own,own,netplane-system/fast"))
     assert decision.resources == {"example.com/other~vf": 2, VF: 1}
+
+
+def test_a_network_in_place_of_the_default_one_needs_a_device_too() -> None:
+    pod = pod_object(networks="own", annotations={DEFAULT_NETWORK_ANNOTATION: "shop/own"})
+    assert decided(pod).resources["example.com/other~vf"] == 2
+
+
+def test_nothing_is_added_to_a_pod_with_resource_claims_and_its_author_is_told() -> None:
+    pod = pod_object(networks="own")
+    pod["spec"]["resourceClaims"] = [{"name": "nic", "resourceClaimTemplateName": "nic"}]
+    decision = decided(pod)
+    assert not decision.resources
+    (warning,) = [one for one in decision.warnings if one.path == "spec.resourceClaims"]
+    assert '"example.com/other~vf"' in warning.message
 
 
 def test_a_refused_pod_needs_none() -> None:

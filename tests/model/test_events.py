@@ -18,7 +18,7 @@ UID = "11111111-2222-3333-4444-555555555555"
 
 def added(*addresses: str, ifname: str = "net1", network: str = "shop/business") -> Event:
     result = Result((Interface(ifname),), tuple(map(Address, addresses)))
-    event = added_interface("shop", "app-0", UID, ifname, result, network)
+    event = added_interface("shop", "app-0", UID, ifname, result=result, network_name=network)
     assert event is not None
     return event
 
@@ -43,13 +43,15 @@ def test_an_added_interface_is_told_in_multus_words(event: Event, message: str) 
 
 
 def test_a_result_with_addresses_only_is_told_too() -> None:
-    event = added_interface("s", "p", "", "net1", Result(ips=(Address("10.1.1.11/24"),)), "n")
+    event = added_interface(
+        "s", "p", "", "net1", result=Result(ips=(Address("10.1.1.11/24"),)), network_name="n"
+    )
     assert event is not None
     assert event.message == "Add net1 [10.1.1.11/24] from n"
 
 
 def test_an_empty_result_is_no_event() -> None:
-    assert added_interface("s", "p", "", "net1", Result(), "n") is None
+    assert added_interface("s", "p", "", "net1", result=Result(), network_name="n") is None
 
 
 def test_a_missing_network_is_told_in_multus_words() -> None:
@@ -85,7 +87,12 @@ def test_multus_own_events_are_made_again_but_for_the_component_and_what_the_ser
         assert words is not None
         result = Result(ips=tuple(map(Address, words[2].split())))
         event = added_interface(
-            pod["namespace"], pod["name"], pod["uid"], words[1], result, words[3]
+            pod["namespace"],
+            pod["name"],
+            pod["uid"],
+            words[1],
+            result=result,
+            network_name=words[3],
         )
         assert event is not None
         time, name = theirs["firstTimestamp"], theirs["metadata"]["name"]

@@ -50,11 +50,12 @@ def test_a_pod_that_gets_a_plane() -> None:
 
 def test_each_plane_says_why_not() -> None:
     label = {"namespaceSelector": {"matchLabels": {"tier": "db"}}}
+    storage, backup, admin = ({"type": "macvlan", "master": f"eth{n}"} for n in (2, 3, 4))
     planes = [
         make_plane(),
-        make_plane("storage", **label),
-        make_plane("backup", podSelector={"matchLabels": {"app": "db"}}),
-        make_plane("admin", attachment="OnRequest"),
+        make_plane("storage", network=storage, **label),
+        make_plane("backup", network=backup, podSelector={"matchLabels": {"app": "db"}}),
+        make_plane("admin", network=admin, attachment="OnRequest"),
     ]
     namespace = make_namespace(business="yes", backup="enabled", admin="enabled")
     text = told(pod_object(), namespace, make_catalog(*planes))
@@ -69,7 +70,7 @@ def test_errors_have_place_and_remedy() -> None:
     assert text.startswith("Pod shop/web-0 is refused: 1 error.")
     assert "  - cannot give the pod 10.0.0.1: it is outside plane business" in text
     assert "    where: metadata.annotations[netplane.io/static-ips].business[0]" in text
-    assert "    remedy: ask for one of 192.168.0.0/16" in text
+    assert "    remedy: ask for one of 192.168.100.0-192.168.100.255" in text
 
 
 def test_static_addresses_and_candidates_are_shown() -> None:
@@ -79,6 +80,13 @@ def test_static_addresses_and_candidates_are_shown() -> None:
     assert "address: the first free of 3, 192.168.100.5 to 192.168.100.7" in on(
         pod_object(static={"business": ["192.168.100.5-192.168.100.7"]})
     )
+
+
+def test_a_plane_that_starts_pods_on_a_master_without_carrier_says_so() -> None:
+    network = {"type": "macvlan", "master": "eth1"}
+    assert "carrier" not in on(pod_object(), network=network)
+    text = on(pod_object(), network={**network, "requireCarrier": False})
+    assert "carrier: not required; the pod starts while the link is down, too" in text
 
 
 def test_routes_link_and_mac_are_shown() -> None:
@@ -120,3 +128,16 @@ def test_a_nad_of_its_own_and_its_faults_are_shown() -> None:
 def test_an_unnamed_pod_is_shown_by_its_prefix() -> None:
     pod = pod_object("", generateName="web-")
     assert on(pod).startswith("Pod shop/web-* starts")
+
+
+def test_how_the_address_is_used_is_told() -> None:
+    spec = {"mac": {"source": "FromIP"}, "ipam": {"conflictDetection": "Probe"}}
+    text = on(pod_object(), **spec)
+    assert "    MAC: 0a:6e:…, made from the address\n" in text
+    assert "    conflicts: the address is probed on the wire before it is used\n" in text
+
+
+def test_the_mac_of_a_static_address_is_told() -> None:
+    spec = {"mac": {"source": "FromIP"}, "staticIPs": {"allow": "Any"}}
+    text = on(pod_object(static={"business": "192.168.100.7"}), **spec)
+    assert "MAC: 0a:6e:c0:a8:64:07, made from the address" in text

@@ -87,6 +87,22 @@ def test_the_error_names_the_whole_path() -> None:
         outer.children("ranges")[1].string("subnet")
 
 
+@pytest.mark.parametrize("known", [{}, {"NAME": "x"}, {"name": None, "Name": "x"}])
+@pytest.mark.parametrize("getter", ["raw", "string", "boolean", "object", "objects", "integer"])
+def test_every_getter_reads_a_key_in_any_case(getter: str, known: dict[str, Any]) -> None:
+    """Of a key that is known or not, in an object with other cases or without."""
+    values = {"string": "a", "boolean": True, "object": {"b": 1}, "objects": [{}], "integer": 5}
+    value = values.get(getter, "a")
+    for written, asked in (("MTU", "mtu"), ("mtu", "MTU"), ("xKey", "xkey"), ("mtu", "mtu")):
+        assert getattr(fields(**known, **{written: value}), getter)(asked) == value
+
+
+def test_a_child_is_read_once() -> None:
+    read = fields(ipam={"type": "static"})
+    assert read.child("ipam") is read.child("ipam")
+    assert read.child("dns") is None
+
+
 def test_known_spellings_have_no_two_that_differ_in_case_only() -> None:
     """An object of known spellings alone is read without folding, which would be wrong else."""
     assert len({name.casefold() for name in SPELLINGS}) == len(SPELLINGS)

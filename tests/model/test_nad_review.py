@@ -139,7 +139,7 @@ def test_open_warns_of_what_guarded_refuses() -> None:
         '{"a":' * 4000,
     ],
 )
-def test_what_no_node_could_run_is_refused_whoever_writes_it(
+def test_what_no_node_could_run_is_refused_for_any_author(
     config: str, namespace: str, policy: NadPolicy
 ) -> None:
     found = review(config, policy, namespace)
@@ -265,11 +265,11 @@ def test_a_nad_that_stands_already_is_kept_from_pods_when_it_is_guarded() -> Non
 def test_a_judgement_is_remembered_until_the_nad_is_written_again() -> None:
     bad, good = nad({**BRIDGE, "bridge": "cni0"}), nad(BRIDGE)
     first = make_catalog(nads=[bad], nad_policy=GUARDED)
-    found = first.gate.findings(bad)
+    found = first.nad_checks.findings(bad)
     assert found
     again = make_catalog(nads=[bad], previous=first)
-    assert again.gate.findings(again.nads[bad.ref]) is found
-    assert make_catalog(nads=[good], previous=again).gate.findings(good) == ()
+    assert again.nad_checks.findings(again.nads[bad.ref]) is found
+    assert make_catalog(nads=[good], previous=again).nad_checks.findings(good) == ()
 
 
 def test_no_value_of_a_configuration_stands_in_a_text() -> None:

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from planes.model.decide.decision import Decision, decide
+from planes.model.names import RESOURCE_NAME_ANNOTATION
 from planes.model.objects import Nad, NadRef, Pod
 from planes.model.spec.render import plane_nad
 from planes.model.state.catalog import Catalog
@@ -51,6 +52,7 @@ def lint(found: Nad) -> list[str]:
         ({"type": "bridge", "master": "br1", "vlan": 7}, {"bridge": "br1", "vlan": 7}),
         ({"type": "vlan", "master": "eth1", "vlan": 7}, {"master": "eth1", "vlanId": 7}),
         ({"type": "host-device", "master": "eth2"}, {"device": "eth2"}),
+        ({"type": "host-device", "resourceName": "x/nic"}, {}),
         ({"type": "sriov", "resourceName": "x/vf", "vlan": 7}, {"vlan": 7}),
     ],
 )
@@ -67,6 +69,17 @@ def test_each_type_is_rendered_for_its_plugin(
     assert "ips" in plugin.capabilities
 
 
+@pytest.mark.parametrize("kind", ["host-device", "sriov"])
+def test_a_plane_of_a_resource_gets_its_device_at_add(kind: str) -> None:
+    """The NAD names the resource and no device; its plugin takes the one that the pod was given."""
+    found = plane_nad(make_plane(network={"type": kind, "resourceName": "example.com/vf"}))
+    assert found is not None
+    plugin = parse_conflist(found.config).plugins[0]
+    assert found.annotations == {RESOURCE_NAME_ANNOTATION: "example.com/vf"}
+    assert "deviceID" in plugin.capabilities
+    assert plugin.raw.keys().isdisjoint({"device", "deviceID", "pciBusID"})
+
+
 def test_the_rest_of_the_plane_becomes_chained_plugins() -> None:
     plane = make_plane(
         network={"type": "bridge", "plugins": [{"type": "portmap"}]},
@@ -79,6 +92,17 @@ def test_the_rest_of_the_plane_becomes_chained_plugins() -> None:
     plugins = parse_conflist(found.config).plugins
     assert [plugin.type for plugin in plugins] == ["bridge", "tuning", "bandwidth", "portmap"]
     assert plugins[0].raw["mtu"] == 9000
+
+
+def test_a_plane_that_keeps_addresses_says_so_to_kubevirt() -> None:
+    """Its IPAM controller makes claims for networks with this member alone."""
+    subnets = [{"cidr": "10.9.0.0/24", "staticRanges": ["10.9.0.200-10.9.0.215"]}]
+    keeping = plane_nad(make_plane(subnets=subnets, ipam={"lifecycle": "Persistent"}))
+    plain = plane_nad(make_plane(subnets=subnets))
+    assert keeping is not None
+    assert plain is not None
+    assert orjson.loads(keeping.config)["allowPersistentIPs"] is True
+    assert "allowPersistentIPs" not in plain.config
 
 
 def test_a_plane_without_addresses_renders_a_network_without_ipam() -> None:
@@ -123,13 +147,17 @@ def test_static_ipam_needs_a_prefix_length() -> None:
     assert "broadcast address" in asking("10.0.0.255/24", found).message
 
 
-def test_an_address_in_use_on_a_plain_nad_is_refused_with_free_ones() -> None:
+def test_an_address_in_use_on_a_plain_nad_is_warned_about_as_multus_attaches_it() -> None:
+    """So a Deployment with one address on a NAD of its own rolls out as it did under Multus."""
     text = '[{"name":"own","ips":["192.168.100.10"]}]'
     first, second = (pod_object(name, networks=text) for name in ("first", "second"))
-    catalog = make_catalog(nads=[nad()], pods=[first])
+    catalog = make_catalog(nads=[nad("macvlan", master="eth9")], pods=[first])
     decision = decide(Pod.from_object(second), make_namespace(), catalog)
-    assert decision.status == 409
-    assert "free now: 192.168.100.11, 192.168.100.12" in decision.message
+    assert not decision.denied
+    assert decision.attachments[0].ips == ("192.168.100.10",)
+    (warning,) = [each for each in decision.warnings if "shop/first" in each.message]
+    assert "asks for it too" in warning.message
+    assert "192.168.100.10" in warning.message
 
 
 def test_the_old_and_the_new_form_of_host_local_ranges_are_read() -> None:
@@ -147,7 +175,8 @@ def test_the_old_and_the_new_form_of_host_local_ranges_are_read() -> None:
 def test_configured_static_addresses_tell_the_subnet() -> None:
     entries = [{"address": "10.1.0.9/24", "gateway": "10.1.0.1"}, {"address": "x"}]
     found = nad("ipvlan", {"type": "static", "addresses": entries})
-    assert asking("10.1.0.10/16", found).warnings[0].remedy == "write 10.1.0.10/24"
+    remedies = [one.remedy for one in asking("10.1.0.10/16", found).warnings]
+    assert "write 10.1.0.10/24" in remedies
 
 
 def test_an_ipam_that_ignores_requests_is_warned_about() -> None:
@@ -191,3 +220,21 @@ def test_a_nad_of_any_text_is_read_or_carries_its_fault() -> None:
     for config in ("{", "[]", "null", '{"type":7}', '{"plugins":[]}', '{"type":"x","ipam":7}'):
         catalog = make_catalog(nads=[Nad("shop", "own", config)])
         assert catalog.facts[NadRef("shop", "own")] is not None
+
+
+@pytest.mark.parametrize(
+    ("destination", "told"),
+    [
+        ("0.0.0.0/0", "of several the network that is last in the pod's list wins"),
+        ("::/0", "of several the network that is first in the pod's list wins"),
+    ],
+)
+def test_a_default_route_is_warned_about_with_the_one_that_wins(
+    destination: str, told: str
+) -> None:
+    """As tests/cni/test_order_on_a_node.py sees it on a node."""
+    ipam = {"type": "static", "routes": [{"dst": destination}]}
+    config = {"cniVersion": "1.0.0", "type": "macvlan", "ipam": ipam}
+    catalog = make_catalog(nads=[make_nad("routed", config=config)])
+    [warning] = catalog.lint.get(NadRef("shop", "routed")) or ()
+    assert told in warning.message

@@ -9,9 +9,16 @@ import pytest
 
 from planes.model.errors import BadInput
 from planes.model.wire.netconf import NetConf, parse_conflist
-from planes.model.wire.result import Address, Interface, Result
+from planes.model.wire.result import Address, Dns, Interface, Result, Route
 
-RESULT = Result(interfaces=(Interface("net1", mtu=1500),), ips=(Address("10.0.0.5/24"),))
+RESULT = Result(
+    interfaces=(
+        Interface("net1", "02:00:00:00:00:01", 1500, "/run/netns/a", pci_id="0000:01:00.1"),
+    ),
+    ips=(Address("10.0.0.5/24", "10.0.0.1", 0), Address("fd00::5/64")),
+    routes=(Route("0.0.0.0/0", "10.0.0.1"), Route("fd01::/64", mtu=1400, table=7, scope=0)),
+    dns=Dns(nameservers=("10.0.0.2",), search=("shop",)),
+)
 
 
 def injected(
@@ -52,6 +59,14 @@ def test_the_given_configuration_is_not_changed() -> None:
 def test_the_previous_result_comes_in_the_lists_version(version: str) -> None:
     raw = injected({"type": "x"}, version=version, prev=RESULT)
     assert raw["prevResult"] == RESULT.to_version(version)
+
+
+@pytest.mark.parametrize("version", ["0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"])
+def test_the_previous_result_is_the_one_that_a_binary_would_read(version: str) -> None:
+    conf = NetConf({"type": "x"}).for_plugin(
+        name="n", cni_version=version, prev_result=RESULT, capability_args={}
+    )
+    assert conf.prev_result() == NetConf(conf.raw).prev_result()
 
 
 def test_a_first_plugin_gets_no_previous_result() -> None:

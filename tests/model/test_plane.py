@@ -9,7 +9,8 @@ import pytest
 
 from planes.model.errors import BadInput
 from planes.model.objects import Namespace, Pod
-from planes.model.spec.plane import Plane, find_plane_faults, parse_plane
+from planes.model.spec.plane import find_plane_faults, parse_plane
+from planes.model.spec.plane_spec import Plane
 from tests.support.model import SUBNET, make_namespace, make_plane, plane_object, pod_object
 
 NAD_REF = {"nadRef": {"namespace": "ops", "name": "biz"}}
@@ -39,12 +40,17 @@ def test_the_example_of_the_documentation_is_read() -> None:
         ({"network": {"type": "macvlan", "mode": "l2"}}, "spec.network.mode"),
         ({"network": {"type": "macvlan", "vlan": 7}}, "spec.network.vlan"),
         ({"network": {"type": "vlan", "vlan": 7}}, "spec.network.master"),
+        ({"network": {"type": "host-device"}}, "spec.network.master"),
         ({"network": {"type": "sriov"}}, "spec.network.resourceName"),
         ({"network": {"type": "macvlan", "plugins": [{}]}}, "spec.network.plugins[0]"),
         ({"network": NAD_REF, "mtu": 9000}, "spec.mtu"),
         ({"network": NAD_REF, "ipam": {"mode": "Plane"}}, "spec.ipam.mode"),
         ({"ipam": {"mode": "NAD"}}, "spec.ipam.mode"),
         ({"ipam": {"mode": "None"}}, "spec.subnets"),
+        (
+            {"network": {"type": "ipvlan"}, "ipam": {"mode": "None"}, "subnets": None},
+            "spec.ipam.mode",
+        ),
         ({"subnets": None}, "spec.subnets"),
         ({"subnets": [{"cidr": "10.0.0.1/24"}]}, "spec.subnets[0].cidr"),
         ({"subnets": [{}]}, "spec.subnets[0].cidr"),
@@ -73,8 +79,25 @@ def test_the_example_of_the_documentation_is_read() -> None:
         ),
         ({"isolation": {"default": "DenyIngress"}}, "spec.isolation.default"),
         ({"isolation": {"antiSpoof": True}}, "spec.isolation.antiSpoof"),
-        ({"ipam": {"lifecycle": "Persistent"}}, "spec.ipam.lifecycle"),
-        ({"mac": {"source": "FromIP"}}, "spec.mac.source"),
+        (
+            {"ipam": {"lifecycle": "Persistent"}, "subnets": [{"cidr": "10.0.0.0/24"}]},
+            "spec.ipam.lifecycle",
+        ),
+        (
+            {"ipam": {"lifecycle": "Persistent", "mode": "None"}, "subnets": []},
+            "spec.ipam.lifecycle",
+        ),
+        ({"ipam": {"lifecycle": "Forever"}}, "spec.ipam.lifecycle"),
+        ({"ipam": {"conflictDetection": True}}, "spec.ipam.conflictDetection"),
+        ({"ipam": {"borrow": "no"}}, "spec.ipam.borrow"),
+        ({"enforcement": {"workloads": "Deny"}}, "spec.enforcement.workloads"),
+        ({"enforcement": {"workloads": "Off"}}, "spec.enforcement.workloads"),
+        ({"enforcement": {"workloads": 7}}, "spec.enforcement.workloads"),
+        ({"ipam": {"conflictDetection": "Arping"}}, "spec.ipam.conflictDetection"),
+        ({"ipam": {"probe": {"count": 3}}}, "spec.ipam.probe"),
+        ({"mac": {"prefix": "02:00"}}, "spec.mac.prefix"),
+        ({"mac": {"source": "FromIP", "prefix": "01:00"}}, "spec.mac.prefix"),
+        ({"mac": {"source": "FromIP"}, "ipam": {"mode": "None"}}, "spec.mac.source"),
         ({"dynamicAttach": True}, "spec.dynamicAttach"),
     ],
 )

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from planes.model.annotations.selection import (
     Selection,
     format_selections,
-    parse_selections,
     read_selections,
     shorthand,
 )
 from planes.model.errors import BadInput
+from tests.support.selections import parse_selections
 
 
 def only(text: str) -> Selection:

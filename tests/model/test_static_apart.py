@@ -8,7 +8,7 @@ import pytest
 
 from planes.model.objects import Pod
 from planes.model.spec.address_policy import askable_by, refusal
-from planes.model.spec.plane import Plane
+from planes.model.spec.plane_spec import Plane
 from planes.model.state.catalog import Catalog
 from planes.model.state.claim_index import ClaimIndex
 from tests.support.planes import make_plane
@@ -65,10 +65,39 @@ def test_other_claims_leave_the_flag() -> None:
     assert refusal(found, POD, ip_address("10.9.0.50")) is not None
 
 
-def test_a_plane_whose_nad_hands_out_addresses_is_not_concerned() -> None:
+def test_a_plane_whose_nad_assigns_addresses_is_left_alone() -> None:
     nad = make_plane(
         network={"nadRef": {"namespace": "ns", "name": "nad"}},
         subnets=[{"cidr": "10.9.0.0/24"}],
         staticIPs={"allow": "Any"},
     )
     assert refusal(on_cluster(nad), POD, ip_address("10.9.0.50")) is None
+
+
+def test_what_is_outside_is_told_what_may_be_asked_for_not_the_whole_subnet() -> None:
+    refused = refusal(on_cluster(RANGES), POD, ip_address("10.8.0.1"))
+    assert refused is not None
+    assert refused.remedy == "ask for one of 10.9.0.200-10.9.0.210"
+    refused = refusal(on_cluster(NONE), POD, ip_address("10.8.0.1"))
+    assert refused is not None
+    assert refused.remedy.startswith("ask an administrator to give 10.9.0.0/24 staticRanges")
+
+
+def test_of_many_ranges_a_few_are_named() -> None:
+    ranges = [f"10.9.0.{10 * n}-10.9.0.{10 * n + 5}" for n in range(1, 20)]
+    many = make_plane(
+        subnets=[{"cidr": "10.9.0.0/24", "staticRanges": ranges}], staticIPs={"allow": "Any"}
+    )
+    refused = refusal(on_cluster(many), POD, ip_address("10.8.0.1"))
+    assert refused is not None
+    assert refused.remedy.endswith("10.9.0.40-10.9.0.45 and 15 more")
+
+
+def test_where_only_reservations_are_given_out_they_are_named() -> None:
+    entry = {"ip": "10.9.0.9", "namespace": "ns"}
+    plane = make_plane(
+        subnets=[{"cidr": "10.9.0.0/24"}], staticIPs={"allow": "Reserved", "reservations": [entry]}
+    )
+    refused = refusal(plane, POD, ip_address("10.8.0.1"))
+    assert refused is not None
+    assert refused.remedy == "reserved for this pod: 10.9.0.9"

@@ -10,7 +10,7 @@ from planes.model.decide.decision import Decision, decide
 from planes.model.errors import JsonObject
 from planes.model.names import STATIC_IPS_ANNOTATION
 from planes.model.objects import Pod
-from planes.model.spec.plane import Plane
+from planes.model.spec.plane_spec import Plane
 from planes.model.state.static_ips import read_static_ips
 from tests.support.model import (
     SUBNET,
@@ -188,6 +188,45 @@ def test_a_single_reservation_that_is_taken_leaves_a_free_address() -> None:
     decision = on(pod_object("second"), plane, pods=[first])
     assert not decision.denied
     assert decision.attachments[0].ips == ()
+
+
+@pytest.mark.parametrize(
+    ("entries", "cause", "status"),
+    [
+        (["10.0.0.1-10.0.0.9"], "10.0.0.5: it is outside plane business (192.168.0.0/16)", 422),
+        (["fd00::1-fd00::9"], "fd00::5: plane business has no IPv6 subnet", 422),
+        (["192.168.0.1", "192.168.255.255"], "192.168.0.1: it is the gateway", 422),
+        (["192.168.100.7", "192.168.100.8"], "192.168.100.7: plane business reserves it for", 403),
+    ],
+)
+def test_a_list_of_which_nothing_may_be_had_says_why_and_not_that_it_is_held(
+    entries: list[str], cause: str, status: int
+) -> None:
+    subnet = {**SUBNET, "gateway": "192.168.0.1"}
+    reserved = [{"ip": f"192.168.100.{host}", "namespace": "bank"} for host in (7, 8)]
+    plane = make_plane(subnets=[subnet], staticIPs={"allow": "Any", "reservations": reserved})
+    decision = on(pod_object(static={"business": entries}), plane)
+    (error,) = [each for each in decision.errors if "may have no" in each.message]
+    assert cause in error.message
+    assert "free" not in error.message
+    assert "pods that hold" not in error.remedy
+    assert error.status == status
+
+
+def test_a_list_whose_addresses_are_all_held_says_that() -> None:
+    plane = make_plane(staticIPs={"allow": "Any"})
+    pods = [
+        admit(
+            pod_object(f"other{host}", static={"business": [f"192.168.100.{host}"]}),
+            JOINED,
+            make_catalog(plane),
+        )[1]
+        for host in (10, 11)
+    ]
+    asked = pod_object(static={"business": ["192.168.100.10", "192.168.100.11"]})
+    (error,) = on(asked, plane, pods=pods).errors
+    assert "no IPv4 address of 192.168.100.10, 192.168.100.11 is free" in error.message
+    assert error.status == 409
 
 
 def test_one_family_of_a_dual_stack_plane_is_warned_about() -> None:

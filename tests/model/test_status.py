@@ -85,6 +85,7 @@ def test_results_cached_under_multus_give_its_status_with_the_gateway_in_force()
 
 
 def test_the_nil_gateway_multus_writes_is_read_and_never_written_by_us() -> None:
+    """Seen with Multus 4.3.0."""
     text = (DATA / "network-status-nil-gateway.txt").read_text()
     assert parse_status(text)[0].gateway == ("<nil>",)
     assert encode_status(parse_status(text)) == text

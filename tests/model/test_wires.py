@@ -9,10 +9,11 @@ import pytest
 
 from planes.model.names import RESOURCE_NAME_ANNOTATION
 from planes.model.objects import Nad, NadRef
-from planes.model.spec.plane import Plane
+from planes.model.spec.plane_spec import Plane
 from planes.model.state.catalog import Catalog
 from planes.model.state.supplies import supplies_of
 from planes.model.state.wire import Wire, WireKind
+from planes.model.state.wire_index import planes_in
 from planes.model.state.wires import wires_of
 from planes.model.wire.netconf import parse_conflist
 from tests.support.model import make_catalog, make_plane
@@ -34,7 +35,7 @@ def nad(*plugins: dict[str, Any], resource: str = "", **members: Any) -> Nad:
 
 def on(*plugins: dict[str, Any], resource: str = "", planes: tuple[Plane, ...] = PLANES) -> str:
     catalog = make_catalog(*planes, nads=[nad(*plugins, resource=resource)])
-    return " ".join(plane.name for plane in catalog.planes_on(REF))
+    return " ".join(plane.name for plane in planes_in(catalog.plane_wires(REF)))
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,19 @@ def on(*plugins: dict[str, Any], resource: str = "", planes: tuple[Plane, ...] =
         ({"type": "ipvlan", "ma\u017fter": "eth1"}, "untagged"),
         ({"type": "ipvlan", "master": "eth9", "MASTER": "eth1"}, "untagged"),
         ({"type": "macvlan", "master": "eth1\0x"}, "untagged"),
+        (
+            {"type": "macvlan", "Linkincontainer": True, "linkInContainer": False},
+            "bridged moved untagged",
+        ),
+        (
+            {
+                "type": "bond",
+                "Linksincontainer": True,
+                "linksInContainer": False,
+                "links": [{"name": "eth1"}],
+            },
+            "tagged untagged",
+        ),
         ({"type": "macvlan", "master": "eth1", "mode": "passthru"}, "tagged untagged"),
         ({"type": "host-device", "device": "eth1"}, "tagged untagged"),
         ({"type": "bond", "links": [{"name": "eth1"}, {"name": "eth2"}]}, "tagged untagged"),
@@ -120,20 +134,28 @@ def test_a_link_of_the_sandbox_is_on_the_wire_of_another_attachment() -> None:
     assert Wire(WireKind.LINK, "net1", 100) in found, "older plugins take the host's link"
 
 
+def test_an_ipvlan_may_be_on_any_interface_that_a_written_result_names() -> None:
+    """Without a master the plugin takes the interface of the result before it."""
+    previous = {"interfaces": [{"name": "eth1"}, {"NAME": "eth2.100"}]}
+    found = wires_of(parse_conflist({"type": "ipvlan", "name": "x", "prevresult": previous}))
+    assert Wire(WireKind.LINK, "eth1", 0) in found
+    assert Wire(WireKind.LINK, "eth2", 100) in found
+
+
 def test_planes_of_one_wire_stand_together_and_those_of_several_apart() -> None:
     other = make_plane("untagged-too", subnets=[{"cidr": "10.0.0.0/24"}])
     catalog = make_catalog(*PLANES, other, nads=[nad({"type": "host-device", "device": "eth1"})])
-    names = [[plane.name for plane in planes] for _, planes in catalog.stand_of(REF)]
+    names = [[plane.name for plane in planes] for _, planes in catalog.plane_wires(REF)]
     assert names == [["untagged", "untagged-too"], ["tagged"]]
 
 
 def test_a_planes_own_nad_stands_on_others_only() -> None:
     catalog = make_catalog(*PLANES)
-    assert [catalog.planes_on(plane.ref) for plane in PLANES] == [()] * len(PLANES)
+    assert [planes_in(catalog.plane_wires(plane.ref)) for plane in PLANES] == [()] * len(PLANES)
     mine = make_plane("mine", network={"nadRef": {"namespace": "shop", "name": "own"}})
     found = nad({"type": "macvlan", "master": "eth1"})
     catalog = make_catalog(mine, ETH1, nads=[found])
-    assert catalog.planes_on(REF) == (ETH1,)
+    assert planes_in(catalog.plane_wires(REF)) == (ETH1,)
 
 
 def test_wires_of_no_nad_are_looked_up_the_same() -> None:
@@ -145,11 +167,11 @@ def test_what_nad_stands_where_is_kept_while_neither_it_nor_a_plane_changes() ->
     own = nad({"type": "macvlan", "master": "eth1"})
     one = Catalog.build(PLANES, [own])
     two = Catalog.build(PLANES, [own], previous=one)
-    assert two.stand_of(REF) is one.stand_of(REF)
-    assert Catalog.build(PLANES[1:], [own], previous=two).planes_on(REF) == ()
+    assert two.plane_wires(REF) is one.plane_wires(REF)
+    assert planes_in(Catalog.build(PLANES[1:], [own], previous=two).plane_wires(REF)) == ()
     changed = nad({"type": "sriov", "vlan": 7}, resource="intel.com/vf")
     three = Catalog.build(PLANES, [nad({"type": "sriov", "vlan": 7})])
-    assert Catalog.build(PLANES, [changed], previous=three).planes_on(REF) == (VF,)
+    assert planes_in(Catalog.build(PLANES, [changed], previous=three).plane_wires(REF)) == (VF,)
 
 
 @pytest.mark.parametrize(

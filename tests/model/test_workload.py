@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from planes.model.decide.workload_check import check_workload
+from planes.model.decide.workload_check import shared_faults
 from planes.model.errors import BadInput, JsonObject
 from planes.model.names import NETWORKS_ANNOTATION, STATIC_IPS_ANNOTATION
 from planes.model.objects import Pod
@@ -107,7 +107,7 @@ def test_a_malformed_workload_is_refused(obj: JsonObject) -> None:
 def test_replicas_that_share_a_static_address_are_found() -> None:
     text = '[{"name":"business","namespace":"netplane-system","ips":["192.168.100.10/16"]}]'
     obj = workload("Deployment", {NETWORKS_ANNOTATION: text}, replicas=3)
-    (finding,) = check_workload(obj, make_namespace(business="enabled"), make_catalog(make_plane()))
+    (finding,) = shared_faults(obj, make_namespace(business="enabled"), make_catalog(make_plane()))
     assert finding.message == ("cannot give 192.168.100.10 to 3 pods: they would share one address")
     assert finding.path.startswith("spec.template.metadata.annotations")
 
@@ -117,9 +117,10 @@ def test_a_list_shorter_than_the_replicas_is_found(kind: str) -> None:
     static = '{"business": ["192.168.100.10-192.168.100.11"]}'
     obj = workload(kind, {STATIC_IPS_ANNOTATION: static}, replicas=3)
     namespace, catalog = make_namespace(business="enabled"), make_catalog(make_plane())
-    (finding,) = check_workload(obj, namespace, catalog)
+    (finding,) = shared_faults(obj, namespace, catalog)
     assert "the list has 2 IPv4 addresses and needs 3" in finding.message
-    assert check_workload({**obj, "spec": {**obj["spec"], "replicas": 2}}, namespace, catalog) == ()
+    enough = {**obj, "spec": {**obj["spec"], "replicas": 2, "strategy": {"type": "Recreate"}}}
+    assert shared_faults(enough, namespace, catalog) == ()
 
 
 def test_each_replica_is_admitted_with_an_address_of_its_own() -> None:

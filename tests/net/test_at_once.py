@@ -1,4 +1,4 @@
-"""Many attachments at once: each gets its own, and all go again."""
+"""Many attachments at once: each gets its own interface, and all are removed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 
 from cni.native.masquerade import Masquerade, Masqueraded
+from cni.native.packet_filter import PacketFilter
 from cni.native.registry import native_plugins
 from cni.net.execute import Tools
 from cni.net.kernel import Kernel
-from cni.plugin import Call
+from cni.plugins.plugin import Call
 from planes.model.wire.netconf import NetConf
-from tests.support.netns import Node, namespace
-from tests.support.plugins import NoPlugin, ipams
-from tests.support.scenarios import V4, V6, host_local
+from tests.net.names import link_names
+from tests.support.node.netns import Node, namespace
+from tests.support.node.plugins import NoPlugin, detach, ipams
+from tests.support.node.scenarios import V4, V6, host_local
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(60)]
 
@@ -43,17 +45,17 @@ async def test_sandboxes_are_attached_at_once(
         assert len({one.mac for one in outside if one.name == "cni0"}) == (1 if more else 0)
         text = a_node.host.run("iptables-save", "-t", "nat")
         assert text.count("MASQUERADE") == (SANDBOXES if more else 0)
-        await asyncio.gather(*(plugin.delete(call, given) for call in calls))
+        await asyncio.gather(*(detach(kernel, plugin, call, given) for call in calls))
         assert "CNI-" not in a_node.host.run("iptables-save", "-t", "nat")
         for one in sandboxes:
-            assert await kernel.link_names(one.path) == {"lo"}
+            assert await link_names(kernel, one.path) == {"lo"}
     assert list(tmp_path.glob("testnet/10.*")) == []
 
 
 async def test_interfaces_of_one_sandbox_do_not_empty_each_others_chain(
     kernel: Kernel, a_node: Node
 ) -> None:
-    masquerade = Masquerade(kernel, Tools())
+    masquerade = Masquerade(PacketFilter(kernel, Tools()))
     whose = [
         Masqueraded("testnet", f"net{at}", "c1", (ip_interface(f"10.{at}.0.2/24"),))
         for at in range(4)

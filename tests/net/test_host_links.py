@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from cni.ground import LOOK_SECONDS, KernelHost
 from cni.net.host_devices import links_of_device, links_of_path
 from cni.net.host_links import read_link_message
 from cni.net.kernel import Kernel
 from cni.net.netlink import attribute, nested, text, u32
+from cni.planning.node_wires import LOOK_SECONDS, KernelHost
 from planes.model.state.wire import Wire, WireKind
 from tests.support.clock import FakeClock
-from tests.support.netns import Node
+from tests.support.node.netns import Node
 
 kernel = pytest.mark.kernel
 

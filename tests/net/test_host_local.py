@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cni.ipam.address_files import AddressFiles
 from cni.ipam.host_local import HostLocal, read_resolv_conf
+from cni.ipam.host_local_files import HostLocalFiles
 from cni.ipam.ranges import range_sets
-from cni.plugin import Call
+from cni.plugins.plugin import Call
 from planes.model.errors import BadInput, Conflict, Exhausted, NotFound, PlanesError
 from planes.model.wire.netconf import NetConf
 from planes.model.wire.result import Route
-from tests.support.plugins import ANYWHERE
+from tests.support.node.plugins import ANYWHERE
 
 CALL = Call("c1", "/run/netns/x", "net1")
 
@@ -45,7 +45,17 @@ async def addresses(
 
 @pytest.fixture
 def host_local() -> HostLocal:
-    return HostLocal(AddressFiles(), ANYWHERE)
+    return HostLocal(HostLocalFiles(), ANYWHERE)
+
+
+async def test_the_next_address_follows_the_last_one_of_another_program(
+    host_local: HostLocal, tmp_path: Path
+) -> None:
+    conf = netconf(tmp_path, ipam={"subnet": "10.1.2.0/24"})
+    assert await addresses(host_local, conf, 2) == ["10.1.2.2", "10.1.2.3"]
+    (tmp_path / "n" / "10.1.2.9").write_text("other\r\neth0")
+    (tmp_path / "n" / "last_reserved_ip.0").write_text("10.1.2.9")
+    assert await addresses(host_local, conf, 1, "d") == ["10.1.2.10"]
 
 
 async def test_files_are_those_of_the_reference(host_local: HostLocal, tmp_path: Path) -> None:
@@ -132,7 +142,7 @@ async def test_what_cannot_be_given_is_told_and_nothing_is_held(
 async def test_files_made_by_others_are_seen_at_once(tmp_path: Path) -> None:
     """The memory of one process gives way to what another did meanwhile."""
     conf = netconf(tmp_path, ipam={"subnet": "10.1.2.0/28"})
-    one, other = HostLocal(AddressFiles(), ANYWHERE), HostLocal(AddressFiles(), ANYWHERE)
+    one, other = HostLocal(HostLocalFiles(), ANYWHERE), HostLocal(HostLocalFiles(), ANYWHERE)
     assert await addresses(one, conf, 1, "a") == ["10.1.2.2"]
     assert await addresses(other, conf, 2, "b") == ["10.1.2.3", "10.1.2.4"]
     await other.release(Call("a0", "", "net1"), conf)
@@ -168,7 +178,7 @@ async def test_release_makes_no_directory(host_local: HostLocal, tmp_path: Path)
 
 async def test_at_once_nobody_gets_the_same(tmp_path: Path) -> None:
     conf = netconf(tmp_path, ipam={"subnet": "10.1.2.0/24"})
-    sides = [HostLocal(AddressFiles(), ANYWHERE) for _ in range(3)]
+    sides = [HostLocal(HostLocalFiles(), ANYWHERE) for _ in range(3)]
     results = await asyncio.gather(
         *(sides[number % 3].add(Call(f"c{number}", "", "e"), conf) for number in range(60))
     )

@@ -1,4 +1,4 @@
-"""IPAM types static and plane, and the way to types that are not ours."""
+"""IPAM types static and plane, and other types by exec."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pytest
 
 from cni.ipam.ipams import Ipams
 from cni.native.interface import chosen_mac
-from cni.plugin import Call
+from cni.plugins.plugin import Call
 from planes.model.errors import BadInput, Conflict, Denied, NotFound, PlanesError, Unavailable
 from planes.model.state.catalog import Catalog
 from planes.model.wire.netconf import NetConf
 from planes.model.wire.result import Address, Interface, Result, Route
 from planes.store.protocol import AddressOwner
+from tests.support.address_book import FakeAddressBook
+from tests.support.node.plugins import NoPlugin, ipams
 from tests.support.planes import make_plane
-from tests.support.plugins import ipams
-from tests.support.store import FakeAddressBook
 
 
 def netconf(ipam: dict[str, Any], version: str = "1.0.0", **more: Any) -> NetConf:
@@ -35,7 +35,7 @@ def decided_for(
     ips: tuple[str, ...] = (),
     candidates: tuple[str, ...] = (),
 ) -> Call:
-    """Give a call as it comes of a decision for a plane."""
+    """Return a call as it comes of a decision for a plane."""
     return replace(call(*cni_args), plane=plane, ips=ips, candidates=candidates)
 
 
@@ -221,6 +221,12 @@ async def test_a_disabled_type_goes_to_its_binary() -> None:
     assert not given.handles("static")
     await given.add(call(), netconf(STATIC))
     assert plugin.verbs == ["ADD"]
+
+
+def test_a_plane_gives_its_addresses_where_every_type_is_executed() -> None:
+    book: Any = None
+    given = Ipams(book, book, NoPlugin(), disabled=["plane", "static"])
+    assert [kind for kind in ("plane", "static") if given.handles(kind)] == ["plane"]
 
 
 @pytest.mark.parametrize("mac", ["01:00:5e:00:00:01", "00:00:00:00:00:00", "nonsense", "c2:11:22"])

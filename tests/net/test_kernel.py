@@ -1,4 +1,4 @@
-"""Kernel: namespaces by path, removal in one grace period, cancellation, threads at home."""
+"""Kernel: namespaces by path, removal in one grace period, cancellation, worker threads."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from cni.net import namespaces
 from cni.net.errors import MissingNetns
 from cni.net.kernel import Kernel
 from cni.net.links import get_link, read_links
+from cni.net.sandboxes import KernelSandboxes
 from cni.net.workers import Worker
 from planes.model.errors import BadInput, Internal, NotFound, PlanesError
-from tests.support.netns import Node
+from planes.run.clock import SystemClock
+from tests.net.names import link_names
+from tests.support.node.netns import Node
 
 pytestmark = pytest.mark.kernel
 
 
 async def test_a_namespace_is_identified_by_its_inode(kernel: Kernel, a_node: Node) -> None:
-    found = await kernel.check_netns(a_node.sandbox.path)
+    found = await KernelSandboxes(kernel, SystemClock()).survey(a_node.sandbox.path)
     assert found.inode == os.stat(a_node.sandbox.path).st_ino
 
 
 async def test_a_missing_namespace_is_code_8(kernel: Kernel) -> None:
     with pytest.raises(MissingNetns) as caught:
-        await kernel.check_netns("/run/netns/np-t-none")
+        await link_names(kernel, "/run/netns/np-t-none")
     assert caught.value.cni_code == 8
 
 
@@ -35,7 +38,7 @@ async def test_a_regular_file_is_no_namespace(kernel: Kernel, tmp_path: Path) ->
     """Also on removal: a path that was never a namespace is the caller's mistake."""
     path = tmp_path / "file"
     path.touch()
-    for step in (kernel.check_netns(str(path)), kernel.remove_links(str(path), ["net1"])):
+    for step in (link_names(kernel, str(path)), kernel.remove_links(str(path), ["net1"])):
         with pytest.raises(BadInput) as caught:
             await step
         assert caught.value.cni_code == 8
@@ -43,18 +46,18 @@ async def test_a_regular_file_is_no_namespace(kernel: Kernel, tmp_path: Path) ->
 
 async def test_a_namespace_of_another_kind_is_refused(kernel: Kernel) -> None:
     with pytest.raises(BadInput, match="another kind"):
-        await kernel.check_netns("/proc/self/ns/uts")
+        await link_names(kernel, "/proc/self/ns/uts")
 
 
 async def test_a_fifo_does_not_hang_a_worker(kernel: Kernel, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(BadInput):
-        await kernel.check_netns(str(tmp_path / "fifo"))
+        await link_names(kernel, str(tmp_path / "fifo"))
 
 
 async def test_the_callers_thread_stays_where_it_is(kernel: Kernel, a_node: Node) -> None:
     before = os.stat("/proc/thread-self/ns/net").st_ino
-    assert await kernel.link_names(a_node.sandbox.path) == {"lo"}
+    assert await link_names(kernel, a_node.sandbox.path) == {"lo"}
     assert os.stat("/proc/thread-self/ns/net").st_ino == before
 
 
@@ -77,7 +80,7 @@ async def test_links_are_removed_together(kernel: Kernel, a_node: Node) -> None:
     start = time.monotonic()
     await kernel.remove_links(a_node.sandbox.path, ["keep"])
     assert together < 4 * (time.monotonic() - start) + 0.05
-    assert await kernel.link_names(a_node.sandbox.path) == {"lo"}
+    assert await link_names(kernel, a_node.sandbox.path) == {"lo"}
 
 
 async def test_a_group_of_somebody_else_survives(kernel: Kernel, a_node: Node) -> None:
@@ -86,7 +89,7 @@ async def test_a_group_of_somebody_else_survives(kernel: Kernel, a_node: Node) -
         a_node.sandbox.ip("link", "add", name, "type", "veth", "peer", "name", f"{name}p")
     a_node.sandbox.ip("link", "set", "theirs", "group", str(0x6E700000))
     await kernel.remove_links(a_node.sandbox.path, ["va", "vb"])
-    assert await kernel.link_names(a_node.sandbox.path) == {"lo", "theirs", "theirsp"}
+    assert await link_names(kernel, a_node.sandbox.path) == {"lo", "theirs", "theirsp"}
 
 
 async def test_one_link_that_cannot_go_does_not_keep_the_others(
@@ -97,7 +100,7 @@ async def test_one_link_that_cannot_go_does_not_keep_the_others(
         a_node.sandbox.ip("link", "add", name, "type", "veth", "peer", "name", f"{name}p")
     with pytest.raises(PlanesError, match="cannot remove link lo"):
         await kernel.remove_links(a_node.sandbox.path, ["va", "lo", "vb"])
-    assert await kernel.link_names(a_node.sandbox.path) == {"lo"}
+    assert await link_names(kernel, a_node.sandbox.path) == {"lo"}
 
 
 async def test_removal_in_a_namespace_that_is_gone_is_done(kernel: Kernel) -> None:
@@ -168,13 +171,13 @@ async def test_a_thread_that_is_lost_is_retired(a_node: Node) -> None:
 
 
 async def test_many_steps_share_few_threads(kernel: Kernel, a_node: Node) -> None:
-    found = await asyncio.gather(*(kernel.link_names(a_node.sandbox.path) for _ in range(200)))
+    found = await asyncio.gather(*(link_names(kernel, a_node.sandbox.path) for _ in range(200)))
     assert set(found) == {frozenset({"lo"})}
 
 
 async def test_no_descriptor_is_left_open(kernel: Kernel, a_node: Node) -> None:
     async def work() -> None:
-        await asyncio.gather(*(kernel.link_names(a_node.sandbox.path) for _ in range(20)))
+        await asyncio.gather(*(link_names(kernel, a_node.sandbox.path) for _ in range(20)))
 
     await work()
     before = len(os.listdir("/proc/self/fd"))

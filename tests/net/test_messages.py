@@ -12,16 +12,20 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from cni.net.addresses import add_address, add_route
-from cni.net.links import (
-    Link,
+from cni.net.link_changes import delete_group, set_group
+from cni.net.links import Link
+from cni.net.netlink import NLM_F_CREATE, Message, NetlinkRequest, attributes, messages
+from cni.net.new_links import (
+    IPVLAN_MODES,
     Placement,
-    delete_group,
     new_bridge,
+    new_ipvlan,
     new_macvlan,
     new_veth,
-    set_group,
+    new_vlan,
+    new_vrf,
 )
-from cni.net.netlink import Request, attributes, messages
+from cni.net.table_moves import to_table
 from planes.model.errors import BadInput
 from planes.model.wire.result import Route
 
@@ -29,7 +33,7 @@ LINK = Link(7, "eth1", "c2:11:22:33:44:55", 1500, 0, "bridge", 0, 0, 6, 0, False
 TO = Placement("net1", 9, "c2:11:22:33:44:66", 1400)
 
 
-def read(kind: Any, request: Request) -> Any:
+def read(kind: Any, request: NetlinkRequest) -> Any:
     """Decode by pyroute2."""
     message = kind(request.encode(5))
     message.decode()
@@ -47,6 +51,47 @@ def test_macvlan_request_names_master_mode_place_and_mac() -> None:
     assert message.get_attr("IFLA_MTU") == 1400
     assert info.get_attr("IFLA_INFO_KIND") == "macvlan"
     assert data.get_attr("IFLA_MACVLAN_MODE") == "bridge"
+
+
+@pytest.mark.parametrize("mode", IPVLAN_MODES)
+def test_ipvlan_request_names_master_mode_and_place(mode: str) -> None:
+    message = read(ifinfmsg, new_ipvlan(TO, master=LINK, mode=IPVLAN_MODES[mode]))
+    info = message.get_attr("IFLA_LINKINFO")
+    assert message.get_attr("IFLA_LINK") == 7
+    assert message.get_attr("IFLA_NET_NS_FD") == 9
+    assert info.get_attr("IFLA_INFO_KIND") == "ipvlan"
+    assert info.get_attr("IFLA_INFO_DATA").get_attr("IFLA_IPVLAN_MODE") == IPVLAN_MODES[mode]
+
+
+def test_vlan_request_names_master_id_and_protocol() -> None:
+    message = read(ifinfmsg, new_vlan(TO, master=LINK, vlan=4094))
+    info = message.get_attr("IFLA_LINKINFO")
+    data = info.get_attr("IFLA_INFO_DATA")
+    assert message.get_attr("IFLA_LINK") == 7
+    assert info.get_attr("IFLA_INFO_KIND") == "vlan"
+    assert data.get_attr("IFLA_VLAN_ID") == 4094
+    assert data.get_attr("IFLA_VLAN_PROTOCOL") == 0x8100
+
+
+def test_vrf_request_names_its_table_and_brings_it_up() -> None:
+    message = read(ifinfmsg, new_vrf("blue", 70000))
+    info = message.get_attr("IFLA_LINKINFO")
+    assert message.get_attr("IFLA_IFNAME") == "blue"
+    assert message["flags"] & 1 == 1
+    assert info.get_attr("IFLA_INFO_DATA").get_attr("IFLA_VRF_TABLE") == 70000
+
+
+@pytest.mark.parametrize(("table", "in_header"), [(7, 7), (1001, 0)])
+def test_a_moved_route_differs_in_its_table_alone(table: int, in_header: int) -> None:
+    request = add_route(3, "net1", Route("10.1.0.0/16", priority=5), "10.9.0.1")
+    kept = Message(request.kind, 0, 0, memoryview(request.body))
+    first, second = to_table([kept, kept], table, "blue")
+    moved = read(rtmsg, first)
+    assert (moved["table"], moved.get_attr("RTA_TABLE")) == (in_header, table)
+    for name in ("RTA_DST", "RTA_OIF", "RTA_GATEWAY", "RTA_PRIORITY"):
+        assert moved.get_attr(name) == read(rtmsg, request).get_attr(name)
+    assert first.flags == NLM_F_CREATE | 0x100  # REPLACE what the table has
+    assert second.flags == NLM_F_CREATE | 0x800  # APPEND to the first
 
 
 def test_veth_request_has_the_sandbox_end_as_peer_and_the_host_end_up_on_the_bridge() -> None:

@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 
 from cni.native.registry import native_plugins
+from cni.net.find_master import find_master
 from cni.net.kernel import Kernel
-from cni.net.links import Placement, new_macvlan
-from cni.net.masters import find_master
+from cni.net.new_links import Placement, new_macvlan
 from cni.net.placement import place_by_rename
 from cni.net.workers import Worker
-from cni.plugin import Call, NativePlugin
+from cni.plugins.plugin import Call, NativePlugin
 from planes.model.errors import BadInput, Conflict, NotFound, PlanesError, Unavailable
 from planes.model.wire.netconf import NetConf
 from planes.model.wire.result import Result
-from tests.support.netns import Node
-from tests.support.plugins import NoPlugin, ipams
-from tests.support.scenarios import V4, V6, host_local
+from tests.net.names import link_names
+from tests.support.node.netns import Node
+from tests.support.node.plugins import NoPlugin, detach, ipams
+from tests.support.node.scenarios import V4, V6, host_local
 
 pytestmark = pytest.mark.kernel
 
@@ -48,7 +49,7 @@ async def test_check_passes_without_addresses_and_sees_a_lost_link(
     a_node.sandbox.ip("link", "del", "net1")
     with pytest.raises(NotFound):
         await one.check(call, checked)
-    await one.delete(call, checked)
+    await detach(kernel, one, call, checked)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ async def test_check_sees_what_was_changed(
     a_node.sandbox.ip(*harm)
     with pytest.raises(PlanesError):
         await one.check(call, checked)
-    await one.delete(call, checked)
+    await detach(kernel, one, call, checked)
 
 
 async def test_check_needs_a_previous_result(kernel: Kernel, a_node: Node) -> None:
@@ -88,7 +89,7 @@ async def test_sandbox_announces_its_addresses(
     await plugin(kernel, "macvlan").add(call, conf)
     assert a_node.sandbox.sysctl("ipv4/conf/net1/arp_notify") == "1"
     assert a_node.sandbox.sysctl("ipv6/conf/net1/ndisc_notify") == "1"
-    await plugin(kernel, "macvlan").delete(call, conf)
+    await detach(kernel, plugin(kernel, "macvlan"), call, conf)
 
 
 async def test_ipv6_works_where_the_sandbox_has_it_switched_off(
@@ -100,7 +101,7 @@ async def test_ipv6_works_where_the_sandbox_has_it_switched_off(
     await plugin(kernel, "bridge").add(call, conf)
     assert a_node.sandbox.sysctl("ipv6/conf/net1/keep_addr_on_down") == "1"
     assert "fd00:9::2/64" in a_node.sandbox.ip("-6", "addr", "show", "net1")
-    await plugin(kernel, "bridge").delete(call, conf)
+    await detach(kernel, plugin(kernel, "bridge"), call, conf)
 
 
 async def test_a_duplicate_ipv6_address_is_found_and_undone(
@@ -113,8 +114,32 @@ async def test_a_duplicate_ipv6_address_is_found_and_undone(
     call = Call("c1", a_node.sandbox.path, "net1")
     with pytest.raises(Conflict, match="somebody else on the link has it"):
         await plugin(kernel, "macvlan").add(call, conf)
-    assert await kernel.link_names(a_node.sandbox.path) == {"lo"}
+    assert await link_names(kernel, a_node.sandbox.path) == {"lo"}
     assert list(tmp_path.glob("testnet/fd00*")) == []
+
+
+@pytest.mark.parametrize("kind", ["macvlan", "bridge"])
+async def test_ipv6_addresses_are_settled_without_a_gateway_too(
+    kind: str, kernel: Kernel, a_node: Node
+) -> None:
+    ipam = {"type": "static", "addresses": [{"address": "fd00:9::2/64"}]}
+    conf = netconf(type=kind, ipam=ipam, **({"master": "eth1"} if kind == "macvlan" else {}))
+    call = Call("c1", a_node.sandbox.path, "net1")
+    await plugin(kernel, kind).add(call, conf)
+    assert "fd00:9::2/64" in a_node.sandbox.ip("-6", "addr", "show", "net1")
+    assert "fd00:9::2/64" not in a_node.sandbox.ip("-6", "addr", "show", "net1", "tentative")
+    await detach(kernel, plugin(kernel, kind), call, conf)
+
+
+async def test_a_duplicate_without_a_gateway_is_found_and_named(
+    kernel: Kernel, a_node: Node
+) -> None:
+    a_node.far.ip("addr", "add", "fd00:9::2/64", "dev", "eth1", "nodad")
+    ipam = {"type": "static", "addresses": [{"address": "fd00:9::2/64"}]}
+    conf = netconf(type="macvlan", master="eth1", ipam=ipam)
+    with pytest.raises(Conflict, match="address fd00:9::2/64 on net1: somebody else on the link"):
+        await plugin(kernel, "macvlan").add(Call("c1", a_node.sandbox.path, "net1"), conf)
+    assert await link_names(kernel, a_node.sandbox.path) == {"lo"}
 
 
 async def test_delete_without_namespace_gives_addresses_and_rules_back(
@@ -126,8 +151,10 @@ async def test_delete_without_namespace_gives_addresses_and_rules_back(
     one, call = plugin(kernel, "bridge"), Call("c1", a_node.sandbox.path, "net1")
     await one.add(call, conf)
     a_node.sandbox.ip("link", "del", "net1")
-    await one.delete(Call("c1", "", "net1"), NetConf({**conf.raw, "prevResult": {"ips": 5}}))
-    await one.delete(Call("c1", "/run/netns/np-t-none", "net1"), conf)
+    await detach(
+        kernel, one, Call("c1", "", "net1"), NetConf({**conf.raw, "prevResult": {"ips": 5}})
+    )
+    await detach(kernel, one, Call("c1", "/run/netns/np-t-none", "net1"), conf)
     assert "CNI-" not in a_node.host.run("iptables-save", "-t", "nat")
     assert list(tmp_path.glob("testnet/10.*")) == []
 
@@ -147,7 +174,21 @@ async def test_forward_address_of_the_bridge_is_replaced_only_where_allowed(
     shown = a_node.host.ip("-4", "addr", "show", "cni0")
     assert "10.9.0.1/24" in shown
     assert "10.77.0.1" not in shown
-    await one.delete(call, forced)
+    await detach(kernel, one, call, forced)
+
+
+async def test_a_bridge_with_the_gateways_address_keeps_its_mac(
+    kernel: Kernel, a_node: Node, tmp_path: Path
+) -> None:
+    """Else it would take the lowest MAC of its ports, and neighbours would have to find it anew."""
+    a_node.host.ip("link", "add", "cni0", "type", "bridge")
+    a_node.host.ip("link", "set", "eth1", "address", "fe:ff:ff:ff:ff:ff", "master", "cni0")
+    a_node.host.ip("addr", "add", "10.9.0.1/24", "dev", "cni0")
+    conf = netconf(type="bridge", isGateway=True, ipam=host_local(V4, dataDir=str(tmp_path)))
+    one, call = plugin(kernel, "bridge"), Call("c1", a_node.sandbox.path, "net1")
+    result = await one.add(call, conf)
+    assert result.interfaces[0].mac == "fe:ff:ff:ff:ff:ff"
+    await detach(kernel, one, call, conf)
 
 
 async def test_something_else_than_a_bridge_is_refused(kernel: Kernel, a_node: Node) -> None:
@@ -159,12 +200,9 @@ async def test_something_else_than_a_bridge_is_refused(kernel: Kernel, a_node: N
 @pytest.mark.parametrize(
     ("kind", "more", "key"),
     [
-        ("bridge", {"vlan": 100}, "vlan"),
-        ("bridge", {"vlanTrunk": [{"id": 5}]}, "vlanTrunk"),
-        ("bridge", {"macspoofchk": True}, "macspoofchk"),
-        ("macvlan", {"linkInContainer": True}, "linkInContainer"),
+        ("bridge", {"vlan": 100, "vlanTrunk": [{"id": 5}], "macspoofchk": True}, ""),
+        ("macvlan", {"linkInContainer": True}, ""),
         ("macvlan", {}, ""),
-        ("bridge", {"vlan": 0, "portIsolation": True}, ""),
     ],
 )
 def test_what_goes_to_the_binary_is_named(
@@ -180,7 +218,7 @@ async def test_ports_can_be_isolated(kernel: Kernel, a_node: Node) -> None:
     await plugin(kernel, "bridge").add(call, conf)
     port = next(one for one in a_node.host.ip_json("link") if one.get("master") == "cni0")
     assert port["linkinfo"]["info_slave_data"]["isolated"] is True
-    await plugin(kernel, "bridge").delete(call, conf)
+    await detach(kernel, plugin(kernel, "bridge"), call, conf)
 
 
 async def test_addresses_still_tentative_in_time_fail_the_add(a_node: Node, tmp_path: Path) -> None:
@@ -192,11 +230,11 @@ async def test_addresses_still_tentative_in_time_fail_the_add(a_node: Node, tmp_
     try:
         with pytest.raises(Unavailable, match=r"still tentative after 0\.1 s"):
             await plugin(hasty, "macvlan").add(call, conf)
-        assert await hasty.link_names(a_node.sandbox.path) == {"lo"}
+        assert await link_names(hasty, a_node.sandbox.path) == {"lo"}
         a_node.far.ip("link", "set", "eth1", "down")
         await plugin(hasty, "macvlan").add(call, conf)
         assert "default via fd00:9::1" in a_node.sandbox.ip("-6", "route")
-        await plugin(hasty, "macvlan").delete(call, conf)
+        await detach(hasty, plugin(hasty, "macvlan"), call, conf)
     finally:
         hasty.close()
 
@@ -205,20 +243,20 @@ async def test_a_link_can_travel_under_another_name(kernel: Kernel, a_node: Node
     """The way of older kernels, where a name in use on the host is refused."""
 
     def create(worker: Worker) -> None:
-        master = find_master(worker, "eth1")
+        master = find_master(worker.host, "eth1")
         with worker.sandbox(a_node.sandbox.path) as sandbox:
             place_by_rename(
-                worker,
+                worker.host,
                 sandbox,
                 Placement("eth1", sandbox.fd),
                 lambda at: new_macvlan(at, master=master, mode=4),
             )
 
     await kernel.run(create)
-    assert await kernel.link_names(a_node.sandbox.path) == {"lo", "eth1"}
+    assert await link_names(kernel, a_node.sandbox.path) == {"lo", "eth1"}
     with pytest.raises(Conflict):
         await kernel.run(create)
-    assert await kernel.link_names(a_node.sandbox.path) == {"lo", "eth1"}
+    assert await link_names(kernel, a_node.sandbox.path) == {"lo", "eth1"}
 
 
 async def test_the_default_master_is_the_device_of_the_default_route(
@@ -231,7 +269,7 @@ async def test_the_default_master_is_the_device_of_the_default_route(
     a_node.host.ip("addr", "add", "10.7.0.1/24", "dev", "eth1")
     a_node.host.ip("route", "add", "default", "via", "10.7.0.9")
     await plugin(kernel, "macvlan").add(call, conf)
-    await plugin(kernel, "macvlan").delete(call, conf)
+    await detach(kernel, plugin(kernel, "macvlan"), call, conf)
 
 
 @pytest.mark.parametrize("mtu", [-1, 1501])

@@ -13,18 +13,24 @@ import pytest
 from cni.ipam.ipams import Ipams
 from cni.native.registry import native_plugins
 from cni.net.kernel import Kernel
-from cni.plugin import Call, NativePlugin
+from cni.plugins.plugin import Call, NativePlugin
 from planes.model.errors import Conflict, NotFound, PlanesError
 from planes.model.wire.netconf import NetConf
 from planes.model.wire.result import Result
-from tests.support.netns import Node, picture
-from tests.support.plugins import NoPlugin, ipams
-from tests.support.scenarios import V4, host_local
+from tests.net.names import link_names
+from tests.support.node.netns import Node, picture
+from tests.support.node.plugins import NoPlugin, detach, ipams
+from tests.support.node.scenarios import V4, host_local
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(60)]
 
 MACVLAN = {"type": "macvlan", "master": "eth1"}
 BRIDGE = {"type": "bridge", "bridge": "br-test", "isGateway": True, "ipMasq": True}
+CHECKED = {**BRIDGE, "macspoofchk": True, "portIsolation": True, "ipMasqBackend": "nftables"}
+PTP = {"type": "ptp", "ipMasq": True}
+EVERY = pytest.mark.parametrize(
+    "conf", [MACVLAN, BRIDGE, CHECKED, PTP], ids=["macvlan", "bridge", "checked-bridge", "ptp"]
+)
 
 
 def netconf(conf: dict[str, Any], directory: Path, **ipam: Any) -> NetConf:
@@ -37,8 +43,9 @@ def plugin(kernel: Kernel, conf: NetConf, given: Ipams | None = None) -> NativeP
 
 
 def masquerading(node: Node) -> list[str]:
-    text = node.host.run("iptables-save", "-t", "nat")
-    return [line for line in text.splitlines() if "CNI-" in line]
+    text = node.host.run("iptables-save", "-t", "nat") + node.host.run("nft", "list", "ruleset")
+    marks = ("CNI-", "net: testnet", "cni-br-iface", "macspoofchk")
+    return [line for line in text.splitlines() if any(mark in line for mark in marks)]
 
 
 def held(directory: Path) -> list[str]:
@@ -56,7 +63,7 @@ async def nothing_left(node: Node, directory: Path) -> AsyncIterator[None]:
     assert veths == []
 
 
-@pytest.mark.parametrize("conf", [MACVLAN, BRIDGE], ids=["macvlan", "bridge"])
+@EVERY
 async def test_a_route_the_kernel_refuses_undoes_all(
     conf: dict[str, Any], kernel: Kernel, a_node: Node, tmp_path: Path
 ) -> None:
@@ -68,7 +75,7 @@ async def test_a_route_the_kernel_refuses_undoes_all(
             await plugin(kernel, given).add(call, given)
 
 
-@pytest.mark.parametrize("conf", [MACVLAN, BRIDGE], ids=["macvlan", "bridge"])
+@EVERY
 async def test_a_taken_interface_name_keeps_what_has_it(
     conf: dict[str, Any], kernel: Kernel, a_node: Node, tmp_path: Path
 ) -> None:
@@ -81,7 +88,7 @@ async def test_a_taken_interface_name_keeps_what_has_it(
     with pytest.raises(Conflict, match="the sandbox has one of that name"):
         await one.add(call, given)
     assert (picture(a_node.sandbox), held(tmp_path), masquerading(a_node)) == before
-    await one.delete(call, given)
+    await detach(kernel, one, call, given)
 
 
 async def test_a_name_in_use_on_the_host_is_free_in_the_sandbox(
@@ -91,7 +98,7 @@ async def test_a_name_in_use_on_the_host_is_free_in_the_sandbox(
     call = Call("c1", a_node.sandbox.path, "eth1")
     result = await plugin(kernel, given).add(call, given)
     assert result.interfaces[0].name == "eth1"
-    await plugin(kernel, given).delete(call, given)
+    await detach(kernel, plugin(kernel, given), call, given)
 
 
 async def test_an_unknown_master_is_named(kernel: Kernel, a_node: Node, tmp_path: Path) -> None:
@@ -110,11 +117,11 @@ async def test_no_address_left_removes_the_link(
     await one.add(Call("c1", a_node.sandbox.path, "net1"), given)
     with pytest.raises(PlanesError, match="no IP addresses available in range set"):
         await one.add(Call("c2", a_node.sandbox.path, "net2"), given)
-    await one.delete(Call("c1", a_node.sandbox.path, "net1"), given)
-    assert await kernel.link_names(a_node.sandbox.path) == {"lo"}
+    await detach(kernel, one, Call("c1", a_node.sandbox.path, "net1"), given)
+    assert await link_names(kernel, a_node.sandbox.path) == {"lo"}
 
 
-@pytest.mark.parametrize("conf", [MACVLAN, BRIDGE], ids=["macvlan", "bridge"])
+@EVERY
 async def test_cancelled_at_any_moment_nothing_is_left(
     conf: dict[str, Any], kernel: Kernel, a_node: Node, tmp_path: Path
 ) -> None:
@@ -133,10 +140,10 @@ async def test_cancelled_at_any_moment_nothing_is_left(
                 await task
                 completed = True
             except asyncio.CancelledError:
-                assert await kernel.link_names(a_node.sandbox.path) == {"lo"}
+                assert await link_names(kernel, a_node.sandbox.path) == {"lo"}
                 assert held(tmp_path) == []
             delay += 0.0007 if conf is MACVLAN else 0.003
-        await one.delete(call, given)
+        await detach(kernel, one, call, given)
 
 
 class RefusingIpams(Ipams):
@@ -162,7 +169,7 @@ async def test_an_ipam_without_addresses_is_refused(
             )
 
 
-@pytest.mark.parametrize("conf", [MACVLAN, BRIDGE], ids=["macvlan", "bridge"])
+@EVERY
 async def test_a_local_ipam_without_addresses_is_refused(
     conf: dict[str, Any], kernel: Kernel, a_node: Node, tmp_path: Path
 ) -> None:

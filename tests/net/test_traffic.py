@@ -1,4 +1,4 @@
-"""Attached sandboxes reach each other, their gateway, and the world behind the node."""
+"""Attached sandboxes reach each other, their gateway, and hosts beyond the node."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 
 from cni.native.registry import native_plugins
 from cni.net.kernel import Kernel
-from cni.plugin import Call
+from cni.plugins.plugin import Call
 from planes.model.wire.netconf import NetConf
-from tests.support.netns import Namespace, Node, namespace
-from tests.support.plugins import NoPlugin, ipams
-from tests.support.scenarios import V4, host_local
+from tests.support.node.netns import Namespace, Node, namespace
+from tests.support.node.plugins import NoPlugin, detach, ipams
+from tests.support.node.scenarios import V4, host_local
 
 pytestmark = [
     pytest.mark.kernel,
@@ -51,11 +51,11 @@ async def test_two_sandboxes_reach_each_other(
     ping(a_node.sandbox, results[1].ips[0].ip)
     ping(other, results[0].ips[0].ip)
     for call in calls:
-        await plugin.delete(call, conf)
+        await detach(kernel, plugin, call, conf)
 
 
 @pytest.mark.parametrize("backend", ["iptables", "nftables"])
-async def test_the_world_sees_the_nodes_address(
+async def test_hosts_beyond_the_node_see_its_address(
     backend: str, kernel: Kernel, a_node: Node, tmp_path: Path
 ) -> None:
     """The far side knows no route to the sandbox: an answer proves the masquerading."""
@@ -77,5 +77,5 @@ async def test_the_world_sees_the_nodes_address(
     result = await plugin.add(call, conf)
     ping(a_node.sandbox, result.ips[0].gateway)
     ping(a_node.sandbox, "172.16.7.2")
-    await plugin.delete(call, conf)
+    await detach(kernel, plugin, call, conf)
     assert "masquerade" not in a_node.host.run("nft", "list", "ruleset").replace("_masq", "")

@@ -10,25 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.node.shop import MANIFESTS
-from tests.support.netns import (
+from tests.node.manifests import MANIFESTS
+from tests.support.node.netns import (
     Namespace,
-    machine,
+    host_with_cards,
     namespace,
+    unchanged_machine,
     why_no_link_kind,
     why_no_reference,
 )
-from tests.support.node import LiveNode
-from tests.support.shim import STRICT, compile_shim, compiler
+from tests.support.node.node import LiveNode
+from tests.support.node.shim import static_shim
 
 
 @pytest.fixture(scope="session")
 def shim_binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    cc = compiler()
-    if cc is None:
-        pytest.skip("no C compiler: install gcc")
-    target = tmp_path_factory.mktemp("shim") / "netplane"
-    return compile_shim(target, *STRICT, "-static", cc=cc)
+    return static_shim(tmp_path_factory)
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -36,21 +33,15 @@ def _machine_left_as_found() -> Iterator[None]:
     reason = why_no_link_kind("macvlan") or why_no_reference("bridge")
     if reason:
         pytest.skip(reason)
-    before = machine()
-    yield
-    assert machine() == before
+    with unchanged_machine():
+        yield
 
 
 @contextmanager
 def prepared(home: Path, shim: Path) -> Iterator[LiveNode]:
-    """Have a node whose daemon is not started yet; it is ended whatever happens."""
+    """Make a node whose daemon is not started yet; it is ended whatever happens."""
     with ExitStack() as stack:
-        host, far = (stack.enter_context(namespace(kind)) for kind in ("host", "far"))
-        for card in ("eth1", "eth2"):
-            host.ip("link", "add", card, "type", "veth", "peer", "name", card, "netns", far.name)
-            host.ip("link", "set", card, "up")
-            far.ip("link", "set", card, "up")
-        host.ip("link", "set", "lo", "up")
+        host = stack.enter_context(host_with_cards("eth1", "eth2"))
         sockets = Path(tempfile.mkdtemp(prefix="np-t-"))
         stack.callback(shutil.rmtree, sockets, ignore_errors=True)
         node = LiveNode(host, home, sockets / "cni.sock", shim)

@@ -31,7 +31,7 @@ def _business(keys: Mapping[str, object], named: str, remedy: str) -> Case:
 
 
 REFUSED = {
-    "JSON cut off": _networks('[{"name": "hunter2"', "line 1, column 20", "write a JSON list"),
+    "JSON cut off": _networks('[{"name": "hunter2"', "line 1, column 20", "close every bracket"),
     "JSON of another type": _networks(
         '[{"name": 5}]', "[0].name: cannot read it: it must be a string", ""
     ),
@@ -42,7 +42,9 @@ REFUSED = {
         "plain/lab", "cannot find a NAD lab in namespace plain", "exists as shop/lab"
     ),
     "outside the plane": _business(
-        {"ips": ["10.1.1.1"]}, "10.1.1.1: it is outside plane business", "192.168.0.0/16"
+        {"ips": ["10.1.1.1"]},
+        "10.1.1.1: it is outside plane business",
+        "192.168.100.0-192.168.100.255",
     ),
     "network address": _business(
         {"ips": ["192.168.0.0"]}, "192.168.0.0: it is the network address", "192.168.100.0"
@@ -61,7 +63,7 @@ REFUSED = {
         {STATIC_IPS_ANNOTATION: '{"business": ["10.1.1.1"]}'}, "10.1.1.1", "ask for one of"
     ),
     "static garbled": Case(
-        {STATIC_IPS_ANNOTATION: '{"business": "hunter2'}, "static-ips]: cannot read", "write {"
+        {STATIC_IPS_ANNOTATION: '{"business": "hunter2'}, "static-ips]: cannot read", "close every"
     ),
     "static of an unknown plane": Case(
         {STATIC_IPS_ANNOTATION: '{"nope": ["10.1.1.1"]}'}, "static-ips].nope", "name a plane"

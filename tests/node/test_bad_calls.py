@@ -1,4 +1,4 @@
-"""Calls that no runtime should make: the right code, a clear message, and nothing left behind."""
+"""Calls that no runtime should make: the right code, a clear message, nothing left."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.netns import Namespace
-from tests.support.node import LiveNode, addresses_in, netconf
+from tests.support.node.netns import Namespace
+from tests.support.node.node import LiveNode, addresses_in, netconf
 
 pytestmark = pytest.mark.kernel
 
@@ -164,7 +164,7 @@ def test_a_caller_that_goes_before_the_answer_is_as_if_it_never_came_or_can_del(
 
 
 def _request(node: LiveNode, sandbox: Namespace, conf: dict[str, Any]) -> bytes:
-    """The bytes of an ADD as the shim sends them."""
+    """Return the bytes of an ADD as the shim sends them."""
     body = json.dumps(conf).encode()
     env = node.env("ADD", "c1", sandbox)
     headers = {

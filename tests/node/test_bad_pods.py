@@ -1,4 +1,4 @@
-"""Pods that admission never saw and policy forbids: the node refuses each, and nothing is left."""
+"""Pods that admission never saw and policy forbids: the node refuses each, nothing is left."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from planes.model.names import NETWORKS_ANNOTATION, STATIC_IPS_ANNOTATION
 from tests.node.refused import REFUSED
-from tests.support.netns import Namespace
-from tests.support.node import LiveNode, addresses_in, eventually
+from tests.support.node.netns import Namespace
+from tests.support.node.node import LiveNode, addresses_in, eventually
 
 pytestmark = pytest.mark.kernel
 
@@ -38,7 +38,7 @@ def test_a_refusal_leaves_an_event_that_says_why(node: LiveNode, sandbox: Namesp
 
     def told() -> bool:
         return any(
-            event["reason"] == "PlaneDenied" and "nowhere" in event["message"]
+            event["reason"] == "NetworkDenied" and "nowhere" in event["message"]
             for event in node.events()
             if event["involvedObject"]["name"] == "denied"
         )
@@ -69,7 +69,8 @@ def test_an_interface_name_that_is_taken_is_refused(node: LiveNode, sandbox: Nam
     node.put_pod("late")
     error = node.call("ADD", "c1", sandbox, pod="late").error
     assert error["code"] == 111
-    assert '"san0"' in error["msg"]
+    assert error["msg"].startswith("cannot attach san0 to plane storage ")
+    assert "the sandbox has one of that name" in error["msg"]
     assert addresses_in(sandbox) == {"san0": [], "peer": []}
 
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from planes.model.wire.cniversion import SUPPORTED
-from tests.support.netns import Namespace, namespace
-from tests.support.node import LiveNode, addresses_in, netconf
+from tests.support.node.netns import Namespace, namespace
+from tests.support.node.node import LiveNode, addresses_in, netconf
 
 pytestmark = pytest.mark.kernel
 
@@ -20,8 +20,8 @@ def test_the_planes_of_the_namespace_in_the_netconf_are_attached(
 ) -> None:
     node.call("ADD", "c1", sandbox, stdin=JOINED)
     found = addresses_in(sandbox)
-    assert found.keys() == {"net1", "san0"}
-    assert found["net1"][0].startswith("192.168.10.")
+    assert found.keys() == {"eth0", "san0"}
+    assert found["eth0"][0].startswith("192.168.10.")
     assert found["san0"][0].startswith("10.8.0.")
     node.call("DEL", "c1", sandbox, stdin=JOINED)
 
@@ -42,8 +42,80 @@ def test_planes_named_in_the_netconf_are_attached_whatever_the_namespace(
 ) -> None:
     asked = netconf(planes=["storage"], delegate={})
     node.call("ADD", "c1", sandbox, stdin=asked)
-    assert addresses_in(sandbox).keys() == {"san0"}
+    assert addresses_in(sandbox).keys() == {"eth0"}
     node.call("DEL", "c1", sandbox, stdin=asked)
+
+
+def test_without_a_default_network_the_first_plane_is_what_the_call_asks_for(
+    node: LiveNode, sandbox: Namespace
+) -> None:
+    asked = netconf(planes=["business"], delegate={})
+    args = "IP=192.168.100.7;MAC=02:00:00:00:00:07"
+    result = node.call("ADD", "c1", sandbox, stdin=asked, CNI_IFNAME="lan7", CNI_ARGS=args).result
+    assert addresses_in(sandbox) == {"lan7": ["192.168.100.7/16"]}
+    assert sandbox.ip_json("link", "show", "lan7")[0]["address"] == "02:00:00:00:00:07"
+    assert [link["name"] for link in result["interfaces"]] == ["lan7"]
+    node.call("DEL", "c1", sandbox, stdin=asked, CNI_IFNAME="lan7", CNI_ARGS=args)
+
+
+def test_capability_arguments_ask_for_the_same(node: LiveNode, sandbox: Namespace) -> None:
+    runtime = {"ips": ["192.168.100.8/16"], "mac": "02:00:00:00:00:08"}
+    asked = netconf(namespace="shop", delegate={}, runtimeConfig=runtime)
+    node.call("ADD", "c1", sandbox, stdin=asked)
+    found = addresses_in(sandbox)
+    assert found["eth0"] == ["192.168.100.8/16"]
+    assert found.keys() == {"eth0", "san0"}
+    assert sandbox.ip_json("link", "show", "eth0")[0]["address"] == "02:00:00:00:00:08"
+    node.call("DEL", "c1", sandbox, stdin=asked)
+
+
+def test_an_address_that_the_plane_does_not_give_is_refused(
+    node: LiveNode, sandbox: Namespace
+) -> None:
+    asked = netconf(planes=["business"], delegate={})
+    error = node.call("ADD", "c1", sandbox, stdin=asked, CNI_ARGS="IP=10.0.0.1").error
+    # No path of an annotation: nobody wrote any.
+    assert "default/c1: cannot give the pod 10.0.0.1: it is outside plane business" in error["msg"]
+    error = node.call("ADD", "c1", sandbox, stdin=netconf(delegate={}), CNI_ARGS="IP=1.2.3.4").error
+    assert "its netconf names no plane and no default network" in error["msg"]
+    error = node.call("ADD", "c1", sandbox, stdin=asked, CNI_ARGS="IP=nonsense").error
+    assert error["code"] == 4
+    assert addresses_in(sandbox) == {}
+
+
+def test_networks_of_one_container_do_not_collide(node: LiveNode, sandbox: Namespace) -> None:
+    asked = netconf(planes=["business"], delegate={})
+    for name in ("eth0", "eth1"):
+        node.call("ADD", "c1", sandbox, stdin=asked, CNI_IFNAME=name)
+    third = netconf(planes=["business", "storage"], delegate={})
+    node.call("ADD", "c1", sandbox, stdin=third, CNI_IFNAME="eth2")
+    assert addresses_in(sandbox).keys() == {"eth0", "eth1", "eth2", "san0"}
+    for name in ("eth0", "eth1", "eth2"):
+        assert node.call("DEL", "c1", sandbox, CNI_IFNAME=name).status == 0
+    assert addresses_in(sandbox) == {}
+
+
+def test_planes_beside_default_networks_of_one_container_do_not_collide(
+    node: LiveNode, sandbox: Namespace
+) -> None:
+    for name in ("eth0", "eth1"):
+        node.call("ADD", "c1", sandbox, stdin=netconf(planes=["business"]), CNI_IFNAME=name)
+    assert addresses_in(sandbox).keys() == {"eth0", "net1", "eth1", "net2"}
+    for name in ("eth0", "eth1"):
+        node.call("DEL", "c1", sandbox, CNI_IFNAME=name)
+
+
+def test_behind_another_plugin_of_a_chain_planes_keep_their_own_names(
+    node: LiveNode, sandbox: Namespace
+) -> None:
+    """The interface, the address and the MAC of the call are that plugin's."""
+    sandbox.ip("link", "add", "eth0", "type", "bridge")
+    before = {"cniVersion": "1.0.0", "interfaces": [{"name": "eth0", "sandbox": sandbox.path}]}
+    asked = netconf(planes=["business"], delegate={}, prevResult=before)
+    result = node.call("ADD", "c1", sandbox, stdin=asked, CNI_ARGS="IP=10.0.0.1").result
+    assert [link["name"] for link in result["interfaces"]] == ["eth0", "net1"]
+    node.call("DEL", "c1", sandbox, stdin=asked)
+    sandbox.ip("link", "del", "eth0")
 
 
 def test_without_namespace_and_planes_there_is_the_cluster_network_alone(
@@ -87,9 +159,10 @@ def test_check_confirms_what_was_attached(node: LiveNode, sandbox: Namespace) ->
 
 def test_check_names_an_interface_that_was_removed(node: LiveNode, sandbox: Namespace) -> None:
     node.call("ADD", "c1", sandbox, stdin=JOINED)
-    sandbox.ip("link", "del", "net1")
+    sandbox.ip("link", "del", "eth0")
     error = node.call("CHECK", "c1", sandbox, stdin=JOINED).error
-    assert "interface net1 is missing" in error["msg"]
+    assert "): the interface is missing" in error["msg"]
+    assert ": eth0 (plane " in error["msg"]
     assert "netplane-system/business" in error["msg"]
     assert "san0" not in error["msg"]
     assert error["details"] == "recreate the pod"
@@ -160,7 +233,7 @@ def test_a_second_add_is_refused_and_the_first_stays_whole(
 def test_an_add_after_a_del_attaches_anew(node: LiveNode, sandbox: Namespace) -> None:
     for _ in range(2):
         assert node.call("ADD", "c1", sandbox, stdin=JOINED).status == 0
-        assert addresses_in(sandbox).keys() == {"net1", "san0"}
+        assert addresses_in(sandbox).keys() == {"eth0", "san0"}
         assert node.call("DEL", "c1", sandbox, stdin=JOINED).status == 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.netns import machine
+from tests.support.node.netns import machine
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
@@ -58,7 +58,7 @@ def test_every_command_works(tmp_path: Path, shim_binary: Path) -> None:
         timeout=100,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"biz0@\S+ +UP +192\.168\.10\.", done.stdout)
+    assert re.search(r"eth0@\S+ +UP +192\.168\.10\.", done.stdout)
     assert "pod shop/db-1 runs: eth0 10.87.0." in done.stdout
     assert "pod shop/db-1 removed" in done.stdout
     assert machine() == before

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.node.shop import BUSINESS
-from tests.support.netns import Namespace, why_no_link_kind
-from tests.support.node import LiveNode, addresses_in, netconf
+from tests.node.manifests import BUSINESS
+from tests.support.node.netns import Namespace, why_no_link_kind
+from tests.support.node.node import LiveNode, addresses_in, netconf
 
 pytestmark = pytest.mark.kernel
 
@@ -119,7 +119,7 @@ def test_a_bridge_of_a_host_without_pods(own_node: LiveNode, sandbox: Namespace,
 
 
 def _created(node: LiveNode, app: str, number: int) -> str:
-    """Create a replica of an application; its CNI_ARGS."""
+    """Create a replica of an application; return its CNI_ARGS."""
     documents = yaml.safe_load_all((EXAMPLES / "flannel-planes" / f"{app}.yaml").read_text())
     deployment = next(one for one in documents if one["kind"] == "Deployment")
     namespace, name = deployment["metadata"]["namespace"], f"{app}-{number}"

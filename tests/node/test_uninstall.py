@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from cni.conf_files import FILE_NAME
-from tests.support.netns import Namespace, namespace
-from tests.support.node import LiveNode, addresses_in
-from tests.support.uninstalling import bin_dir, install, tree, uninstall
+from cni.confdir.files import FILE_NAME
+from tests.support.node.netns import Namespace, namespace
+from tests.support.node.node import LiveNode, addresses_in
+from tests.support.node.uninstalling import bin_dir, install, tree, uninstall
 
 pytestmark = pytest.mark.kernel
 
@@ -87,6 +91,31 @@ def test_a_daemon_that_still_ends_is_waited_for(own_node: LiveNode, sandbox: Nam
     process.terminate()
     assert uninstall(own_node).returncode == 0
     assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("options", [(), ("--host-root", "/")])
+def test_a_volume_of_the_nodes_own_for_our_state_is_left_empty(
+    own_node: LiveNode, options: tuple[str, ...]
+) -> None:
+    with mounted(own_node.state), namespace("pod") as sandbox:
+        _attached(own_node, sandbox)
+        own_node.call("DEL", "c1", sandbox, pod="web")
+        own_node.stop()
+        done = uninstall(own_node, *options)
+        assert done.returncode == 0, done.stderr
+        assert list(own_node.state.iterdir()) == []
+        assert not own_node.socket.parent.exists()
+
+
+@contextmanager
+def mounted(directory: Path) -> Iterator[None]:
+    """Mount a file system of its own at a directory."""
+    directory.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "none", str(directory)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(directory)], check=True)
 
 
 def _attached(node: LiveNode, sandbox: Namespace) -> None:

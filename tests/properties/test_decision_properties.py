@@ -1,4 +1,4 @@
-"""What must hold for every annotation anybody can write."""
+"""Properties of the decision on any annotation."""
 
 from __future__ import annotations
 

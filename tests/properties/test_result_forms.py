@@ -53,7 +53,7 @@ RESULTS = st.builds(
 
 
 def carried(result: Result, version: str) -> Result:
-    """Say what a version can carry of a result, independently of the code under test."""
+    """Return what a version can carry of a result, independently of the code under test."""
     if version in {"1.0.0", "1.1.0"}:
         return result
     if version.startswith(("0.3", "0.4")):

@@ -46,8 +46,8 @@ NEARLY = st.recursive(
 )
 PARSERS: list[Callable[[Any], object]] = [
     lambda data: loads(data, "x"),
-    lambda data: parse_conflist(data).encode(),
-    lambda data: parse_conflist(data, default_name="n", allow_empty=True).encode(),
+    lambda data: parse_conflist(data).text,
+    lambda data: parse_conflist(data, default_name="n", allow_empty=True).text,
     lambda data: parse_result(data, default_version="1.0.0"),
     lambda data: parse_result(data, default_version="0.2.0"),
 ]

@@ -1,4 +1,4 @@
-"""Locks: who waits for whom, and that a cancelled waiter leaves no trace."""
+"""Locks: the order of waiters, and that a cancelled waiter leaves no trace."""
 
 from __future__ import annotations
 

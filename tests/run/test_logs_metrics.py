@@ -1,17 +1,21 @@
-"""Logs are JSON lines with context and without secrets; metrics meet nobody else's."""
+"""Logs are JSON lines with context and without secrets; each registry of metrics is apart."""
 
 from __future__ import annotations
 
 import asyncio
+import datetime
 import io
 import json
 import logging
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from planes.model.errors import Unavailable
 from planes.run import logs
@@ -57,6 +61,31 @@ def test_secrets_are_masked_and_facts_cannot_forge_a_line(stream: io.StringIO) -
     (line,) = lines(stream)
     assert (line["api_token"], line["Password"]) == ("***", "***")
     assert (line["event"], line["event_"]) == ("real", "forged")
+
+
+@given(
+    st.dictionaries(
+        st.text("abc", min_size=1, max_size=3).map(lambda name: f"x_{name}"),
+        st.recursive(
+            st.text() | st.integers() | st.booleans() | st.none() | st.sampled_from(["\udcff"]),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner),
+            max_leaves=8,
+        ),
+        max_size=4,
+    )
+)
+def test_any_fact_is_in_its_line_as_it_is(facts: dict[str, Any]) -> None:
+    """Also half a character, as in a path that is not UTF-8, and numbers of any size."""
+    record = logging.makeLogRecord({"msg": "m", "levelname": "INFO", **facts})
+    line = json.loads(logs.JsonFormatter().format(record))
+    assert {name: line[name] for name in facts} == facts
+
+
+def test_a_fact_of_another_type_is_its_text(stream: io.StringIO) -> None:
+    extra = {"seen": {"b"}, "at": datetime.date(2026, 1, 2), "paths": [Path("/run")]}
+    logging.getLogger("x").info("odd", extra=extra)
+    (line,) = lines(stream)
+    assert (line["seen"], line["at"], line["paths"]) == ("{'b'}", "2026-01-02", ["/run"])
 
 
 def test_an_exception_is_in_its_line(stream: io.StringIO) -> None:

@@ -1,4 +1,4 @@
-"""What can be set about NADs, alike for both programs."""
+"""The settings about NADs, the same for both programs."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def test_every_setting_is_read() -> None:
         types=frozenset({"ovs", "whereabouts"}),
         host_ports=((30000, 30099), (31080, 31080)),
     )
-    assert found.may_map(31080)
-    assert not found.may_map(30100)
+    assert found.permits_port(31080)
+    assert not found.permits_port(30100)
     assert found.of("shop").interfaces == ("br-*", "eth1.100", "eth2")
     assert found.of("ops").interfaces == ("br-*", "eth1.100")
-    assert found.of("ops").may_stand_on("eth1.100")
-    assert not found.of("ops").may_stand_on("eth1")
+    assert found.of("ops").permits_interface("eth1.100")
+    assert not found.of("ops").permits_interface("eth1")
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_each_line_is_written_or_counted(found: list[tuple[int, str, float]]) ->
     for event, text, seconds in found:
         now += seconds
         counted += sum(count for _, count in repeats.ended(now))
-        written += repeats.is_written(Line(event, f"{event}{text}}}", "s"), now)
+        written += repeats.is_written(Line(event, f"{event}{text}}}", lambda: "s"), now)
     counted += sum(count for _, count in repeats.ended(float("inf")))
     assert written + counted == len(found)
 
@@ -119,7 +119,7 @@ def test_what_is_kept_is_bounded() -> None:
     repeats, told = Repeats(), 0
     for number in range(10_000):
         for _ in range(2):
-            repeats.is_written(Line(number, f"{number}", ""), 0.0)
+            repeats.is_written(Line(number, f"{number}", str), 0.0)
         told += sum(1 for _ in repeats.ended(0.0))
     rest = sum(1 for _ in repeats.ended(float("inf")))
     assert told + rest == 10_000

@@ -1,4 +1,4 @@
-"""Settings: where a value comes from, and what is said of a wrong one."""
+"""Settings: where a value comes from, and the error for a wrong one."""
 
 from __future__ import annotations
 
@@ -88,6 +88,8 @@ def test_variables_of_other_programs_and_of_kubernetes_are_no_mistake() -> None:
         (["--workers", "many"], {}, "cannot use --workers: invalid literal"),
         (["--metrics", "x"], {}, "cannot use --metrics: 'x' is not HOST:PORT"),
         ([], {"NETPLANE_WORKRS": "1"}, "did you mean NETPLANE_WORKERS?"),
+        ([], {"NETPLANE_WRK": "1"}, "there is no such setting; unset it"),
+        ([], {"NETPLANE_NODES": "1"}, "did you mean NETPLANE_NODE?"),
         ([], {"NETPLANE_NATIVE": "maybe"}, "cannot use NETPLANE_NATIVE: 'maybe' is neither"),
         (["--config", "/nowhere"], {}, "cannot read the configuration file /nowhere: No such"),
     ],
@@ -105,6 +107,7 @@ def test_a_mistake_is_one_line_and_status_2(
     ("content", "says"),
     [
         ("workrs: 1", "unknown key workrs; did you mean workers?"),
+        ("wishes: 1", "unknown key wishes; known keys: cni-bin-dir, dry-run, metrics, native,"),
         ("- 1", "it is no mapping"),
         ("a: [", "line 1"),
         ("workers: many", "cannot use key workers of the configuration file"),

@@ -60,7 +60,7 @@ async def test_many_greedy_keys_leave_a_place_for_one_more() -> None:
     await holders.leave()
 
 
-async def test_whoever_waits_gets_in_as_places_come_back() -> None:
+async def test_waiters_get_places_as_they_are_released() -> None:
     shares = Shares(4, 1)
     done: list[int] = []
 

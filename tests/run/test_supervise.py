@@ -6,6 +6,9 @@ import asyncio
 import logging
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +79,21 @@ async def test_a_signal_asks_for_the_end(number: signal.Signals) -> None:
 
     assert await supervise({"store": parts.steady("store"), "send": send}) == 0
     assert parts.lines == ["+store", "-store"]
+
+
+def test_an_interrupt_ends_the_program_where_its_parent_ignores_interrupts() -> None:
+    """A script that starts the daemon with `&` has it ignore SIGINT."""
+    code = (
+        "import asyncio, sys; from planes.run.supervise import supervise\n"
+        "async def service():\n    print('runs', flush=True); await asyncio.Event().wait()\n"
+        "sys.exit(asyncio.run(supervise({'one': service})))"
+    )
+    argv = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", sys.executable, "-c", code]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"runs\n"
+        running.send_signal(signal.SIGINT)
+        assert running.wait(timeout=20) == 0
 
 
 async def test_a_service_that_does_not_drain_is_aborted_at_the_deadline(

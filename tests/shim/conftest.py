@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.shim import SANITIZED, STRICT, Shim, compile_shim, compiler
+from tests.support.node.shim import SANITIZED, Shim, compile_shim, static_shim
 
 
 @pytest.fixture
@@ -22,11 +22,7 @@ def directory() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def static_binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    cc = compiler()
-    if cc is None:
-        pytest.skip("no C compiler: install gcc")
-    target = tmp_path_factory.mktemp("shim") / "netplane"
-    return compile_shim(target, *STRICT, "-static", cc=cc)
+    return static_shim(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.raw_daemon import Script, answer, daemon, receive, scripted
-from tests.support.shim import NETCONF, Shim, error_of
+from tests.support.node.raw_daemon import Script, answer, daemon, receive, scripted
+from tests.support.node.shim import NETCONF, Shim, error_of
 
 BROKEN = {
     "nothing": b"",

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from planes.model.wire.cniversion import SUPPORTED
-from tests.support.shim import SOURCE, STRICT, Shim, compile_shim, compiler, error_of
+from tests.support.node.shim import SOURCE, STRICT, Shim, compile_shim, compiler, error_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
 def machine_of(binary: Path) -> int:
-    """The ELF header's machine: 62 is x86-64, 183 is AArch64."""
+    """Return the ELF header's machine: 62 is x86-64, 183 is AArch64."""
     return int.from_bytes(binary.read_bytes()[18:20], "little")
 
 
@@ -73,6 +73,7 @@ def test_make_builds_it_with_the_version_of_the_project(tmp_path: Path) -> None:
     )
     about = subprocess.run([tmp_path / "build/netplane"], env={}, capture_output=True, check=True)
     assert about.stderr.startswith(b"CNI netplane plugin v9.8.7\n")
+    assert b"netplane.io/cni-shim" in (tmp_path / "build/netplane").read_bytes()
 
 
 def test_version_is_answered_without_a_daemon(shim: Shim) -> None:

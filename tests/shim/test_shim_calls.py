@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.raw_daemon import answer, daemon, receive, scripted
-from tests.support.shim import Shim, error_of
+from tests.support.node.raw_daemon import answer, daemon, receive, scripted
+from tests.support.node.shim import Shim, error_of
 
 MIB = 1 << 20
 

@@ -7,13 +7,13 @@ import json
 
 import pytest
 
-from cni.serving.request import CniRequest
+from cni.call import CniRequest
 from cni.serving.spool import Replay, Spool
 from planes.model.errors import Conflict
 from planes.run.clock import SystemClock
-from tests.support.serving import running
-from tests.support.shim import NETCONF, Shim
-from tests.support.verbs import FakeVerbs
+from tests.support.cni.serving import running
+from tests.support.cni.verbs import FakeVerbs
+from tests.support.node.shim import NETCONF, Shim
 
 
 async def run(shim: Shim, verb: str, stdin: bytes = NETCONF, **more: str) -> tuple[int, bytes]:
@@ -71,7 +71,7 @@ async def test_fifty_calls_at_once_are_all_answered(shim: Shim) -> None:
         assert set(await asyncio.gather(*calls)) == {(0, b"{}")}
 
 
-async def test_an_add_outlives_a_restart_of_the_daemon(shim: Shim) -> None:
+async def test_an_add_survives_a_restart_of_the_daemon(shim: Shim) -> None:
     """Those who come while one daemon stops and the next is not there yet just wait."""
     first, second = FakeVerbs(b"first"), FakeVerbs(b"second")
     calls: list[asyncio.Task[tuple[int, bytes]]] = []

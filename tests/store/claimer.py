@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from planes.run.clock import SystemClock
-from planes.store.addressbook import LocalAddressBook
+from planes.store.address_book import LocalAddressBook
 from planes.store.protocol import AddressOwner
 from tests.support.planes import make_plane
 

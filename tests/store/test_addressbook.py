@@ -1,4 +1,4 @@
-"""The local address book within one process: what is handed out, kept, rested and given back."""
+"""The local address book within one process: claim, keep, cool down, release."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from planes.model.errors import BadInput, Conflict, Exhausted, Unavailable
 from planes.model.spec.plane_spec import Plane
-from planes.store.addressbook import LocalAddressBook
+from planes.store.address_book import LocalAddressBook
 from planes.store.protocol import AddressOwner
 from tests.support.clock import FakeClock
 from tests.support.planes import make_plane

@@ -17,9 +17,9 @@ import pytest
 from planes.model.addresses import IPAddress
 from planes.model.errors import Unavailable
 from planes.run.clock import SystemClock
-from planes.store import addressfiles
-from planes.store.addressbook import LocalAddressBook
-from planes.store.addressfiles import AddressFiles
+from planes.store import address_files as addressfiles
+from planes.store.address_book import LocalAddressBook
+from planes.store.address_files import AddressFiles
 from planes.store.protocol import AddressOwner
 from tests.store.claimer import PLANE
 
@@ -97,7 +97,7 @@ def test_a_retried_attachment_gets_an_address_after_its_first_try_was_killed(
     assert len(holders(tmp_path)) == 2
 
 
-def test_leftovers_of_a_dead_writer_are_swept_away(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_writer_are_removed(tmp_path: Path) -> None:
     directory = tmp_path / "business"
     directory.mkdir()
     (directory / ".tmp-1-abc").write_bytes(b"{")
@@ -124,7 +124,7 @@ def test_a_stopped_process_that_keeps_the_lock_is_told_of(tmp_path: Path) -> Non
 def test_the_lock_of_a_killed_process_is_free_at_once(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; sys.path.insert(0, sys.argv[2]);"
-        "from planes.store.addressfiles import AddressFiles\n"
+        "from planes.store.address_files import AddressFiles\n"
         "with AddressFiles(Path(sys.argv[1])).lock(): print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen(

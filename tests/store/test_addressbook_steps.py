@@ -1,4 +1,4 @@
-"""kill -9 at every step of a claim and of a release: the next DEL and ADD set things right.
+"""kill -9 at every step of a claim and of a release: the next DEL and ADD repair it.
 
 The victim is a forked process that ends itself, as SIGKILL would, just before its n-th change of
 the file system; an audit hook counts them, so no code under test is touched.
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from planes.run.clock import SystemClock
-from planes.store.addressbook import LocalAddressBook
+from planes.store.address_book import LocalAddressBook
 from planes.store.protocol import AddressOwner
 from tests.store.claimer import PLANE
 
@@ -26,7 +26,7 @@ _VICTIM = """
 import asyncio, os, sys
 from pathlib import Path
 from planes.run.clock import SystemClock
-from planes.store.addressbook import LocalAddressBook
+from planes.store.address_book import LocalAddressBook
 from planes.store.protocol import AddressOwner
 from tests.store.claimer import PLANE
 
@@ -64,7 +64,9 @@ def killed_at(directory: Path, verb: str, step: int) -> bool:
 
 
 @pytest.mark.parametrize("verb", ["claim", "release"])
-async def test_whatever_step_it_dies_at_nothing_is_left_or_lost(tmp_path: Path, verb: str) -> None:
+async def test_whichever_step_it_is_killed_at_nothing_is_left_or_lost(
+    tmp_path: Path, verb: str
+) -> None:
     steps = 0
     while killed_at(tmp_path / str(steps), verb, steps):
         directory = tmp_path / str(steps)

@@ -1,4 +1,4 @@
-"""DirStore over real directories: what it offers, when it notices, what it publishes."""
+"""DirStore over real directories: its objects, when it notices changes, what it publishes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from planes.model.names import NETPLANE_NAMESPACE, STATUS_ANNOTATION
 from planes.model.objects import NadRef, Pod
 from planes.run.clock import Clock, SystemClock
 from planes.store.directory import DirStore
-from planes.store.podfiles import PodFiles
+from planes.store.pod_files import PodFiles
 from planes.store.protocol import Store
 from planes.store.scan import Look
 from tests.support.clock import FakeClock

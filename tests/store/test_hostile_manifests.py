@@ -1,4 +1,4 @@
-"""Manifests with anything in them: a daemon that watches them must not fall over."""
+"""Manifests with any content: a daemon that watches them does not crash."""
 
 from __future__ import annotations
 

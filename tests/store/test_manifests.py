@@ -1,4 +1,4 @@
-"""Files of manifests: what is taken, what is passed over, what is named as wrong and where."""
+"""Files of manifests: what is read, what is passed over, which errors name file and line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose turn it is: every address once, the one handed out last at the end."""
+"""The order of dynamic addresses: every address once, the last released one last."""
 
 from __future__ import annotations
 

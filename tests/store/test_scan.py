@@ -1,4 +1,4 @@
-"""The manifest directory: changes, writers that take their time, files that are none."""
+"""The manifest directory: changes, slow writers, and files that are no manifests."""
 
 from __future__ import annotations
 

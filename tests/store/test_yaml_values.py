@@ -1,4 +1,4 @@
-"""YAML as Kubernetes reads it, and what hostile YAML cannot do."""
+"""YAML as Kubernetes reads it, and the bounds on hostile YAML."""
 
 from __future__ import annotations
 

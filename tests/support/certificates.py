@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 from certs.bundle import Certificate, Pair
 from certs.issue import Lifetimes, issue_root, issue_serving
 from certs.metrics import CertificateMetrics
-from certs.policy import Settings
+from certs.policy import RenewalSettings
 from certs.rotate import Rotator
 from certs.serving import RotatingContext
 from certs.standalone import DirectoryAuthority
@@ -29,7 +29,7 @@ LIFETIMES = Lifetimes()
 
 
 def counting(start: int = 1) -> Callable[[], int]:
-    """Give serial numbers that count up."""
+    """Return serial numbers that count up."""
     numbers = itertools.count(start)
     return lambda: next(numbers)
 
@@ -64,12 +64,12 @@ def make_serving(root: Pair, now: datetime, serial: int = 2) -> Pair:
 
 
 def current() -> datetime:
-    """Give the real time: TLS clients of the tests check against it."""
+    """Return the real time: TLS clients of the tests check against it."""
     return datetime.now(UTC)
 
 
 def trusting(*roots: Pair) -> ssl.SSLContext:
-    """Give a client's context that trusts these roots."""
+    """Return a client's context that trusts these roots."""
     pem = b"".join(root.certificate.pem for root in roots).decode()
     return ssl.create_default_context(cadata=pem)
 
@@ -78,7 +78,12 @@ class Keeper:
     """A directory, its authority, the rotator and the context, wired as the webhook does."""
 
     def __init__(
-        self, directory: Path, clock: Clock, *, first_serial: int = 1, is_theirs: bool = False
+        self,
+        directory: Path,
+        clock: Clock,
+        *,
+        first_serial: int = 1,
+        is_externally_managed: bool = False,
     ) -> None:
         self.metrics = Metrics()
         self.context = RotatingContext()
@@ -90,10 +95,10 @@ class Keeper:
             metrics=counted,
             lifetimes=LIFETIMES,
             serials=counting(first_serial),
-            is_theirs=is_theirs,
+            is_externally_managed=is_externally_managed,
         )
         self.rotator = Rotator(
-            self.authority, Settings(frozenset(NAMES)), clock=clock, metrics=counted
+            self.authority, RenewalSettings(frozenset(NAMES)), clock=clock, metrics=counted
         )
 
     def metric(self, name: str, **labels: str) -> float:

@@ -9,13 +9,13 @@ from typing import Any
 
 from certs import secret
 from certs.bundle import Bundle, Certificate, Pair, verify
+from certs.ca_bundles import KINDS
 from certs.cluster import CONFIGURATIONS, SECRET
 from certs.issue import Lifetimes
 from certs.managed import CLUSTER_LIFETIMES, ManagedCertificates, Replica
 from certs.metrics import CertificateMetrics
-from certs.policy import Settings
+from certs.policy import RenewalSettings
 from certs.serving import RotatingContext
-from certs.verifiers import KINDS
 from planes.kube.api import KubeApi
 from planes.kube.resources import LEASES, MUTATING_HOOKS, SECRETS, VALIDATING_HOOKS, Resource
 from planes.model.errors import JsonObject, PlanesError
@@ -23,7 +23,7 @@ from planes.run.clock import Clock
 from planes.run.metrics import Metrics
 from tests.support.certificates import counting, make_root, make_serving
 from tests.support.clock import FakeClock
-from tests.support.kube import FakeKube
+from tests.support.kube.fake_kube import FakeKube
 
 NAMESPACE = "netplane-system"
 SERVICE = "netplane-webhook"
@@ -81,7 +81,7 @@ class Cluster:
         )
 
     def replica(self, pod: str, **options: Any) -> Member:
-        """Make a replica; the first one made leads."""
+        """Make a replica; the first one leads."""
         self.leader = self.leader or pod
         return Member(self, pod, **options)
 
@@ -112,7 +112,7 @@ class Cluster:
         self.api.remove_object(SECRETS, SECRET, NAMESPACE)
 
     def bundles(self) -> list[bytes]:
-        """The caBundle of every entry of both configurations."""
+        """Return the caBundle of every entry of both configurations."""
         return [
             b64decode(entry["clientConfig"].get("caBundle", ""))
             for kind in KINDS
@@ -120,14 +120,14 @@ class Cluster:
         ]
 
     def trusted(self) -> list[list[str]]:
-        """The ids of the roots in every entry."""
+        """Return the ids of the roots in every entry."""
         return [
             [root.id for root in Certificate.parse_all(pem, "caBundle")] if pem else []
             for pem in self.bundles()
         ]
 
     def serving(self) -> dict[str, str]:
-        """What each replica's Lease says it shows."""
+        """Return what each replica's Lease says it shows."""
         return {
             lease["spec"]["holderIdentity"]: lease["metadata"]["annotations"]["netplane.io/serving"]
             for lease in self.api.objects(LEASES, NAMESPACE)
@@ -147,7 +147,7 @@ class Member:
         names: tuple[str, ...] = (),
         serials: Callable[[], int] | None = None,
         lifetimes: Lifetimes = CLUSTER_LIFETIMES,
-        settings: Settings | None = None,
+        settings: RenewalSettings | None = None,
         is_leader: Callable[[], bool] | None = None,
     ) -> None:
         self.pod = pod
@@ -168,12 +168,12 @@ class Member:
             lifetimes=lifetimes,
             settings=settings,
         )
-        self.turn = self.certificates.turn
+        self.reconcile = self.certificates.reconcile
         self.is_trusted = self.certificates.is_trusted
 
     @staticmethod
     def names_with(names: tuple[str, ...]) -> tuple[str, ...]:
-        """All names of a certificate with these further ones."""
+        """Return all names of a certificate with these further ones."""
         return Replica(NAMESPACE, SERVICE, "any", names).all_names
 
     @property
@@ -181,10 +181,10 @@ class Member:
         assert self.context.pair is not None
         return self.context.pair
 
-    async def try_turn(self) -> None:
-        """Take a turn; what goes wrong is kept in `failures`."""
+    async def try_reconcile(self) -> None:
+        """Reconcile once; an error is kept in `failures`."""
         try:
-            await self.turn()
+            await self.reconcile()
         except PlanesError as exc:
             self.failures.append(str(exc))
 
@@ -193,11 +193,11 @@ class Member:
 
 
 async def look_on(cluster: Cluster, *members: Member, seconds: float) -> None:
-    """Let time pass in steps of ten seconds, with a turn of each replica at every step."""
+    """Let time pass in steps of ten seconds, and reconcile each replica at every step."""
     for _ in range(round(seconds / 10)):
         cluster.clock.advance(10)
         for member in members:
-            await member.try_turn()
+            await member.try_reconcile()
 
 
 def check(cluster: Cluster, *members: Member) -> None:
@@ -210,7 +210,7 @@ def check(cluster: Cluster, *members: Member) -> None:
 
 
 async def settled(cluster: Cluster) -> tuple[Member, Member]:
-    """Give two replicas, the first of which leads, after two minutes of peace."""
+    """Return two replicas, the first of which leads, after two minutes without a fault."""
     one, two = cluster.replica("one"), cluster.replica("two")
     await look_on(cluster, one, two, seconds=120)
     check(cluster, one, two)
@@ -218,6 +218,6 @@ async def settled(cluster: Cluster) -> tuple[Member, Member]:
 
 
 def foreign_pair(cluster: Cluster) -> tuple[Pair, Pair]:
-    """Give a root that is not ours, and a pair that it signed."""
+    """Return a root that is not ours, and a pair that it signed."""
     root = make_root(cluster.now, 0x900)
     return root, make_serving(root, cluster.now, 0x901)

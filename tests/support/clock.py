@@ -53,3 +53,12 @@ class FakeClock:
     def set_wall(self, now: float) -> None:
         """Set the wall clock alone, as an administrator or NTP does."""
         self._now = now
+
+
+class LeapingClock(FakeClock):
+    """Time passes as soon as somebody waits for it: for what would wait for nobody."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Advance, and let others run."""
+        self.advance(seconds)
+        await asyncio.sleep(0)

@@ -20,7 +20,7 @@ class Terminal(io.StringIO):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a command."""
+    """The exit status and the output of a command."""
 
     status: int
     out: str

@@ -17,10 +17,11 @@ from planes.model.names import (
 )
 from planes.model.objects import Nad, Namespace, Pod
 from planes.model.patch import annotation_patch, apply
-from planes.model.spec.plane import Plane, parse_plane
-from planes.model.spec.plane_spec import JOINED
+from planes.model.spec.plane import parse_plane
+from planes.model.spec.plane_spec import JOINED, Plane
 from planes.model.state.catalog import Catalog
 from planes.model.state.claim_index import ClaimIndex
+from planes.model.state.claims import claims_of
 
 MACVLAN = {"type": "macvlan", "master": "eth1"}
 SUBNET = {
@@ -80,6 +81,12 @@ def replica(set_name: str, ordinal: int, **more: Any) -> JsonObject:
     return pod_object(f"{set_name}-{ordinal}", ownerReferences=[owner], **more)
 
 
+def claim_index(pods: Iterable[Pod], *, is_believed: bool = False) -> ClaimIndex:
+    """Return an index of what pods claim."""
+    claims = {pod.key: claims_of(pod, is_believed=is_believed) for pod in pods}
+    return ClaimIndex().changed(claims)
+
+
 def make_catalog(
     *planes: Plane, nads: Iterable[Nad] = (), pods: Iterable[JsonObject] = (), **options: Any
 ) -> Catalog:
@@ -87,7 +94,7 @@ def make_catalog(
 
     Every namespace joined every plane, as far as claims of addresses are concerned.
     """
-    claims = ClaimIndex.of((Pod.from_object(pod) for pod in pods), is_believed=True)
+    claims = claim_index((Pod.from_object(pod) for pod in pods), is_believed=True)
     joined = {plane.label: JOINED for plane in planes}
     options.setdefault("namespace_of", lambda name: Namespace(name, joined))
     return Catalog.build(planes, nads, claims, **options)
@@ -111,12 +118,12 @@ def admit(pod: JsonObject, namespace: Namespace, catalog: Catalog) -> tuple[Deci
 
 
 def networks_of(pod: JsonObject) -> list[JsonObject]:
-    """Give the elements of a pod's JSON networks annotation."""
+    """Return the elements of a pod's JSON networks annotation."""
     found: list[JsonObject] = orjson.loads(pod["metadata"]["annotations"][NETWORKS_ANNOTATION])
     return found
 
 
 def injected_of(pod: JsonObject) -> list[str]:
-    """Give the planes that a pod's record names."""
+    """Return the planes that a pod's record names."""
     record = orjson.loads(pod["metadata"]["annotations"][INJECTED_ANNOTATION])
     return [entry["name"] for entry in record["planes"]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from planes.model.errors import JsonObject
+from tests.support.address_uses import ACCEPTED_USES, REFUSED_USES
 from tests.support.planes import plane_object
 
 Spec = dict[str, Any]
@@ -18,25 +19,25 @@ NAD_REF: Spec = {"network": {"nadRef": {"namespace": "shop", "name": "eth.1"}}, 
 
 
 def corpus_plane(spec: Spec, name: str = "business") -> JsonObject:
-    """Give the Plane object of a corpus spec."""
+    """Return the Plane object of a corpus spec."""
     obj = plane_object(name, **spec)
     obj["spec"] = {key: value for key, value in obj["spec"].items() if value is not None}
     return obj
 
 
 def subnet(**more: Any) -> Spec:
-    """Give a spec whose only subnet is 10.9.0.0/24 with more fields."""
+    """Return a spec whose only subnet is 10.9.0.0/24 with more fields."""
     return {"subnets": [{"cidr": "10.9.0.0/24", **more}]}
 
 
 def reserved(*addresses: str, **more: Any) -> Spec:
-    """Give a spec that reserves addresses for namespace shop."""
+    """Return a spec that reserves addresses for namespace shop."""
     entries = [{"ip": address, "namespace": "shop"} for address in addresses]
     return {"staticIPs": {"reservations": entries}, **more}
 
 
 def network(type_: str, **more: Any) -> Spec:
-    """Give a spec with a typed network."""
+    """Return a spec with a typed network."""
     return {"network": {"type": type_, **more}}
 
 
@@ -47,9 +48,16 @@ EVERYWHERE: Spec = {"matchLabels": {"tier": "front"}}
 ACCEPTED: dict[str, Spec] = {
     "plain": {},
     "nadRef": NAD_REF,
+    "deletion waits for pods": {"deletionPolicy": "Block"},
+    "deletion waits for nobody": {"deletionPolicy": "Orphan"},
     "shared wire": network("macvlan", master="eth1", shared=True),
     "shared wire of a nadRef": {
         "network": {"nadRef": {"namespace": "shop", "name": "eth.1"}, "shared": True},
+        "subnets": None,
+    },
+    "pods on a dead master": network("macvlan", master="eth1", requireCarrier=False),
+    "pods on a dead master of a nadRef": {
+        "network": {"nadRef": {"namespace": "shop", "name": "eth.1"}, "requireCarrier": False},
         "subnets": None,
     },
     "nadRef with subnets": {**NAD_REF, "subnets": [{"cidr": "10.9.0.0/24"}]},
@@ -70,6 +78,7 @@ ACCEPTED: dict[str, Spec] = {
     "vlan": {"network": VLAN},
     "sriov": network("sriov", resourceName="example.com/vf", vlan=4094),
     "host-device": network("host-device", master="eth9"),
+    "host-device of a resource": network("host-device", resourceName="example.com/nic"),
     "bandwidth without rates": {"bandwidth": {}},
     "mtu given twice alike": {"network": {"type": "bridge", "mtu": 1400}, "mtu": 1400},
     "mtu zero of sriov": {"network": {"type": "sriov", "resourceName": "a/b"}, "mtu": 0},
@@ -89,6 +98,10 @@ ACCEPTED: dict[str, Spec] = {
     "ranges of all forms": subnet(
         ranges=["10.9.0.10-10.9.0.20", "10.9.0.32/28", " 10.9.0.60 - 10.9.0.61 ", "10.9.0.70"]
     ),
+    "addresses that claims keep": {
+        "ipam": {"lifecycle": "Persistent"},
+        **subnet(staticRanges=["10.9.0.200-10.9.0.215"]),
+    },
     "a range of one": subnet(ranges=["10.9.0.10-10.9.0.10"]),
     "a range across a digit": subnet(ranges=["10.9.0.9-10.9.0.10"]),
     "an IPv6 range": {"subnets": [{**V6, "ranges": ["fd00:9::9-fd00:9::1:0"]}]},
@@ -97,7 +110,7 @@ ACCEPTED: dict[str, Spec] = {
     "routes of a subnet": subnet(routes=[{"dst": "0.0.0.0/0", "gw": "10.9.0.1"}]),
     "ipam None": {"ipam": {"mode": "None"}, "subnets": None},
     "ipam NAD": {**NAD_REF, "ipam": {"mode": "NAD"}},
-    "small blocks": {"ipam": {"blockSize": 32, "borrow": False, "cooldownSeconds": 86400}},
+    "small blocks": {"ipam": {"blockSize": 32, "cooldownSeconds": 86400}},
     "reservations": reserved("10.9.0.7", "10.9.0.8"),
     "a reservation for a replica": {
         "staticIPs": {
@@ -109,11 +122,14 @@ ACCEPTED: dict[str, Spec] = {
     "quota": {
         "quota": {"addressesPerNamespace": 0, "overrides": [{"namespaceSelector": EVERYWHERE}]}
     },
-    "enforcement": {"enforcement": {"pods": "Audit", "workloads": "Off"}},
+    "enforcement": {"enforcement": {"pods": "Audit"}},
     "on request": {"attachment": "OnRequest", "order": -5, "purpose": "on request"},
+    **ACCEPTED_USES,
+    "no borrowing": {"ipam": {"borrow": False}},
     "what is not enforced, switched off": {
         "isolation": {"default": "Allow", "antiSpoof": False},
-        "ipam": {"lifecycle": "Ephemeral", "conflictDetection": False},
+        "ipam": {"lifecycle": "Ephemeral", "borrow": True},
+        "enforcement": {"workloads": "Warn"},
         "mac": {"source": "Random", "allowRequest": False},
         "dynamicAttach": False,
     },
@@ -165,7 +181,8 @@ REFUSED: dict[str, tuple[Spec, str]] = {
     "interface with a space": ({"interface": "a\u2003b"}, "spec.interface"),
     "mode of the other type": (network("macvlan", mode="l2"), "macvlan has the modes"),
     "mode of a bridge": (network("bridge", mode="bridge"), "other types have none"),
-    "vlan without master": ({"network": {"type": "vlan", "vlan": 5}}, "need master"),
+    "vlan without master": ({"network": {"type": "vlan", "vlan": 5}}, "needs master"),
+    "host-device without device": (network("host-device"), "host-device needs master"),
     "vlan without id": ({"network": {"type": "vlan", "master": "eth1"}}, "needs a vlan id"),
     "vlan of a macvlan": (network("macvlan", vlan=0), "only vlan, bridge and sriov"),
     "vlan too high": ({"network": {**VLAN, "vlan": 4095}}, "spec.network.vlan"),
@@ -188,7 +205,10 @@ REFUSED: dict[str, tuple[Spec, str]] = {
     ),
     "mtu beside nadRef": ({**NAD_REF, "mtu": 1400}, "mtu cannot be put"),
     "bandwidth beside nadRef": ({**NAD_REF, "bandwidth": RATE}, "bandwidth cannot be put"),
-    "sysctls beside nadRef": ({**NAD_REF, "sysctls": {"net.a": "1"}}, "sysctls cannot be put"),
+    "sysctls beside nadRef": (
+        {**NAD_REF, "sysctls": {"net.ipv4.ip_forward": "1"}},
+        "sysctls cannot be put",
+    ),
     "ipam Plane with nadRef": ({**NAD_REF, "ipam": {"mode": "Plane"}}, "use mode NAD"),
     "ipam NAD with type": ({"ipam": {"mode": "NAD"}}, "mode NAD needs network.nadRef"),
     "no subnet": ({"subnets": []}, "give at least one cidr"),
@@ -243,15 +263,24 @@ REFUSED: dict[str, tuple[Spec, str]] = {
         "reservations[0].namespace",
     ),
     "a sysctl outside net": ({"sysctls": {"kernel.shmmax": "1"}}, "only settings below net."),
+    "a sysctl of the node": ({"sysctls": {"net.core.rmem_max": "1"}}, "only settings below net."),
+    "a sysctl of all neighbours": (
+        {"sysctls": {"net.ipv4.neigh.default.gc_thresh1": "1"}},
+        "only settings below net.",
+    ),
     "a sysctl that climbs": ({"sysctls": {"net..kernel": "1"}}, "only settings below net."),
     "an override for nobody": ({"quota": {"overrides": [{}]}}, "namespaceSelector"),
     "isolation": ({"isolation": {"default": "DenyAll"}}, "does not isolate pods"),
     "antiSpoof": ({"isolation": {"antiSpoof": True}}, "does not stop spoofed addresses"),
-    "persistent addresses": ({"ipam": {"lifecycle": "Persistent"}}, "beyond a pod's life"),
-    "conflict detection": ({"ipam": {"conflictDetection": True}}, "does not probe"),
-    "MAC from IP": ({"mac": {"source": "FromIP"}}, "does not derive hardware addresses"),
-    "MAC prefix": ({"mac": {"prefix": "02:00"}}, "does not give hardware addresses a prefix"),
+    "persistent addresses of no static range": (
+        {"ipam": {"lifecycle": "Persistent"}},
+        "claims keep addresses of staticRanges",
+    ),
+    "borrowing by halves": ({"ipam": {"borrow": "half"}}, "borrow"),
+    "workloads refused": ({"enforcement": {"workloads": "Deny"}}, "reviews pods, not workloads"),
+    "workloads left alone": ({"enforcement": {"workloads": "Off"}}, "reviews pods, not workloads"),
+    **REFUSED_USES,
     "dynamic attachment": ({"dynamicAttach": True}, "does not enforce dynamicAttach"),
-    "deletion policy": ({"deletionPolicy": "Block"}, "does not enforce a deletionPolicy"),
+    "a deletion policy nobody knows": ({"deletionPolicy": "Cascade"}, "spec.deletionPolicy"),
 }
 """Each with a part of what the API server says."""

@@ -10,7 +10,7 @@ from planes.model.spec.plane_spec import Plane
 
 
 def plane_object(name: str = "business", **spec: Any) -> JsonObject:
-    """Give a Plane manifest: a macvlan with 10.9.0.0/24 where the test says nothing else."""
+    """Return a Plane manifest: a macvlan with 10.9.0.0/24 where the test says nothing else."""
     spec.setdefault("network", {"type": "macvlan", "master": "eth1"})
     spec.setdefault("subnets", [{"cidr": "10.9.0.0/24", "gateway": "10.9.0.1"}])
     return {
@@ -22,5 +22,5 @@ def plane_object(name: str = "business", **spec: Any) -> JsonObject:
 
 
 def make_plane(name: str = "business", **spec: Any) -> Plane:
-    """Give a Plane value, see `plane_object`."""
+    """Return a Plane value, see `plane_object`."""
     return parse_plane(plane_object(name, **spec))

@@ -7,104 +7,21 @@ Implements `planes.store.protocol.Store`. Writes are kept for the test to look a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
-from planes.model.addresses import IPAddress
-from planes.model.errors import BadInput, Conflict, Exhausted, PlanesError
+from planes.model.errors import PlanesError
 from planes.model.events import Event
 from planes.model.names import STATUS_ANNOTATION
 from planes.model.objects import Nad, NadRef, Namespace, Pod
 from planes.model.spec.nad_policy import NadPolicy
 from planes.model.spec.plane_spec import Plane
 from planes.model.state.catalog import Catalog
-from planes.model.state.claim_index import ClaimIndex
+from planes.model.state.claimed_devices import ClaimedDevice
 from planes.model.state.claims import claims_of
-from planes.model.wire.result import Address
-from planes.store.protocol import AddressOwner, Held, Problem
-
-
-class FakeAddressBook:
-    """Addresses in memory, first free one first; implements `AddressBook`.
-
-    Attributes:
-        held: plane name to addresses to owners.
-        error: raised by the next calls of `claim` while it is set.
-    """
-
-    def __init__(self) -> None:
-        self.held: dict[str, dict[IPAddress, AddressOwner]] = {}
-        self.error: PlanesError | None = None
-
-    async def claim(
-        self,
-        plane: Plane,
-        owner: AddressOwner,
-        *,
-        wanted: Sequence[IPAddress] = (),
-        candidates: Sequence[IPAddress] = (),
-    ) -> tuple[Address, ...]:
-        """Take addresses as the protocol says."""
-        if self.error is not None:
-            raise self.error
-        held = self.held.setdefault(plane.name, {})
-        mine = [ip for ip, who in held.items() if _identity(who) == _identity(owner)]
-        chosen = list(wanted) or mine
-        for address in wanted:
-            holder = held.get(address)
-            if holder is not None and _identity(holder) != _identity(owner):
-                raise Conflict(f"cannot take {address}: held by {holder.namespace}/{holder.pod}")
-        for version in sorted(plane.families) if not chosen else ():
-            pool = [ip for ip in candidates if ip.version == version] or (
-                ip
-                for subnet in plane.subnets
-                if subnet.version == version
-                for span in subnet.dynamic
-                for ip in span
-            )
-            free = next((ip for ip in pool if ip not in held), None)
-            if free is None:
-                raise Exhausted(f"cannot take an address in plane {plane.name}: all are taken")
-            chosen.append(free)
-        held.update(dict.fromkeys(chosen, owner))
-        return tuple(_with_subnet(plane, address) for address in chosen)
-
-    async def release(self, plane: str, container_id: str, interface: str) -> None:
-        """Give back what an attachment holds."""
-        held = self.held.get(plane, {})
-        for address, owner in list(held.items()):
-            if _identity(owner) == (container_id, interface):
-                del held[address]
-
-    async def holders(self, plane: str) -> Mapping[IPAddress, AddressOwner]:
-        """Who holds what."""
-        return dict(self.held.get(plane, {}))
-
-    async def held_by_others(self, known: Collection[tuple[str, str]]) -> tuple[Held, ...]:
-        """Give what others hold than these attachments."""
-        found: dict[tuple[str, AddressOwner], list[IPAddress]] = {}
-        for plane, held in self.held.items():
-            for address, owner in held.items():
-                if _identity(owner) not in known:
-                    found.setdefault((plane, owner), []).append(address)
-        return tuple(Held(p, who, tuple(ips), repr(who)) for (p, who), ips in found.items())
-
-    async def give_back(self, held: Held) -> None:
-        """Give back what a record holds."""
-        for address in held.addresses:
-            self.held[held.plane].pop(address, None)
-
-
-def _identity(owner: AddressOwner) -> tuple[str, str]:
-    return owner.container_id, owner.interface
-
-
-def _with_subnet(plane: Plane, address: IPAddress) -> Address:
-    subnet = plane.subnet_of(address)
-    if subnet is None:
-        raise BadInput(f"cannot take {address}: it is outside plane {plane.name}")
-    gateway = "" if subnet.gateway is None else str(subnet.gateway)
-    return Address(f"{address}/{subnet.cidr.prefixlen}", gateway)
+from planes.store.protocol import Problem
+from tests.support.address_book import FakeAddressBook
+from tests.support.model import claim_index
 
 
 class FakeStore:
@@ -119,6 +36,8 @@ class FakeStore:
         status_error: raised by `put_status` and `drop_status` while it is set.
         checks_owners: whether tenants write pods, as on a cluster.
         doubts: what `owner_doubt` says of a pod, by `namespace/name`; an error is raised.
+        claimed: (namespace, pod) to the devices of its resource claims.
+        claims_read: (namespace, pod, UID) of every `claimed_devices`, in order.
     """
 
     def __init__(
@@ -147,6 +66,8 @@ class FakeStore:
         self.faults: tuple[Problem, ...] = ()
         self.checks_owners = False
         self.doubts: dict[str, str | PlanesError] = {}
+        self.claimed: dict[tuple[str, str], tuple[ClaimedDevice, ...]] = {}
+        self.claims_read: list[tuple[str, str, str]] = []
         self._catalog = self._build()
 
     def guard_nads(self, policy: NadPolicy) -> None:
@@ -174,12 +95,16 @@ class FakeStore:
         self._is_synced = value
 
     def namespace(self, name: str) -> Namespace | None:
-        """A namespace as put in."""
+        """Return a namespace as put in."""
         return self._namespaces.get(name)
 
     def pod(self, namespace: str, name: str) -> Pod | None:
-        """A pod as put in."""
+        """Return a pod as put in."""
         return self._pods.get((namespace, name))
+
+    def pods(self) -> tuple[Pod, ...]:
+        """Return all pods as put in."""
+        return tuple(self._pods.values())
 
     def pods_naming(self, ref: NadRef) -> tuple[str, ...]:
         """Pods of the NAD's namespace that ask for it."""
@@ -190,13 +115,20 @@ class FakeStore:
         )
 
     async def fetch_pod(self, namespace: str, name: str) -> Pod | None:
-        """A pod as put in, those in `late_pods` too."""
+        """Return a pod as put in, those in `late_pods` too."""
         self.fetched.append((namespace, name))
         key = (namespace, name)
         return self.late_pods.get(key) or self._pods.get(key)
 
+    async def claimed_devices(
+        self, namespace: str, name: str, uid: str
+    ) -> tuple[ClaimedDevice, ...]:
+        """Return what the test set for the pod, and keep that it was asked."""
+        self.claims_read.append((namespace, name, uid))
+        return self.claimed.get((namespace, name), ())
+
     async def owner_doubt(self, pod: Pod) -> str:
-        """Say of a pod's owner what the test says."""
+        """Return what the test says of a pod's owner."""
         doubt = self.doubts.get(pod.key, "")
         if isinstance(doubt, PlanesError):
             raise doubt
@@ -225,7 +157,7 @@ class FakeStore:
         self.events += events
 
     def problems(self) -> tuple[Problem, ...]:
-        """What the test put into `faults`."""
+        """Return what the test put into `faults`."""
         return self.faults
 
     async def run(self) -> None:
@@ -261,11 +193,11 @@ class FakeStore:
     def remove_pod(self, namespace: str, name: str) -> None:
         """Remove a pod."""
         self._pods.pop((namespace, name), None)
-        claims = self._catalog.claims.without_pod(f"{namespace}/{name}")
+        claims = self._catalog.claims.changed({f"{namespace}/{name}": None})
         self._catalog = self._catalog.with_claims(claims)
 
     def _build(self) -> Catalog:
-        claims = ClaimIndex.of(self._pods.values(), is_believed=True)
+        claims = claim_index(self._pods.values(), is_believed=True)
         return Catalog.build(
             self._planes.values(),
             self._nads.values(),

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.shop import shop
-from webhook.app import JUDGES
+from tests.support.shop_store import shop_store
+from webhook.app import HANDLERS
 from webhook.review import encode, parse
 
 DATA = Path(__file__).parent.parent / "data" / "reviews"
 
 
 def answer(path: str, body: bytes) -> bytes:
-    """Give what a hook answers in the shop."""
+    """Return what a hook answers in the shop."""
     review = parse(body)
-    return encode(review, JUDGES[path](review, shop()))
+    return encode(review, HANDLERS[path](review, shop_store()))
 
 
 def main() -> None:

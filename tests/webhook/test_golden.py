@@ -14,8 +14,8 @@ import pytest
 
 from planes.model.errors import JsonObject
 from planes.model.patch import apply
-from tests.support.admission import hooked
-from tests.support.shop import shop
+from tests.support.shop_store import shop_store
+from tests.support.webhook.admission import hooked
 
 DATA = Path(__file__).parent.parent / "data" / "reviews"
 ANSWERS = sorted(path.name for path in DATA.glob("*.response.json"))
@@ -25,7 +25,7 @@ ANSWERS = sorted(path.name for path in DATA.glob("*.response.json"))
 async def test_the_answer_is_byte_for_byte(answer: str) -> None:
     name, hook_name = answer.removesuffix(".response.json").rsplit(".", 1)
     body = (DATA / f"{name}.request.json").read_bytes()
-    async with hooked(shop()) as hook:
+    async with hooked(shop_store()) as hook:
         reply = await hook.ask(f"/{hook_name}/pods?timeout=5s", body)
     assert reply.status == 200
     assert reply.body == (DATA / answer).read_bytes().rstrip(b"\n")
@@ -43,7 +43,7 @@ def test_every_request_has_both_answers() -> None:
 async def test_a_patched_pod_is_complete_and_accepted(name: str) -> None:
     """Reinvocation finds nothing to do, and validation sees what it expects, without a warning."""
     review: JsonObject = orjson.loads((DATA / f"{name}.request.json").read_bytes())
-    async with hooked(shop()) as hook:
+    async with hooked(shop_store()) as hook:
         first = (await hook.ask("/mutate/pods", review)).response
         review["request"]["object"] = apply(
             orjson.loads(b64decode(first["patch"])), review["request"]["object"]

@@ -1,4 +1,4 @@
-"""The HTTP edge over real TLS: what is believed, what is turned away, and with which status."""
+"""The HTTP server over real TLS: which requests are judged or refused, and with which status."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from planes.model.errors import JsonObject
 from planes.store.protocol import Store
-from tests.support.admission import UID, Hook, hooked, pod_object, review_object
 from tests.support.store import FakeStore
-from webhook.limits import Limits
+from tests.support.webhook.admission import UID, Hook, hooked, pod_object, review_object
+from webhook.limits import AdmissionLimits
 from webhook.review import Allowed, Answer, Review
 
-SMALL = Limits(body_bytes=4096, large_bytes=2048, body_seconds=0.2, unfinished=1)
+SMALL = AdmissionLimits(body_bytes=4096, large_bytes=2048, body_seconds=0.2, unfinished=1)
 
 
 def judge(review: Review, _: Store) -> Answer:
@@ -27,12 +27,12 @@ def judge(review: Review, _: Store) -> Answer:
     return Allowed(audit={"seen": review.name})
 
 
-JUDGES = {"/mutate/pods": judge}
+HANDLERS = {"/mutate/pods": judge}
 
 
 @pytest.fixture
 async def hook() -> AsyncIterator[Hook]:
-    async with hooked(FakeStore(), limits=SMALL, judges=JUDGES) as running:
+    async with hooked(FakeStore(), limits=SMALL, handlers=HANDLERS) as running:
         yield running
 
 

@@ -11,11 +11,11 @@ from planes.model.errors import JsonObject
 from planes.model.names import DELETE_IN_USE_ANNOTATION
 from planes.model.objects import Pod
 from planes.model.spec.nad_policy import NadPolicy
-from tests.support.admission import hooked, review_object
 from tests.support.model import make_plane, pod_object
 from tests.support.store import FakeStore
+from tests.support.webhook.admission import hooked, review_object
 from webhook.nads import CLEANERS, CONTROLLER, validate_nad
-from webhook.review import Allowed, Answer, Denied, Errored, encode, parse
+from webhook.review import Allowed, Answer, Errored, Rejected, encode, parse
 
 NADS = {"group": "k8s.cni.cncf.io", "version": "v1", "resource": "network-attachment-definitions"}
 OWN = {"cniVersion": "1.0.0", "name": "own", "type": "bridge", "bridge": "br-own"}
@@ -53,7 +53,7 @@ def answer(
 
 
 def using(*names: str, namespace: str = "shop", networks: str = "shop/own") -> FakeStore:
-    """A store with pods that name the NAD."""
+    """Return a store with pods that name the NAD."""
     pods = (pod_object(name, namespace=namespace, networks=networks) for name in names)
     return FakeStore(pods=map(Pod.from_object, pods), nad_policy=GUARDED)
 
@@ -73,7 +73,7 @@ async def test_a_nad_is_refused_over_http_with_everything_at_once() -> None:
 
 def test_what_is_no_config_is_malformed_and_not_forbidden() -> None:
     found = answer(nad_object("{"))
-    assert isinstance(found, Denied)
+    assert isinstance(found, Rejected)
     assert {each.status for each in found.findings} == {422}
 
 
@@ -103,7 +103,7 @@ def test_a_nad_whose_name_is_made_later_is_judged_now() -> None:
     obj["metadata"] = {"generateName": "own-", "namespace": "shop"}
     assert isinstance(answer(obj, name=""), Allowed)
     obj["spec"]["config"] = orjson.dumps(REACHING).decode()
-    assert isinstance(answer(obj, name=""), Denied)
+    assert isinstance(answer(obj, name=""), Rejected)
 
 
 def test_a_nad_from_before_can_be_labelled_and_owned() -> None:
@@ -115,7 +115,7 @@ def test_a_nad_from_before_can_be_labelled_and_owned() -> None:
 def test_a_nad_that_is_going_cannot_become_what_it_could_not_be_made() -> None:
     """A finalizer keeps it, and pods may use it meanwhile."""
     going: dict[str, Any] = {"deletionTimestamp": "2030-01-01T00:00:00Z", "finalizers": ["x/y"]}
-    assert isinstance(answer(nad_object(REACHING, **going), nad_object(**going)), Denied)
+    assert isinstance(answer(nad_object(REACHING, **going), nad_object(**going)), Rejected)
 
 
 def test_a_changed_config_is_warned_about_while_pods_have_the_old_one() -> None:
@@ -131,7 +131,7 @@ def test_a_changed_config_is_warned_about_while_pods_have_the_old_one() -> None:
 
 def test_a_nad_that_pods_of_its_namespace_name_is_not_deleted() -> None:
     found = answer(None, nad_object(), using(*(f"web-{n}" for n in range(5))))
-    assert isinstance(found, Denied)
+    assert isinstance(found, Rejected)
     (finding,) = found.findings
     assert finding.status == 409
     assert "in use by 5 pods (web-0, web-1, web-2 and 2 more)" in finding.message
@@ -163,7 +163,7 @@ def test_the_nad_that_a_plane_refers_to_is_not_deleted_by_mistake() -> None:
     plane = make_plane(network=network, ipam={"mode": "NAD"})
     store = FakeStore(planes=[plane], nad_policy=GUARDED)
     found = answer(None, nad_object(), store)
-    assert isinstance(found, Denied)
+    assert isinstance(found, Rejected)
     assert "plane business stands on it" in found.findings[0].message
 
 
@@ -183,7 +183,7 @@ def test_what_the_controller_renders_is_not_judged() -> None:
     found = answer(obj, userInfo={"username": CONTROLLER})
     assert found == Allowed(audit={"decision": "exempt: the controller's own"})
     elsewhere = answer(nad_object("{"), userInfo={"username": CONTROLLER})
-    assert isinstance(elsewhere, Denied)
+    assert isinstance(elsewhere, Rejected)
 
 
 def test_before_planes_are_known_nothing_is_decided() -> None:

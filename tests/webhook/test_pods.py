@@ -1,4 +1,4 @@
-"""What is asked of pods at each operation, by whom, and what is never held up."""
+"""Reviews of pods: which operations and users are judged, and what is never refused."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from planes.model.names import (
     STATUS_ANNOTATION,
 )
 from planes.model.objects import CONFIG_MIRROR_ANNOTATION, Namespace
-from tests.support.admission import pod_object, review_object
 from tests.support.planes import make_plane
-from tests.support.shop import shop
+from tests.support.shop_store import shop_store
 from tests.support.store import FakeStore
+from tests.support.webhook.admission import pod_object, review_object
 from webhook.mutate import mutate
-from webhook.review import Allowed, Answer, Denied, Errored, Patched, encode, parse
+from webhook.review import Allowed, Answer, Errored, Patched, Rejected, encode, parse
 from webhook.validate import validate
 
 BROKEN = {NETWORKS_ANNOTATION: "nonsense,,"}
@@ -37,7 +37,7 @@ def answers(
     obj: JsonObject | None, store: FakeStore | None = None, **request: Any
 ) -> tuple[Answer, Answer]:
     review = parse(orjson.dumps(review_object(obj, **request)))
-    where = store or shop()
+    where = store or shop_store()
     return mutate(review, where), validate(review, where)
 
 
@@ -84,7 +84,7 @@ def test_mutate_leaves_a_faulty_pod_to_validation() -> None:
     assert mutated == Allowed(
         audit={"decision": "left to validation", "planes": "business,storage"}
     )
-    assert isinstance(validated, Denied)
+    assert isinstance(validated, Rejected)
 
 
 def test_a_warning_is_given_once_by_validation() -> None:
@@ -99,7 +99,12 @@ def test_a_warning_is_given_once_by_validation() -> None:
 
 def test_a_pod_that_asks_for_too_few_devices_is_warned_about() -> None:
     store = FakeStore(
-        planes=[make_plane("fast", network={"type": "sriov", "resourceName": "example.com/vf"})],
+        planes=[
+            make_plane(
+                "fast",
+                network={"type": "macvlan", "master": "eth1", "resourceName": "example.com/vf"},
+            )
+        ],
         namespaces=[Namespace("shop", {"plane.netplane.io/fast": "enabled"})],
     )
     mutated, validated = answers(pod_object(), store)
@@ -119,7 +124,7 @@ def test_a_dry_run_is_answered_like_any_other() -> None:
 
 def test_the_same_review_gives_the_same_bytes() -> None:
     review = parse(orjson.dumps(review_object(pod_object())))
-    store = shop()
+    store = shop_store()
     assert encode(review, mutate(review, store)) == encode(review, mutate(review, store))
 
 
@@ -144,9 +149,9 @@ def test_a_mirror_pod_of_a_kubelet_is_exempt() -> None:
         assert isinstance(answer, Allowed)
 
 
-def test_whoever_only_claims_to_be_a_mirror_pod_is_judged() -> None:
+def test_a_pod_that_only_claims_to_be_a_mirror_pod_is_judged() -> None:
     _, validated = answers(running({CONFIG_MIRROR_ANNOTATION: "hash", **BROKEN}))
-    assert isinstance(validated, Denied)
+    assert isinstance(validated, Rejected)
 
 
 def test_before_the_store_is_read_the_answer_is_to_try_again() -> None:
@@ -189,7 +194,9 @@ def test_a_pod_of_the_wrong_shape_is_told_where() -> None:
         ("UPDATE", "ephemeralcontainers"),
     ],
 )
-def test_what_does_not_concern_planes_is_never_held_up(operation: str, subresource: str) -> None:
+def test_operations_that_change_no_network_are_never_refused(
+    operation: str, subresource: str
+) -> None:
     store = FakeStore(is_synced=False)
     obj = None if operation == "DELETE" else pod_object(annotations=BROKEN)
     for answer in answers(obj, store, operation=operation, subResource=subresource):
@@ -201,7 +208,7 @@ def test_what_does_not_concern_planes_is_never_held_up(operation: str, subresour
 def test_the_networks_of_a_pod_are_frozen(key: str, before: str | None, after: str | None) -> None:
     obj, old = (running({key: text} if text else None) for text in (after, before))
     _, answer = answers(obj, operation="UPDATE", old=old)
-    assert isinstance(answer, Denied)
+    assert isinstance(answer, Rejected)
     (finding,) = answer.findings
     assert (finding.path, finding.status) == (f"metadata.annotations[{key}]", 403)
 
@@ -247,12 +254,12 @@ def test_the_node_of_a_pod_writes_its_network_status(user: JsonObject, subresour
 def test_nobody_else_writes_it(user: JsonObject, subresource: str) -> None:
     obj, old = running({STATUS_ANNOTATION: "[]"}), running()
     _, answer = answers(obj, operation="UPDATE", old=old, userInfo=user, subResource=subresource)
-    assert isinstance(answer, Denied)
+    assert isinstance(answer, Rejected)
 
 
-def test_a_new_pod_cannot_bring_its_own_network_status() -> None:
+def test_a_new_pod_cannot_bring_its_own_network_status_past_the_mutating_hook() -> None:
     _, answer = answers(pod_object(annotations={STATUS_ANNOTATION: "[]"}))
-    assert isinstance(answer, Denied)
+    assert isinstance(answer, Rejected)
     assert answer.findings[0].status == 403
 
 
@@ -276,5 +283,5 @@ def test_a_patch_never_touches_what_others_wrote() -> None:
 
 def test_annotations_over_kubernetes_own_limit_are_refused_unread() -> None:
     for answer in answers(pod_object(annotations={NETWORKS_ANNOTATION: "a," * 200_000})):
-        assert isinstance(answer, Denied)
+        assert isinstance(answer, Rejected)
         assert "larger than 256 KiB" in answer.findings[0].message

@@ -16,8 +16,8 @@ import orjson
 import pytest
 import yaml
 
-from tests.support.admission import HOST, Peer, pod_object, review_object
 from tests.support.planes import plane_object
+from tests.support.webhook.admission import HOST, Peer, pod_object, review_object
 
 ROOT = Path(__file__).parent.parent.parent
 NAMESPACE = {

@@ -1,4 +1,4 @@
-"""`python -m webhook` on a cluster whose API server is away: it lives, and is not ready."""
+"""`python -m webhook` on a cluster whose API server is away: it runs, and is not ready."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.admission import HOST, Peer
 from tests.support.certificates import current, make_root, make_serving
+from tests.support.webhook.admission import HOST, Peer
 from tests.webhook.test_program import Program, free_port
 
 

@@ -1,4 +1,4 @@
-"""Why a replica is not ready, in plain words."""
+"""The reasons why a replica is not ready."""
 
 from __future__ import annotations
 

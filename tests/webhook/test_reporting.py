@@ -1,4 +1,4 @@
-"""What the log says of reviews, and what it leaves unsaid."""
+"""What the log has of reviews, and what it leaves out."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from planes.model.errors import Finding, Unavailable
-from tests.support.admission import UID, pod_object, review_object
 from tests.support.clock import FakeClock
-from webhook.reporting import Reporter
-from webhook.review import Allowed, Answer, Denied, Errored, Patched, Review, parse
+from tests.support.webhook.admission import UID, pod_object, review_object
+from webhook.review import Allowed, Answer, Errored, Patched, Rejected, Review, parse
+from webhook.review_log import ReviewLog
 
 ADMITTED = Allowed(audit={"decision": "allowed", "planes": "business,storage"})
 
@@ -35,7 +35,7 @@ def facts(log: pytest.LogCaptureFixture) -> dict[str, Any]:
 
 
 def test_a_new_pod_with_planes_is_told_with_its_uid(log: pytest.LogCaptureFixture) -> None:
-    Reporter(FakeClock()).answered("/validate/pods", review(), ADMITTED)
+    ReviewLog(FakeClock()).answered("/validate/pods", review(), ADMITTED)
     found = facts(log)
     assert found["message"] == "pod admitted"
     assert (found["pod"], found["uid"], found["review"]) == ("shop/web-0", "pod-uid", UID)
@@ -45,14 +45,14 @@ def test_a_new_pod_with_planes_is_told_with_its_uid(log: pytest.LogCaptureFixtur
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (Denied([Finding("a", "cannot a"), Finding("b", "cannot b")]), "a: cannot a"),
+        (Rejected([Finding("a", "cannot a"), Finding("b", "cannot b")]), "a: cannot a"),
         (Errored(Unavailable("cannot c")), "cannot c"),
     ],
 )
 def test_a_refusal_is_told_with_its_reasons(
     log: pytest.LogCaptureFixture, answer: Answer, reason: str
 ) -> None:
-    Reporter(FakeClock()).answered("/validate/pods", review(), answer)
+    ReviewLog(FakeClock()).answered("/validate/pods", review(), answer)
     found = facts(log)
     assert (found["message"], found["reasons"][0]) == ("review refused", reason)
     assert (found["pod"], found["uid"], found["user"]) == ("shop/web-0", "pod-uid", "alice")
@@ -67,24 +67,24 @@ def test_a_refusal_is_told_with_its_reasons(
         (Allowed(audit={"decision": "left to validation", "planes": "business"}), {}),
     ],
 )
-def test_what_is_told_elsewhere_or_concerns_no_plane_has_no_line(
+def test_what_is_reported_elsewhere_or_has_no_plane_has_no_log_line(
     log: pytest.LogCaptureFixture, answer: Answer, more: dict[str, str]
 ) -> None:
-    Reporter(FakeClock()).answered("/validate/pods", review(**more), answer)
+    ReviewLog(FakeClock()).answered("/validate/pods", review(**more), answer)
     assert not log.records
 
 
 def test_a_changed_namespace_is_told(log: pytest.LogCaptureFixture) -> None:
     resource = {"group": "", "resource": "namespaces"}
     changed = Patched([], audit={"decision": "marked"})
-    Reporter(FakeClock()).answered("/mutate/namespaces", review(resource=resource), changed)
+    ReviewLog(FakeClock()).answered("/mutate/namespaces", review(resource=resource), changed)
     assert facts(log)["decision"] == "marked"
     assert facts(log)["object"] == "web-0"
 
 
 def test_a_flood_is_counted_instead_of_written(log: pytest.LogCaptureFixture) -> None:
     clock = FakeClock()
-    reporter = Reporter(clock)
+    reporter = ReviewLog(clock)
     for _ in range(1000):
         reporter.answered("/validate/pods", review(), ADMITTED)
     assert len(log.records) == 200

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planes.model.errors import BadInput, Finding, Unavailable
-from tests.support.admission import UID, pod_object, review_object
-from webhook.review import Allowed, Denied, Errored, Patched, Review, encode, limited, parse
+from tests.support.webhook.admission import UID, pod_object, review_object
+from webhook.review import Allowed, Errored, Patched, Rejected, Review, encode, limited, parse
 
 REVIEW = Review(uid=UID, operation="CREATE", resource="pods", namespace="shop", name="web-0")
 HEAD = b'{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":'
@@ -44,7 +44,7 @@ def test_denied_names_the_field_the_cause_and_the_remedy() -> None:
         b'"FieldValueDuplicate","message":"cannot use 10.0.0.1; use 10.0.0.2",'
         b'"field":"metadata.annotations[x]"}]}},"auditAnnotations":{"decision":"denied"}}}'
     ) % UID.encode()
-    assert encode(REVIEW, Denied([finding], audit={"decision": "denied"})) == want
+    assert encode(REVIEW, Rejected([finding], audit={"decision": "denied"})) == want
 
 
 def test_errored_says_whether_to_try_again() -> None:
@@ -62,7 +62,7 @@ def test_several_errors_are_told_at_once_under_the_gravest_code(
     statuses: tuple[int, ...], code: int
 ) -> None:
     findings = [Finding(f"p{n}", f"cannot {n}", status=s) for n, s in enumerate(statuses)]
-    status = orjson.loads(encode(REVIEW, Denied(findings)))["response"]["status"]
+    status = orjson.loads(encode(REVIEW, Rejected(findings)))["response"]["status"]
     assert status["code"] == code
     assert status["message"].startswith(f"{len(statuses)} errors: (1) p0: cannot 0 (2) p1:")
     assert [cause["field"] for cause in status["details"]["causes"]] == [f.path for f in findings]
@@ -70,13 +70,13 @@ def test_several_errors_are_told_at_once_under_the_gravest_code(
 
 def test_a_generated_name_is_shown_by_its_prefix() -> None:
     review = parsed(name="", object={"metadata": {"generateName": "web-"}})
-    status = orjson.loads(encode(review, Denied([Finding("p", "cannot")])))["response"]["status"]
+    status = orjson.loads(encode(review, Rejected([Finding("p", "cannot")])))["response"]["status"]
     assert status["details"]["name"] == "web-*"
 
 
 def test_a_hostile_message_is_cut() -> None:
     findings = [Finding("p", "cannot " + "x" * 1000)] * 500
-    status = orjson.loads(encode(REVIEW, Denied(findings)))["response"]["status"]
+    status = orjson.loads(encode(REVIEW, Rejected(findings)))["response"]["status"]
     assert len(status["message"]) == 8192
     assert len(status["details"]["causes"]) == 64
 

@@ -1,4 +1,4 @@
-"""What the webhook says on a pod whose namespace requires planes: which of them it judged it by."""
+"""The annotation of the webhook on a pod: which required planes it was judged by."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from planes.model.names import NETWORKS_ANNOTATION, PLANE_LABEL_PREFIX, REVIEWED
 from planes.model.objects import Namespace
 from planes.model.patch import apply
 from planes.model.spec.plane_spec import REQUIRED
-from tests.support.admission import pod_object, review_object
 from tests.support.planes import make_plane
 from tests.support.store import FakeStore
+from tests.support.webhook.admission import pod_object, review_object
 from webhook.mutate import mutate
 from webhook.review import Patched, parse
 
@@ -28,7 +28,7 @@ def store(*required: str, **planes: Any) -> FakeStore:
 
 
 def after(obj: JsonObject, where: FakeStore) -> dict[str, str]:
-    """The annotations of a pod once the webhook has seen it."""
+    """Return the annotations of a pod once the webhook has seen it."""
     answer = mutate(parse(orjson.dumps(review_object(obj))), where)
     patched = apply(answer.patch, obj) if isinstance(answer, Patched) else obj
     found: dict[str, str] = patched["metadata"].get("annotations", {})

@@ -1,4 +1,4 @@
-"""The listener: bounds on connections, certificates under load, and an end that loses nothing."""
+"""The listener: bounds on connections, certificates under load, and a drain that loses nothing."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 
 from planes.model.errors import Unavailable
 from planes.store.protocol import Store
-from tests.support.admission import hooked, pod_object, review_object
 from tests.support.certificates import current, make_root, make_serving, trusting
 from tests.support.store import FakeStore
-from webhook.limits import Limits
+from tests.support.webhook.admission import hooked, pod_object, review_object
+from webhook.limits import AdmissionLimits
 from webhook.review import Allowed, Answer, Review
 
 REVIEW = review_object(pod_object())
@@ -36,6 +36,19 @@ async def test_readiness_follows_the_store() -> None:
         assert hook.metric("ready") == 1
 
 
+async def test_the_metric_of_readiness_is_computed_at_each_scrape() -> None:
+    """It was 0 until somebody probed, and what the last probe was told from then on."""
+    store = FakeStore(is_synced=True)
+    async with hooked(store) as hook:
+        assert hook.metric("ready") == 1
+        store.is_synced = False
+        assert hook.metric("ready") == 0
+        store.is_synced = True
+        assert hook.metric("ready") == 1
+        hook.app.drain()
+        assert hook.metric("ready") == 0
+
+
 async def test_a_port_in_use_is_told_in_one_line() -> None:
     async with hooked(FakeStore()) as first:
         with pytest.raises(Unavailable, match=r"cannot listen on 127\.0\.0\.1:\d+: .*in use"):
@@ -44,7 +57,9 @@ async def test_a_port_in_use_is_told_in_one_line() -> None:
 
 
 async def test_a_connection_over_the_limit_takes_the_place_of_the_one_idle_longest() -> None:
-    async with hooked(FakeStore(), limits=Limits(connections=2), judges={PATH: allow}) as hook:
+    async with hooked(
+        FakeStore(), limits=AdmissionLimits(connections=2), handlers={PATH: allow}
+    ) as hook:
         peers = [await hook.connect() for _ in range(2)]
         for peer in peers:
             assert (await peer.ask(PATH, REVIEW)).status == 200
@@ -55,15 +70,15 @@ async def test_a_connection_over_the_limit_takes_the_place_of_the_one_idle_longe
 
 
 async def test_a_connection_that_never_asks_is_closed() -> None:
-    async with hooked(FakeStore(), limits=Limits(silent_seconds=0.05)) as hook:
+    async with hooked(FakeStore(), limits=AdmissionLimits(silent_seconds=0.05)) as hook:
         peer = await hook.connect()
         assert await peer.is_closed()
         assert hook.metric("refusals_total", reason="silent") == 1
 
 
 async def test_a_connection_that_asked_once_is_kept() -> None:
-    limits = Limits(silent_seconds=0.05)
-    async with hooked(FakeStore(), limits=limits, judges={PATH: allow}) as hook:
+    limits = AdmissionLimits(silent_seconds=0.05)
+    async with hooked(FakeStore(), limits=limits, handlers={PATH: allow}) as hook:
         peer = await hook.connect()
         await peer.ask(PATH, REVIEW)
         await asyncio.sleep(0.15)
@@ -71,8 +86,8 @@ async def test_a_connection_that_asked_once_is_kept() -> None:
 
 
 async def test_an_idle_connection_is_closed_at_last() -> None:
-    limits = Limits(idle_seconds=0.05)
-    async with hooked(FakeStore(), limits=limits, judges={PATH: allow}) as hook:
+    limits = AdmissionLimits(idle_seconds=0.05)
+    async with hooked(FakeStore(), limits=limits, handlers={PATH: allow}) as hook:
         peer = await hook.connect()
         await peer.ask(PATH, REVIEW)
         assert await peer.is_closed()
@@ -87,7 +102,9 @@ async def test_draining_answers_what_is_in_work_and_takes_nothing_new() -> None:
         finish.wait(5)
         return Allowed(audit={"decision": "late but answered"})
 
-    async with hooked(FakeStore(), limits=Limits(large_bytes=0), judges={PATH: slow}) as hook:
+    async with hooked(
+        FakeStore(), limits=AdmissionLimits(large_bytes=0), handlers={PATH: slow}
+    ) as hook:
         peer, idle = await hook.connect(), await hook.connect()
         asking = asyncio.create_task(peer.ask(PATH, REVIEW))
         await asyncio.to_thread(started.wait, 5)
@@ -106,7 +123,7 @@ async def test_draining_answers_what_is_in_work_and_takes_nothing_new() -> None:
 
 
 async def test_during_the_grace_new_reviews_are_answered_but_readiness_is_gone() -> None:
-    async with hooked(FakeStore(), judges={PATH: allow}, grace_seconds=0.3) as hook:
+    async with hooked(FakeStore(), handlers={PATH: allow}, grace_seconds=0.3) as hook:
         kept = await hook.connect()
         assert (await kept.ask(PATH, REVIEW)).status == 200
         draining = asyncio.create_task(hook.server.drain())
@@ -132,7 +149,7 @@ async def test_a_hundred_certificates_change_under_reviews_without_a_failure() -
     old, new = make_root(current(), 1), make_root(current(), 2)
     pairs = [make_serving(root, current(), 10 + n) for n, root in enumerate([old, new] * 2)]
     stop = asyncio.Event()
-    async with hooked(FakeStore(), judges={PATH: allow}) as hook:
+    async with hooked(FakeStore(), handlers={PATH: allow}) as hook:
         hook.client = trusting(old, new)
         hook.context.swap(pairs[0])
 

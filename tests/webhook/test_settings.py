@@ -9,12 +9,12 @@ import pytest
 
 from cni import settings as daemon
 from planes.model.errors import BadInput
-from webhook.settings import OPTIONS, OnCluster, Settings, read
+from webhook.settings import OPTIONS, OnCluster, WebhookSettings, read
 
 SHARED = ("--namespace-isolation", "--global-namespaces")
 
 
-def given(folder: Path, *more: str) -> Settings:
+def given(folder: Path, *more: str) -> WebhookSettings:
     return read(["--standalone", str(folder), "--cert-dir", str(folder / "certs"), *more], {})
 
 

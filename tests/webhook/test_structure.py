@@ -1,4 +1,4 @@
-"""The bound on values holds before a body is parsed, and what is let through stays small."""
+"""The bound on values holds before a body is parsed, and what passes it stays small."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planes.model.errors import BadInput
-from webhook.limits import Limits
+from webhook.limits import AdmissionLimits
 from webhook.structure import check_structure
 
 VALUES = st.recursive(
@@ -40,7 +40,7 @@ def test_no_body_holds_more_values_than_it_was_let_through_for(value: Any) -> No
     "one", [b"[],", b"{},", b'{"a":[]},', b'{"%06d":{"a":0}},', b"[[]],", b"1.5,"]
 )
 def test_the_most_values_take_no_more_than_80_mib(one: bytes) -> None:
-    limits = Limits()
+    limits = AdmissionLimits()
     marks = sum(one.count(mark) for mark in (b"[", b"{", b","))
     times = min(limits.values // marks - 1, limits.body_bytes // max(len(one), 1))
     whole = b"".join(one % n if b"%" in one else one for n in range(times))

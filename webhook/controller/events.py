@@ -1,17 +1,16 @@
-"""Tell of a plane what `kubectl describe plane` should show; an event that fails is only logged."""
+"""Write events about planes, for `kubectl describe plane`; one that fails is only logged."""
 
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 from typing import Final, Literal
 
 from planes.kube.api import KubeApi
 from planes.kube.resources import EVENTS, PLANES
+from planes.kube.store.event_objects import event_object
 from planes.model.errors import PlanesError
-from planes.model.events import COMPONENT
-from planes.run.clock import Clock
-from webhook.controller.books import PlaneSeen
+from planes.run.clock import Clock, rfc3339
+from webhook.controller.objects import PlaneSeen
 
 _log = logging.getLogger(__name__)
 
@@ -31,28 +30,22 @@ class PlaneEvents:
     ) -> None:
         """Write an event; never raises."""
         now = self._clock.now()
-        moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         name = f"{seen.plane.name}.{int(now * 1e9):x}"
-        event = {
-            "apiVersion": EVENTS.api_version,
-            "kind": EVENTS.kind,
-            "metadata": {"name": name, "namespace": _NAMESPACE},
-            "involvedObject": {
-                "apiVersion": PLANES.api_version,
-                "kind": PLANES.kind,
-                "name": seen.plane.name,
-                "uid": seen.uid,
-            },
-            "type": kind,
-            "reason": reason,
-            "message": message,
-            "count": 1,
-            "firstTimestamp": moment,
-            "lastTimestamp": moment,
-            "source": {"component": COMPONENT},
-            "reportingComponent": COMPONENT,
-            "reportingInstance": "",
+        involved = {
+            "apiVersion": PLANES.api_version,
+            "kind": PLANES.kind,
+            "name": seen.plane.name,
+            "uid": seen.uid,
         }
+        event = event_object(
+            name,
+            _NAMESPACE,
+            involved,
+            kind=kind,
+            reason=reason,
+            message=message,
+            moment=rfc3339(now),
+        )
         facts = {"plane": seen.plane.name, "reason": reason, "text": message}
         _log.info("plane event", extra=facts)
         try:

@@ -1,8 +1,8 @@
-"""Keep the NADs of typed planes: made, mended where somebody edited them, removed with the plane.
+"""Reconcile the NADs of typed planes: create, repair where they were edited, delete with the plane.
 
-Ours is a NAD whose label names the plane and whose owner is a Plane. Anything else of that name
-is somebody's own: it is neither adopted nor touched, and the plane's status says so. A plane that
-is at fault keeps the NAD it has. Pods that are attached do not need the NAD to be detached.
+A NAD is ours when its label names the plane and its owner is a Plane. Any other NAD of that name is
+neither adopted nor changed, and the plane's status says so. A plane that is at fault keeps the NAD
+it has. Pods that are attached do not need the NAD to be detached.
 """
 
 from __future__ import annotations
@@ -11,24 +11,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from planes.kube.api import KubeApi
+from planes.kube.informers.cache import ObjectCache
 from planes.kube.resources import NADS, PLANES
 from planes.model.errors import JsonObject, NotFound
 from planes.model.names import NETPLANE_NAMESPACE, RENDERED_LABEL, RESOURCE_NAME_ANNOTATION
 from planes.model.objects import Nad, NadRef
+from planes.model.spec.plane_spec import Plane
 from planes.model.spec.render import plane_nad
-from planes.model.state.nad_facts import NadFacts
+from planes.model.state.kubelet_devices import NEEDS_DEVICE, no_device
+from planes.model.state.nad_facts import NadFacts, nad_facts
 from planes.model.state.plane_status import NadState
-from webhook.controller.books import Book, NadSeen, PlaneSeen
 from webhook.controller.events import PlaneEvents
+from webhook.controller.objects import NadSeen, PlaneSeen
 
 _OUR_ANNOTATIONS = (RESOURCE_NAME_ANNOTATION,)
 
 
 class NadKeeper:
-    """Makes, mends and removes rendered NADs."""
+    """Creates, repairs and deletes rendered NADs."""
 
     def __init__(
-        self, api: KubeApi, planes: Book[PlaneSeen], nads: Book[NadSeen], events: PlaneEvents
+        self,
+        api: KubeApi,
+        planes: ObjectCache[PlaneSeen],
+        nads: ObjectCache[NadSeen],
+        events: PlaneEvents,
     ) -> None:
         self._api = api
         self._planes = planes
@@ -36,15 +43,15 @@ class NadKeeper:
         self._events = events
         self._told: set[str] = set()
 
-    async def look(self, name: str) -> bool:
-        """Compare the NAD of a plane's name with what it should be, and act; whether it wrote.
+    async def reconcile(self, name: str) -> bool:
+        """Make the NAD of a plane's name what it should be, and report whether it was written.
 
         Raises:
-            PlanesError: it could not be written; look again later.
+            PlanesError: it could not be written; try again later.
         """
         if not (self._planes.is_synced and self._nads.is_synced):
             return False
-        seen, found = self._planes.get(name), self._nads.get(name)
+        seen, found = self._planes.get("", name), self._nads.get(NETPLANE_NAMESPACE, name)
         if seen is not None and seen.faults:
             return False
         wanted = plane_nad(seen.plane) if seen is not None else None
@@ -54,15 +61,15 @@ class NadKeeper:
                 return False
             await self._api.delete(NADS, name, namespace=NETPLANE_NAMESPACE, uid=found.uid)
         elif found is None:
-            await self._make(seen, wanted)
+            await self._create(seen, wanted)
         elif found.rendered_from != name:
             await self._tell_taken(seen)
             return False
         else:
-            return await self._mend(seen, wanted, found)
+            return await self._repair(seen, wanted, found)
         return True
 
-    async def _make(self, seen: PlaneSeen, wanted: Nad) -> None:
+    async def _create(self, seen: PlaneSeen, wanted: Nad) -> None:
         nad = {
             "apiVersion": NADS.api_version,
             "kind": NADS.kind,
@@ -78,14 +85,14 @@ class NadKeeper:
         await self._api.create(NADS, nad, namespace=wanted.namespace)
         self._told.discard(wanted.name)
 
-    async def _mend(self, seen: PlaneSeen, wanted: Nad, found: NadSeen) -> bool:
+    async def _repair(self, seen: PlaneSeen, wanted: Nad, found: NadSeen) -> bool:
         changes = _changes(seen, wanted, found)
         if not changes:
             return False
         changes.setdefault("metadata", {})["resourceVersion"] = found.resource_version
         try:
             await self._api.patch(NADS, wanted.name, changes, namespace=wanted.namespace)
-        except NotFound:  # removed since: the watch brings it back here
+        except NotFound:  # deleted since: the watch adds the key again
             return False
         if "spec" in changes:
             text = f"NAD {wanted.ref} did not say what the plane says, and was written again"
@@ -101,14 +108,17 @@ class NadKeeper:
 
 
 def nad_state(seen: PlaneSeen, found: NadSeen | None, facts: NadFacts | None) -> NadState:
-    """Say how it stands with a plane's NAD.
+    """Return the state of a plane's NAD.
 
     Args:
         seen: the plane, in force.
         found: the NAD of its name in our namespace.
-        facts: of the NAD it refers to; None where there is none.
+        facts: of the NAD that it refers to; None where there is none.
     """
     wanted = plane_nad(seen.plane)
+    told = facts if wanted is None else nad_facts(wanted)
+    if told is not None and told.lacks_device:
+        return _without_device(seen.plane, told)
     if wanted is None:
         return _referenced(seen.plane.ref, facts)
     if found is None:
@@ -122,6 +132,11 @@ def nad_state(seen: PlaneSeen, found: NadSeen | None, facts: NadFacts | None) ->
     return NadState(True, "Rendered", f"NAD {wanted.ref} says what the plane says")
 
 
+def _without_device(plane: Plane, facts: NadFacts) -> NadState:
+    cause, remedy = no_device(plane.ref, facts.lacks_device)
+    return NadState(False, NEEDS_DEVICE, f"no pod of the plane starts: {cause}; {remedy}")
+
+
 def _referenced(ref: NadRef, facts: NadFacts | None) -> NadState:
     if facts is None:
         return NadState(False, "NADMissing", f"there is no NAD {ref}: create it")
@@ -131,7 +146,7 @@ def _referenced(ref: NadRef, facts: NadFacts | None) -> NadState:
 
 
 def _changes(seen: PlaneSeen, wanted: Nad, found: NadSeen) -> dict[str, Any]:
-    """Give the merge patch that makes a NAD as it should be; what others added stays."""
+    """Return the merge patch that makes a NAD as it should be; what others added stays."""
     metadata: dict[str, Any] = {}
     annotations = _missing(wanted.annotations, found.annotations)
     annotations |= {

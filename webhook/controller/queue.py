@@ -1,8 +1,9 @@
-"""What has to be looked at: each key once, never by two at a time, later again where it failed.
+"""A rate-limited work queue, as client-go has it: each key once, never two workers at one key.
 
 Invariant: a key that was added is handled after that; added while it is being handled, it is
 handled once more. Failures of one key delay that key alone. A key whose writes follow each other
-closely (somebody undoes them) has to wait, longer and longer, so that no quarrel becomes a flood.
+closely, because another client undoes them, is delayed longer and longer: the conflict does not
+become a flood of requests.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Final, Generic, TypeVar
 
 from planes.model.errors import PlanesError
+from planes.run.backoff import Backoff, Randomness
 from planes.run.clock import Clock
 
 _log = logging.getLogger(__name__)
@@ -31,9 +33,9 @@ class WorkQueue(Generic[K]):
     """Hands keys to a handler until cancelled.
 
     Args:
-        handle: looks at a key, and tells whether it wrote something that is meant to last; an
-            exception brings the key back later.
-        chance: gives a number from 0 to 1; delays vary by it.
+        handle: reconciles a key, and returns whether it wrote something that is meant to last; an
+            exception has the key handled again later.
+        randomness: makes delays shorter, by up to half.
         failed: called for each failure, for a metric.
     """
 
@@ -42,12 +44,14 @@ class WorkQueue(Generic[K]):
         handle: Callable[[K], Awaitable[bool]],
         clock: Clock,
         *,
-        chance: Callable[[], float],
+        randomness: Randomness,
         failed: Callable[[], None] = lambda: None,
     ) -> None:
         self._handle = handle
         self._clock = clock
-        self._chance = chance
+        self._backoff = Backoff(
+            _FIRST_DELAY, _LONGEST_DELAY, jitter=(0.5, 1.0), randomness=randomness
+        )
         self._failed = failed
         self._ready: deque[K] = deque()
         self._waiting: set[K] = set()
@@ -60,11 +64,11 @@ class WorkQueue(Generic[K]):
         self._group: asyncio.TaskGroup | None = None
 
     def __len__(self) -> int:
-        """Count the keys that wait for their turn."""
+        """Count the keys that wait to be handled."""
         return len(self._waiting)
 
     def add(self, key: K) -> None:
-        """Have a key looked at: something about it has changed."""
+        """Have a key handled: something about it has changed."""
         if key in self._waiting:
             return
         self._waiting.add(key)
@@ -72,7 +76,7 @@ class WorkQueue(Generic[K]):
             self._enqueue(key)
 
     def remind(self, key: K) -> None:
-        """Have a key looked at though nothing has changed; one that is to wait goes on waiting."""
+        """Have a key handled though nothing has changed; one that is delayed stays delayed."""
         if key not in self._delays:
             self.add(key)
 
@@ -97,7 +101,7 @@ class WorkQueue(Generic[K]):
             self._busy.add(key)
             try:
                 await self._once(key)
-                await asyncio.sleep(0)  # a look that has nothing to write waits for nothing
+                await asyncio.sleep(0)  # handling that has nothing to write never waits
             finally:
                 self._busy.discard(key)
                 if key in self._waiting and key not in self._held:
@@ -111,7 +115,7 @@ class WorkQueue(Generic[K]):
             facts = {"key": str(key), "failures": count, "reason": str(error)}
             _log.log(logging.INFO if count == 1 else logging.WARNING, "not done yet", extra=facts)
         except Exception:
-            # A bug that one object brings out must not end what is done for all the others.
+            # A bug that one object triggers must not end the work for all others.
             count = self._count_failure(key)
             _log.exception("look failed", extra={"key": str(key), "failures": count})
         else:
@@ -130,7 +134,7 @@ class WorkQueue(Generic[K]):
     def _pace(self, key: K) -> None:
         now = self._clock.monotonic()
         last, count = self._paces.get(key, (now, 0))
-        is_close = now - last < max(_CLOSE_SECONDS, 2 * _delay(count - _FREE_WRITES))
+        is_close = now - last < max(_CLOSE_SECONDS, 2 * self._backoff.longest(count - _FREE_WRITES))
         count = count + 1 if is_close else 1
         if len(self._paces) >= _MOST_PACES:
             long_ago = now - 2 * _LONGEST_DELAY
@@ -147,7 +151,7 @@ class WorkQueue(Generic[K]):
         if before is not None:
             before.cancel()
         if self._group is not None:
-            seconds = _delay(times) * (0.5 + self._chance() / 2)
+            seconds = self._backoff.after(times)
             self._delays[key] = self._group.create_task(self._later(key, seconds))
 
     async def _later(self, key: K, seconds: float) -> None:
@@ -159,7 +163,3 @@ class WorkQueue(Generic[K]):
         self._held.discard(key)
         if key in self._waiting and key not in self._busy:
             self._enqueue(key)
-
-
-def _delay(times: int) -> float:
-    return min(_FIRST_DELAY * 2.0 ** min(max(times, 1) - 1, 16), _LONGEST_DELAY)

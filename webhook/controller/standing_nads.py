@@ -1,41 +1,37 @@
-"""Write an event on each NAD that no pod can use as policy stands, for its author to see.
+"""Write an event on each NAD that no pod can use under the present policy, for its author.
 
-It may be from before a plane or a setting, or was written while no webhook looked. Each is told of
-once for its configuration as it is, by whichever replica leads: the name of the event says what it
-is about, and the API server takes a name once. A namespace gets so many at a time and no more.
+Such a NAD is older than a plane or a setting, or was written while no webhook was asked. It gets
+one event for each configuration, whichever replica leads: the event's name is made from what it
+says, and the API server takes a name once. A namespace gets a bounded number at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections import Counter
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from planes.kube.api import KubeApi, Query
 from planes.kube.errors import AlreadyExists
 from planes.kube.resources import EVENTS, NADS
+from planes.kube.store.event_objects import event_object, name_by_content
 from planes.model.decide.wire_review import review_wires
-from planes.model.errors import JsonObject, PlanesError
-from planes.model.events import COMPONENT
+from planes.model.errors import JsonObject, PlanesError, Unavailable
 from planes.model.objects import Nad, NadRef
 from planes.model.spec.plane_spec import Plane
 from planes.model.state.catalog import Catalog
-from planes.run.clock import Clock
+from planes.run.clock import Clock, rfc3339
 from planes.store.protocol import Store
 
 _log = logging.getLogger(__name__)
 
 ON_PLANE_WIRE: Final = "OnPlaneWire"
 NOT_PERMITTED: Final = "NotPermitted"
-"""It says more than a NAD of its namespace may, or is beyond all bounds."""
+"""It uses more than a NAD of its namespace may, or exceeds a bound."""
 MOST_AT_ONCE: Final = 8
 """Events of one namespace in `PERIOD_SECONDS`."""
 PERIOD_SECONDS: Final = 600.0
-_LONGEST_NAME: Final = 253 - 1 - 16
-_LONGEST_MESSAGE: Final = 1024  # of core/v1 Event
 
 
 class StandingNads:
@@ -55,8 +51,8 @@ class StandingNads:
         self._spent: Counter[str] = Counter()
         self._period_ends = clock.monotonic() + PERIOD_SECONDS
 
-    async def survey(self) -> None:
-        """Look at every NAD that has changed, at all of them where planes have, or now and then."""
+    async def resync(self) -> None:
+        """Check the NADs that have changed; all when planes have, and every `PERIOD_SECONDS`."""
         catalog, now = self._store.catalog, self._clock.monotonic()
         if now >= self._period_ends:
             self._spent.clear()
@@ -71,40 +67,42 @@ class StandingNads:
         done = {}
         for ref, nad in catalog.nads.items():
             if self._done.get(ref) is not nad:
-                await asyncio.sleep(
-                    0
-                )  # a hostile one takes milliseconds, and reviews must not wait
-                if not await self._look(nad, catalog):
+                # A hostile one takes milliseconds, and reviews must not wait.
+                await asyncio.sleep(0)
+                if not await self._check(nad, catalog):
                     continue
             done[ref] = nad
         self._done = done
 
-    async def _look(self, nad: Nad, catalog: Catalog) -> bool:
-        """Tell of a NAD where there is something to tell; whether that is done."""
+    async def _check(self, nad: Nad, catalog: Catalog) -> bool:
+        """Write an event on a NAD where one is due; report whether the NAD is done with."""
         namespace = self._store.namespace(nad.namespace)
         if nad.plane is not None or namespace is None:
             return True
         found = list(review_wires(nad.ref, catalog.facts_of(nad.ref), namespace, catalog))
         reason = ON_PLANE_WIRE if found else NOT_PERMITTED
-        found += catalog.gate.findings(nad)
+        found += catalog.nad_checks.findings(nad)
         name = _event_name(nad, catalog, reason) if found else ""
         if not name or self._told.get(nad.ref) == name:
             return True
         if self._spent[nad.namespace] >= MOST_AT_ONCE:
             return False
         self._spent[nad.namespace] += 1
-        self._told[nad.ref] = name
         try:
-            message = "; ".join(map(str, found))[:_LONGEST_MESSAGE]
+            message = "; ".join(map(str, found))
             await self._tell(nad, name, reason, message)
         except AlreadyExists:
-            return True  # told of before, by us or whoever led then
+            pass  # written before, by this or another leader
+        except Unavailable as error:
+            facts = {"nad": str(nad.ref), "cause": str(error)}
+            _log.warning("event not written yet", extra=facts)
+            return False
         except PlanesError as error:
             _log.warning("event not written", extra={"nad": str(nad.ref), "cause": str(error)})
+        self._told[nad.ref] = name
         return True
 
     async def _tell(self, nad: Nad, name: str, reason: str, message: str) -> None:
-        now = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         involved: JsonObject = {
             "apiVersion": NADS.api_version,
             "kind": NADS.kind,
@@ -113,26 +111,21 @@ class StandingNads:
         }
         uid = await self._uid(nad.ref)
         if not uid:
-            return  # removed since
-        event = {
-            "apiVersion": EVENTS.api_version,
-            "kind": EVENTS.kind,
-            "metadata": {"name": name, "namespace": nad.namespace},
-            "involvedObject": {**involved, "uid": uid},
-            "type": "Warning",
-            "reason": reason,
-            "message": message,
-            "count": 1,
-            "firstTimestamp": now,
-            "lastTimestamp": now,
-            "source": {"component": COMPONENT},
-            "reportingComponent": COMPONENT,
-            "reportingInstance": "",
-        }
+            return  # deleted since
+        involved["uid"] = uid
+        event = event_object(
+            name,
+            nad.namespace,
+            involved,
+            kind="Warning",
+            reason=reason,
+            message=message,
+            moment=rfc3339(self._clock.now()),
+        )
         await self._api.create(EVENTS, event, namespace=nad.namespace)
 
     async def _uid(self, ref: NadRef) -> str:
-        """Give the UID, which `kubectl describe` finds events by; "" where there is no such NAD."""
+        """Return the UID, by which `kubectl describe` finds events; "" where it is missing."""
         query = Query(
             NADS,
             namespace=ref.namespace,
@@ -148,7 +141,6 @@ class StandingNads:
 
 
 def _event_name(nad: Nad, catalog: Catalog, reason: str) -> str:
-    """Name the event by the NAD and what it says, so that it is written once for that."""
+    """Name the event by the NAD and what it says, so that it is written once for both."""
     about = f"{reason}\0{nad.config}\0{catalog.resources.get(nad.ref, '')}"
-    digest = hashlib.sha256(about.encode(errors="surrogatepass")).hexdigest()[:16]
-    return f"{nad.name[:_LONGEST_NAME].rstrip('-.')}.{digest}"
+    return name_by_content(nad.name, about)

@@ -1,7 +1,7 @@
-"""`netplane demo`: the main job for real on one machine, in namespaces that stand for nodes.
+"""`netplane demo`: pods get their planes on one machine, with network namespaces as nodes.
 
-`stage` builds two nodes and the wires between them, `programs` runs the webhook and one daemon
-per node, `acts` play what users do, `verdict` says what was proven and what was skipped. Nothing
-here is a stand-in: the programs, the shim, TLS and the kernel are the real ones. Everything lives
-in namespaces called `netplane-demo-…` and in one temporary folder, and goes with them.
+`namespaces` makes two nodes and the wires between them. `programs` runs the webhook and one daemon
+for each node. The modules `…_step` do what users do and check the outcome. `report` prints what was
+proven, skipped and failed. Programs, shim, TLS and kernel are the real ones. Invariant: everything
+is in namespaces called `netplane-demo-…` and one temporary folder, and is removed at the end.
 """

@@ -1,4 +1,4 @@
-"""The `netplane demo` command: checks, acts in order, the verdict, and always the clean-up."""
+"""The `netplane demo` command: its requirements, its steps in order, its report, its clean-up."""
 
 from __future__ import annotations
 
@@ -12,95 +12,98 @@ from typing import Final
 
 from planes.cli.command import SHIM, Command, Context
 from planes.cli.demo import (
-    bridge_act,
-    clearing_act,
-    ipvlan_act,
+    bridge_step,
+    cleanup_step,
+    ipvlan_step,
     leftovers,
-    outage_act,
-    pods_act,
-    refusals_act,
-    stage,
-    traffic_act,
+    namespaces,
+    outage_step,
+    pods_step,
+    refusals_step,
+    traffic_step,
 )
-from planes.cli.demo.verdict import Verdict
-from planes.cli.demo.world import World
+from planes.cli.demo.environment import DemoEnvironment
+from planes.cli.demo.report import DemoReport
 from planes.cli.pods import shim_path
 from planes.model.errors import Denied, PlanesError, Unavailable
 
-Act = Callable[[World, Verdict], None]
+Step = Callable[[DemoEnvironment, DemoReport], None]
 
-ACTS: Final[tuple[tuple[str, Act], ...]] = (
-    ("Two namespaces are labelled, three applications deployed", pods_act.play),
-    ("Traffic", traffic_act.play),
-    ("Refusals", refusals_act.play),
-    ("Outages", outage_act.play),
-    ("A Multus user's ipvlan network", ipvlan_act.play),
-    ("One host without Kubernetes: bridge networks", bridge_act.play),
-    ("Everything is removed", clearing_act.play),
+STEPS: Final[tuple[tuple[str, Step], ...]] = (
+    ("Two namespaces are labelled, three applications deployed", pods_step.run),
+    ("Traffic", traffic_step.run),
+    ("Refusals", refusals_step.run),
+    ("Outages", outage_step.run),
+    ("A Multus user's ipvlan network", ipvlan_step.run),
+    ("One host without Kubernetes: bridge networks", bridge_step.run),
+    ("Everything is removed", cleanup_step.run),
 )
 
 
-def play(context: Context) -> int:
-    """Play the demo; 1 where something did not hold."""
+def run(context: Context) -> int:
+    """Run the demo; return 1 if a check failed."""
     _require()
     with leftovers.only_demo():
-        return _play(context)
+        return _run(context)
 
 
-def _play(context: Context) -> int:
+def _run(context: Context) -> int:
     started = time.monotonic()
-    screen = context.screen
-    verdict = Verdict(screen)
+    console = context.console
+    report = DemoReport(console)
     leftovers.clear()
-    before = clearing_act.machine(())
-    with _world(context) as world:
-        screen.say("Two nodes, as network namespaces of this machine", "bold")
-        world.open()
-        screen.say("  node1 and node2: eth0 underlay, eth1 to eth3 for planes, cbr0 by Flannel")
-        screen.say("  the webhook serves TLS; a daemon runs in each node")
-        for title, act in ACTS:
-            screen.say("")
-            screen.say(title, "bold")
-            _play_act(title, act, world, verdict)
-    after = clearing_act.machine(world.made)
+    before = cleanup_step.machine(())
+    with _environment(context) as demo:
+        console.line("Two nodes, as network namespaces of this machine", "bold")
+        demo.open()
+        console.line("  node1 and node2: eth0 underlay, eth1 to eth3 for planes, cbr0 by Flannel")
+        console.line("  the webhook serves TLS; a daemon runs in each node")
+        for title, step in STEPS:
+            console.line("")
+            console.line(title, "bold")
+            _run_step(title, step, demo, report)
+    after = cleanup_step.machine(demo.made)
     changed = sorted(before ^ after)
-    verdict.prove(
+    report.check(
         "no interface and no namespace is left on the machine",
         holds=not changed,
         seen=", ".join(changed),
     )
-    return verdict.conclude(time.monotonic() - started)
+    return report.finish(time.monotonic() - started)
 
 
-def _play_act(title: str, act: Act, world: World, verdict: Verdict) -> None:
+def _run_step(title: str, step: Step, demo: DemoEnvironment, report: DemoReport) -> None:
     try:
-        act(world, verdict)
+        step(demo, report)
     except PlanesError as error:
-        verdict.prove(title, holds=False, seen=str(error))
+        report.check(title, holds=False, seen=str(error))
+    except Exception as error:
+        # A step may need what an earlier one failed to make, a pod say. The others go on.
+        report.check(title, holds=False, seen=f"{type(error).__name__}: {error}")
 
 
 @contextmanager
-def _world(context: Context) -> Iterator[World]:
-    """A world that is closed whatever happens, even where Ctrl-C is pressed twice."""
-    world = World(context.screen, shim_path(context))
+def _environment(context: Context) -> Iterator[DemoEnvironment]:
+    """Yield the environment, and close it in any case, also if Ctrl-C is pressed twice."""
+    demo = DemoEnvironment(context.console, shim_path(context))
     try:
-        yield world
+        yield demo
     finally:
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         for number in handlers:
             signal.signal(number, signal.SIG_IGN)
         try:
-            world.close()
+            demo.close()
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 
 
 def _require() -> None:
-    """Make sure that the demo can run here.
+    """Raise an error unless the demo can run here.
 
     Raises:
-        Denied: this is not root.
+        Denied: this process does not run as root.
         Unavailable: a tool or a kernel feature is missing.
     """
     if os.geteuid() != 0:
@@ -115,7 +118,7 @@ def _require() -> None:
             remedy="apt-get install iproute2 util-linux",
         )
     try:
-        has_macvlan = stage.kernel_has("macvlan")
+        has_macvlan = namespaces.kernel_has("macvlan")
     except PlanesError as error:
         raise Unavailable(
             f"cannot run the demo: this machine makes no network namespaces ({error.message})",
@@ -131,6 +134,6 @@ def _require() -> None:
 DEMO: Final = Command(
     words=("demo",),
     help="show it all, for real, on this machine",
-    run=play,
+    run=run,
     options=(SHIM,),
 )

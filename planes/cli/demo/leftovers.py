@@ -1,7 +1,7 @@
-"""What a demo that was killed left behind, and the guard against two demos at once.
+"""Removing what a killed demo left, and the guard against two demos at once.
 
-A demo that ends by itself, by Ctrl-C or by SIGTERM cleans up. One that was killed could not: the
-next one finds its folder and removes what the folder names.
+A demo that ends by itself, by Ctrl-C or by SIGTERM cleans up. After SIGKILL the next demo finds the
+folder and removes what the folder names.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from planes.cli.demo import stage
+from planes.cli.demo import namespaces
 from planes.cli.sandbox import Sandbox
 from planes.model.errors import Conflict, PlanesError
 from planes.model.objects import Pod
-from planes.store.podfiles import PodFiles
+from planes.store.pod_files import PodFiles
 
 FOLDER_PREFIX: Final = "netplane-demo-"
-# An abstract socket: gone with its process however that ends, and no file.
+# An abstract socket is no file and ends with its process in any case.
 _GUARD: Final = "\0netplane-demo"
 
 
 @contextmanager
 def only_demo() -> Iterator[None]:
-    """Hold the machine's one demo inside the block.
+    """Let no second demo run on this machine during the block.
 
     Raises:
         Conflict: another demo runs.
@@ -46,7 +46,7 @@ def only_demo() -> Iterator[None]:
 
 
 def sandbox_of(pod: Pod) -> Sandbox:
-    """The sandbox of a pod."""
+    """Return the sandbox of a pod."""
     return Sandbox(pod.namespace, pod.name, pod.uid)
 
 
@@ -56,13 +56,13 @@ def clear() -> None:
         _stop_processes(folder)
         with suppress(PlanesError, OSError):
             for pod in PodFiles(folder / "manifests").all():
-                stage.remove_sandbox(sandbox_of(Pod.from_object(pod)).netns_name)
+                namespaces.remove_sandbox(sandbox_of(Pod.from_object(pod)).netns_name)
         shutil.rmtree(folder, ignore_errors=True)
-    stage.clear()
+    namespaces.clear()
 
 
 def _stop_processes(folder: Path) -> None:
-    """Kill what was started for the folder: its path is on the command line."""
+    """Kill the processes that have the folder's path on their command line."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue

@@ -1,4 +1,4 @@
-"""The webhook and the daemons, as processes of their own, started and stopped like services."""
+"""Programs as child processes: started, awaited and stopped like services."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Program:
     """One process with a log file.
 
     Args:
-        name: how it is called in messages.
-        command: what to run.
-        log: where its output goes.
+        name: its name in messages.
+        command: the command line.
+        log: the file for its output.
     """
 
     def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
@@ -35,7 +35,7 @@ class Program:
         """Start it and wait until it serves.
 
         Raises:
-            Internal: it ended or does not become ready; its last log line says why.
+            Internal: it ended or is not ready in time; the message has its last log line.
         """
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -49,7 +49,7 @@ class Program:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """Ask it to end, and wait; kill it where it does not."""
+        """Terminate it and wait; kill it if it does not end in time."""
         if self._process is None:
             return
         self._process.terminate()
@@ -60,26 +60,19 @@ class Program:
             self._process.wait()
         self._process = None
 
-    def kill(self) -> None:
-        """End it the way a crash does: it gets no chance to tidy up."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
     def last_line(self) -> str:
-        """The last line of its log."""
+        """Return the last line of its log."""
         lines = self._log.read_text(errors="replace").strip().splitlines()
         return lines[-1][:500] if lines else "it said nothing"
 
 
 def python_module(module: str, *arguments: str) -> list[str]:
-    """The command that runs one of our programs with this interpreter."""
+    """Return the command line that runs a module with this interpreter."""
     return [sys.executable, "-m", module, *arguments]
 
 
 def answers(path: Path) -> Callable[[], bool]:
-    """Whether somebody listens on a unix socket."""
+    """Return a function that reports whether a unix socket has a listener."""
 
     def look() -> bool:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -93,7 +86,7 @@ def answers(path: Path) -> Callable[[], bool]:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody uses now."""
+    """Return a TCP port of the loopback interface that is free now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,5 +1,5 @@
-"""What a pod's annotations say, and how ours are written.
+"""Annotations of pods: network selections in both syntaxes, and the record of injected ones.
 
-Network selections in both syntaxes, static addresses, the default network, the record of what was
-injected. Reading never raises for what an author wrote: it gives findings.
+Reading an author's annotation never raises but returns findings. Static addresses are read in
+`planes.model.state.static_ips`, the default network in `planes.model.decide.default_network`.
 """

@@ -1,7 +1,7 @@
-"""Add to the text of a networks annotation without touching what its author wrote.
+"""Extend the text of a networks annotation, leaving its author's elements as they are.
 
-JSON is extended by splicing text, never by writing the whole list anew: number formats, key order
-and white space of the author's elements stay as they are.
+JSON is extended by splicing text, never by encoding the whole list again: number formats, key order
+and white space of the author's elements stay.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def extend(
     additions: Sequence[Selection],
     completions: Mapping[int, tuple[str, ...]],
 ) -> str:
-    """Give the text with elements added at its end and addresses put into some elements.
+    """Return the text with elements added at its end and addresses put into some elements.
 
     Args:
         text: the annotation as it is, known to be valid.
@@ -39,8 +39,8 @@ def extend(
         additions: elements to add.
         completions: addresses for elements that ask for none, by position.
 
-    A comma list stays one where that can say everything, else it becomes a JSON list, element by
-    element in order.
+    A comma list stays one where its syntax is enough, else it becomes a JSON list with the same
+    elements in order.
     """
     if not text.strip():
         return format_selections(additions)
@@ -81,17 +81,17 @@ def _with_ips(element: str, raw: JsonObject, ips: tuple[str, ...]) -> str:
     spliced = f'{element[:-1].rstrip()},"ips":{orjson.dumps(list(ips)).decode()}}}'
     if not any(key.lower() == "ips" for key in raw):
         return spliced
-    # an empty list stands there: the element is written anew, to have the key once
+    # it has an empty list: the element is encoded again, to have the key once
     kept = {key: value for key, value in raw.items() if key.lower() != "ips"}
     try:
         return dumps({**kept, "ips": list(ips)}, "the element", sort_keys=False).decode()
     except BadInput:
-        # nested too deep to be written; of two keys every reader takes the last
+        # nested too deep to be encoded; of two keys every parser takes the last
         return spliced
 
 
 def _element_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where each object of the outer list starts and ends; the text is valid JSON."""
+    """Yield start and end of each object of the outer list; the text is valid JSON."""
     depth = start = 0
     for token in _TOKEN.finditer(text):
         if token[0] in "[{":

@@ -1,8 +1,8 @@
-"""The annotation `netplane.io/injected`: which networks the hook added, of which plane generation.
+"""The annotation `netplane.io/injected`: the elements that were injected, with plane generations.
 
-It tells people and a second run of the hook what was injected and what was asked for. Its hash
-covers the injected elements, so a record copied from another pod, or one whose elements somebody
-changed, is noticed and written anew. It grants nothing: decisions come from planes alone.
+It shows people and a second call of the webhook what was injected. Its hash covers the injected
+elements, so a record copied from another pod, or one with changed elements, is detected and written
+again. It grants nothing: decisions depend on planes alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HASH_DIGITS = 16
 
 
 class Injected(NamedTuple):
-    """One injected element: the plane it came from, and what it says."""
+    """One injected element, with its plane and the plane's generation."""
 
     plane: str
     generation: int
@@ -32,14 +32,14 @@ class Injected(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the annotation says: (plane, generation, interface) in order, and the hash."""
+    """The parsed annotation: (plane, generation, interface) in order, and the hash."""
 
     planes: tuple[tuple[str, int, str], ...]
     digest: str
 
 
 def format_record(entries: Sequence[Injected]) -> str:
-    """Write the annotation; the same entries give the same text."""
+    """Return the annotation; the same entries give the same text."""
     planes = [
         {
             "name": entry.plane,
@@ -53,7 +53,7 @@ def format_record(entries: Sequence[Injected]) -> str:
 
 
 def digest_of(selections: Sequence[Selection]) -> str:
-    """Hash what elements ask for; the spelling of their JSON does not matter."""
+    """Return the hash of elements, whatever the spelling of their JSON."""
     asked = [
         [f"{each.namespace}/{each.name}", each.interface, each.ips, each.mac, each.default_route]
         for each in selections
@@ -62,7 +62,7 @@ def digest_of(selections: Sequence[Selection]) -> str:
 
 
 def read_record(text: str) -> Record | None:
-    """Read the annotation, None where it is not one of ours."""
+    """Read the annotation, None where it is not valid."""
     if len(text) > MAX_RECORD_CHARACTERS:
         return None
     try:

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
-from planes.model.annotations.selection_element import (
-    Selection,
+from planes.model.annotations.element_reader import (
     check_interface,
     check_reference,
     read_element,
-    to_element,
+)
+from planes.model.annotations.selection_element import Selection, to_element
+from planes.model.annotations.slips import (
+    is_no_name,
+    remedy_for_string,
+    remedy_for_text,
 )
 from planes.model.bounds import (
     MAX_ELEMENTS,
@@ -28,7 +33,6 @@ from planes.model.encode import dumps
 from planes.model.errors import BadInput, Finding
 from planes.model.names import NETWORKS_ANNOTATION, shown
 from planes.model.objects import NadRef
-from planes.model.spec.spec_reader import refuse
 
 __all__ = [
     "NETWORKS_PATH",
@@ -36,7 +40,6 @@ __all__ = [
     "Selection",
     "format_selections",
     "is_json",
-    "parse_selections",
     "read_selections",
     "shorthand",
     "to_element",
@@ -47,11 +50,11 @@ NETWORKS_PATH = f"metadata.annotations[{NETWORKS_ANNOTATION}]"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a text says.
+    """A parsed annotation.
 
     Attributes:
-        elements: in their places, None for one that cannot be read; without errors there is none.
-        errors: what is wrong, at most `MAX_FINDINGS`.
+        elements: in order, None for one that cannot be read; without errors there is none.
+        errors: at most `MAX_FINDINGS`.
     """
 
     elements: tuple[Selection | None, ...] = ()
@@ -65,26 +68,17 @@ class Reading:
 
 
 _NOTHING = Reading()
+_ITEM_REMEDY = "write [namespace/]name[@interface], commas between and no quotes; or a JSON list"
+_EXAMPLE = 'a JSON list such as [{"name": "storage"}]'
 
 
 def is_json(text: str) -> bool:
-    """Tell which syntax a text is in."""
+    """Report whether a text is JSON; it is a comma list otherwise."""
     return "[" in text or "{" in text or '"' in text
 
 
-def parse_selections(text: str, pod_namespace: str) -> tuple[Selection, ...]:
-    """Read the annotation.
-
-    Raises:
-        BadInput: anything is wrong; the text lists everything found, with paths.
-    """
-    reading = read_selections(text, pod_namespace)
-    refuse("the network selection", list(reading.errors))
-    return reading.selections
-
-
 def read_selections(text: str, pod_namespace: str, path: str = NETWORKS_PATH) -> Reading:
-    """Read the annotation, listing everything that is wrong with it."""
+    """Read the annotation, with all its errors and warnings."""
     if not text or text.isspace():
         return _NOTHING
     if len(text) > MAX_NETWORKS_CHARACTERS:
@@ -126,11 +120,15 @@ def _read_item(item: str, path: str, pod_namespace: str, errors: list[Finding]) 
     reference, at, interface = item.partition("@")
     namespace, slash, name = reference.rpartition("/")
     if item.count("/") > 1 or item.count("@") > 1 or "/" in interface:
-        remedy = "write [namespace/]name[@interface], or a JSON list"
+        remedy = _ITEM_REMEDY
         errors.append(Finding(path, f"cannot read {shown(item)}", remedy))
         return None
     before = len(errors)
     ref = NadRef(namespace if slash else pod_namespace, name)
+    if is_no_name(item):
+        message = f"cannot use {shown(item)} as a NAD's name"
+        errors.append(Finding(path, message, _ITEM_REMEDY))
+        return None
     check_reference(ref, path, errors)
     if at:
         check_interface(interface, path, errors)
@@ -141,11 +139,11 @@ def _read_json(text: str, pod_namespace: str, path: str) -> Reading:
     try:
         value = loads(text, "the list of networks")
     except BadInput as error:
-        remedy = error.remedy or 'write a JSON list such as [{"name": "storage"}]'
+        remedy = remedy_for_text(text) or error.remedy or f"write {_EXAMPLE}"
         return Reading(errors=(Finding(path, error.message, remedy),))
     if not isinstance(value, list):
         message = f"cannot read the list of networks: it must be a list, not {kind_of(value)}"
-        return Reading(errors=(Finding(path, message, "put it in [ ]"),))
+        return Reading(errors=(Finding(path, message, _remedy_for(value)),))
     if len(value) > MAX_ELEMENTS:
         return Reading(errors=(_too_many(len(value), path),))
     errors: list[Finding] = []
@@ -165,8 +163,16 @@ def _read_json(text: str, pod_namespace: str, path: str) -> Reading:
     return Reading(tuple(found), tuple(errors[:MAX_FINDINGS]), tuple(warnings))
 
 
+def _remedy_for(value: Any) -> str:
+    if isinstance(value, dict):
+        return "put it in [ ]"
+    if isinstance(value, str):
+        return remedy_for_string(value, f"write {_EXAMPLE}")
+    return f"write {_EXAMPLE}"
+
+
 def shorthand(selection: Selection) -> str | None:
-    """Write an element as an item of a comma list, None where that cannot say it all."""
+    """Return an element as an item of a comma list, None where that syntax is not enough."""
     plain = Selection(selection.name, selection.namespace, selection.interface)
     if plain != replace(selection, raw=None) or set(',@[{"') & set(selection.interface):
         return None
@@ -174,6 +180,6 @@ def shorthand(selection: Selection) -> str | None:
 
 
 def format_selections(selections: Iterable[Selection]) -> str:
-    """Write elements as a JSON list, compactly and always the same."""
+    """Return elements as a compact JSON list; the same elements give the same text."""
     elements = [to_element(selection) for selection in selections]
     return dumps(elements, NETWORKS_ANNOTATION, sort_keys=False).decode()

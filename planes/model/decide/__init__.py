@@ -1,4 +1,5 @@
 """The one decision and its parts: which planes a pod gets, and everything that is wrong.
 
-`decision` puts the parts together, in order; each other module checks or fills one concern.
+`decision` runs the parts in order; each other module drafts or checks one aspect of a pod, a
+workload or a NAD.
 """

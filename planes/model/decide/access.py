@@ -1,4 +1,4 @@
-"""Who may use which NAD: it exists, it is usable, and the pod's namespace may reach it."""
+"""Access to NADs: a NAD exists, is usable, and the pod's namespace may use it."""
 
 from __future__ import annotations
 
@@ -7,31 +7,48 @@ from planes.model.decide.findings import Findings
 from planes.model.decide.nad_wishes import check_guarded_wishes
 from planes.model.decide.pool_check import pool_fault
 from planes.model.errors import Finding
-from planes.model.objects import NadRef, Namespace, Pod
-from planes.model.spec.plane_spec import JOINED, Plane
+from planes.model.objects import Nad, NadRef, Namespace, Pod
+from planes.model.spec.plane_spec import JOINED, Attach, Plane
 from planes.model.state.catalog import Catalog
+from planes.model.state.membership import Membership
+from planes.model.state.nad_facts import NadFacts
 
 
 def check_access(
     draft: Draft, pod: Pod, namespace: Namespace, catalog: Catalog, findings: Findings
 ) -> None:
     """Check one attachment; planes that the pod belongs to have been matched already."""
-    if draft.plane is None and catalog.gate.policy.is_guarded:
+    if draft.plane is None and catalog.nad_checks.policy.is_guarded:
         check_guarded_wishes(draft, pod, catalog, findings)
     ref = draft.ref
-    is_joined = draft.is_joined and ref in catalog.nads and not catalog.facts_of(ref).fault
+    nad, facts = catalog.nads.get(ref), catalog.facts_of(ref)
+    is_joined = draft.is_joined and nad is not None and not facts.fault
     if draft.is_new or is_joined:
-        if draft.plane is None or draft.plane.network is None:  # no rendered NAD is barred
-            barred = _barred(ref, f"{draft.path}.name", pod, catalog)
-            if barred is not None:
-                findings.errors.append(barred)
+        if draft.plane is None or draft.plane.network is None:  # rendered NADs have no faults
+            nad_fault = _nad_fault(nad, facts, f"{draft.path}.name", pod, catalog)
+            if nad_fault is not None:
+                findings.errors.append(nad_fault)
         return
-    reach(ref, f"{draft.path}.name", pod, namespace, catalog, findings=findings)
-    if draft.plane is None:
+    check_nad(ref, f"{draft.path}.name", pod, namespace, catalog, findings=findings)
+    if draft.plane is None and nad is not None:
         findings.warnings.extend(catalog.lint.get(ref, ()))
+        findings.warnings.extend(catalog.nad_checks.typos(nad))
 
 
-def reach(
+def check_withheld(membership: Membership, pod: Pod, findings: Findings) -> None:
+    """Refuse a pod, or warn of it, where a plane of its namespace is not in force."""
+    for each in membership.withheld:
+        plane = each.plane
+        if plane.attachment is not Attach.ALWAYS or not plane.pod_selector.matches(pod.labels):
+            continue
+        path = f"namespace.metadata.labels[{plane.label}]"
+        if plane.name in membership.required:
+            findings.errors.append(each.refusal(path))
+        else:
+            findings.warnings.append(each.finding(path))
+
+
+def check_nad(
     ref: NadRef,
     path: str,
     pod: Pod,
@@ -41,21 +58,22 @@ def reach(
     findings: Findings,
     shared: frozenset[str] = frozenset(),
 ) -> bool:
-    """Tell whether a pod can use a NAD, and report why not.
+    """Report whether a pod can use a NAD; where it cannot, add the error.
 
-    Under namespace isolation the NADs of `shared` namespaces serve everybody too.
+    Under namespace isolation the NADs of `shared` namespaces may be used by all namespaces too.
     """
-    if ref not in catalog.nads:
-        fault: Finding | None = _unknown(ref, path, catalog, findings)
+    nad = catalog.nads.get(ref)
+    if nad is None:
+        fault: Finding | None = _unknown(ref, path, namespace, catalog, findings)
     else:
-        fault = _fault(ref, path, pod, namespace, catalog, shared=shared)
+        fault = _fault(nad, path, pod, namespace, catalog, shared=shared)
     if fault is not None:
         findings.errors.append(fault)
     return fault is None
 
 
 def _fault(
-    ref: NadRef,
+    nad: Nad,
     path: str,
     pod: Pod,
     namespace: Namespace,
@@ -63,7 +81,10 @@ def _fault(
     *,
     shared: frozenset[str],
 ) -> Finding | None:
+    ref = nad.ref
     plane = catalog.plane_of(ref)
+    if (withheld := catalog.withheld.get(ref)) is not None:
+        return withheld.refusal(path)
     if plane is not None:
         if not plane.matches(namespace, pod):
             return _not_joined(plane, ref, path, pod, namespace)
@@ -82,38 +103,46 @@ def _fault(
     if facts.fault:
         remedy = facts.remedy or "mend the NAD's spec.config"
         return Finding(path, f"cannot use NAD {ref}: {facts.fault}", remedy)
-    return _barred(ref, path, pod, catalog)
+    return _nad_fault(nad, facts, path, pod, catalog)
 
 
-def _barred(ref: NadRef, path: str, pod: Pod, catalog: Catalog) -> Finding | None:
-    """Say what keeps a namespace's pods from a NAD, or everybody's.
+def _nad_fault(
+    nad: Nad | None, facts: NadFacts, path: str, pod: Pod, catalog: Catalog
+) -> Finding | None:
+    """Return why a namespace's pods, or any pods, cannot use a NAD; None where they can.
 
-    It may have been written while nobody judged it.
+    It may have been written while no webhook ran.
     """
-    nad = catalog.nads.get(ref)
     if nad is None:
         return None
-    found = catalog.gate.findings(nad, pod.namespace)
+    found = catalog.nad_checks.findings(nad, pod.namespace)
     if not found:
-        return pool_fault(nad, catalog.facts_of(ref), path, catalog)
+        return pool_fault(nad, facts, path, catalog)
     first = found[0]
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    message = f"cannot use NAD {ref}: {first.path}: {first.message}{more}"
+    message = f"cannot use NAD {nad.ref}: {first.path}: {first.message}{more}"
     return Finding(path, message, first.remedy, first.status)
 
 
-def _unknown(ref: NadRef, path: str, catalog: Catalog, findings: Findings) -> Finding:
-    hint = _hint(ref, catalog) if findings.may_hint() else ""
+def _unknown(
+    ref: NadRef, path: str, namespace: Namespace, catalog: Catalog, findings: Findings
+) -> Finding:
+    hint = _hint(ref, namespace, catalog) if findings.may_hint() else ""
     remedy = hint or f"create the NAD in namespace {ref.namespace} first"
     return Finding(path, f"cannot find a NAD {ref.name} in namespace {ref.namespace}", remedy)
 
 
-def _hint(ref: NadRef, catalog: Catalog) -> str:
-    elsewhere = [other for other in catalog.same_named(ref.name) if other != ref]
-    # with the exact name elsewhere, only planes are worth guessing at
+def _hint(ref: NadRef, namespace: Namespace, catalog: Catalog) -> str:
+    """Return a hint that names NADs with a like name, of those that the namespace may use."""
+
+    def is_allowed(other: NadRef) -> bool:
+        return other != ref and _may_use(other, namespace, catalog)
+
+    elsewhere = list(filter(is_allowed, catalog.same_named(ref.name)))
+    # with the exact name elsewhere, only planes are suggested besides
     close = [
         other
-        for other in catalog.close_to(ref)
+        for other in filter(is_allowed, catalog.close_to(ref))
         if other not in elsewhere and (not elsewhere or catalog.plane_of(other))
     ]
     hints = []
@@ -126,6 +155,15 @@ def _hint(ref: NadRef, catalog: Catalog) -> str:
     return "; ".join(hints)
 
 
+def _may_use(ref: NadRef, namespace: Namespace, catalog: Catalog) -> bool:
+    plane = catalog.plane_of(ref)
+    if plane is not None:
+        return plane.joined_by(namespace)
+    return not catalog.namespace_isolation or (
+        ref.namespace in {namespace.name, *catalog.global_namespaces}
+    )
+
+
 def _listed(refs: list[NadRef]) -> str:
     shown = " or ".join(map(str, refs[:3]))
     return shown if len(refs) <= 3 else f"{shown} (and {len(refs) - 3} more)"
@@ -135,11 +173,12 @@ def _not_joined(plane: Plane, ref: NadRef, path: str, pod: Pod, namespace: Names
     why, how = why_not_joined(plane, pod, namespace)
     if plane.joined_by(namespace):
         how += ", or remove the element"
-    return Finding(path, f"cannot use plane {plane.name} (NAD {ref}): {why}", how, 403)
+    message = f"cannot use plane {plane.name} (NAD {ref}): {why}"
+    return Finding(path, message, how, 403, plane.name)
 
 
 def why_not_joined(plane: Plane, pod: Pod, namespace: Namespace) -> tuple[str, str]:
-    """Say why a pod does not belong to a plane, and what would make it belong."""
+    """Return why a pod does not belong to a plane, and what would make it belong."""
     if plane.joined_by(namespace):
         return (
             f"the pod's labels do not match its podSelector ({plane.pod_selector})",

@@ -1,6 +1,6 @@
-"""Check the addresses that an attachment asks for, against its plane or its NAD's own IPAM.
+"""Check the addresses that an attachment asks for, by its plane or its NAD's own IPAM.
 
-The claims answer early and name the holder; the address book has the last word on the node.
+Conflicts are found early by the claims of pods; the address book on the node decides them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from planes.model.objects import Pod
 from planes.model.spec.address_policy import refusal
 from planes.model.spec.plane_spec import IpamMode, Plane
 from planes.model.state.catalog import Catalog
-from planes.model.state.nad_facts import DEAF_IPAMS, STATIC_IPAMS, NadFacts
+from planes.model.state.nad_facts import IGNORING_IPAMS, STATIC_IPAMS, NadFacts
+from planes.model.state.rollout import ROLLOUT_REMEDY, address_taken, deployment_of
 
 _LAST_WITH_BROADCAST = 30
 """The longest IPv4 prefix with network and broadcast address (RFC 3021 spares /31)."""
@@ -27,7 +28,8 @@ def check_addresses(draft: Draft, pod: Pod, catalog: Catalog, findings: Findings
         return
     plane = draft.plane
     facts = catalog.facts_of(draft.ref)
-    _check_together(draft, plane, findings)
+    _check_families(draft, plane, findings)
+    is_faulty = False
     for index, (address, prefix) in enumerate(draft.asked):
         fault = None
         if plane is not None:
@@ -38,13 +40,16 @@ def check_addresses(draft: Draft, pod: Pod, catalog: Catalog, findings: Findings
             draft.refused_ips |= {index}
         fault = fault or _rival(draft, index, pod, catalog, findings)
         if fault is not None:
+            is_faulty = True
             findings.enforce(plane, [fault])
+    if not is_faulty:
+        _warn_of_one_address(draft, pod, findings)
     if plane is None or plane.ipam_mode is IpamMode.NAD:
-        _warn_unheard(draft, facts, findings)
+        _warn_ignored(draft, facts, findings)
 
 
-def _check_together(draft: Draft, plane: Plane | None, findings: Findings) -> None:
-    """Compare the addresses with each other, and with the families that the plane has."""
+def _check_families(draft: Draft, plane: Plane | None, findings: Findings) -> None:
+    """Check that the addresses differ, and are one of each family of the plane."""
     if len(draft.asked) == 1 and (plane is None or len(plane.families) < 2):
         return
     addresses = [address for address, _ in draft.asked]
@@ -133,19 +138,66 @@ def _end_of_subnet(address: IPAddress, prefix: int, path: str) -> Finding | None
 def _rival(
     draft: Draft, index: int, pod: Pod, catalog: Catalog, findings: Findings
 ) -> Finding | None:
+    """Return why another pod has an address; on networks of no plane only warn, as Multus attaches.
+
+    On a network of each node only pods of one node conflict, and there host-local refuses it.
+    """
     ref, address = draft.ref, draft.asked[index][0]
-    rival = catalog.rival(ref, address, pod.key)
+    rival = catalog.rival(ref, address, pod.key, pod.node)
     if rival is None:
+        if catalog.is_of_node(ref) and not pod.node:
+            _warn_of_others(draft, index, pod, catalog, findings)
         return None
-    spans = _suggestable(draft, address, catalog) if findings.may_hint() else ()
+    path = draft.ip_path(index)
+    if draft.plane is None and not draft.is_on_wire and not catalog.is_of_node(ref):
+        verb = "has it too" if rival.is_attached else "asks for it too"
+        findings.warn(
+            path,
+            f"pod {rival.pod} {verb}: on one segment neither is reached reliably with {address}",
+            "give each pod an address of its own; of a rolling update this ends with the old pod",
+        )
+        return None
+    spans = _free_spans(draft, address, catalog) if findings.may_hint() else ()
     free = catalog.free(ref, spans, address, pod.key) if spans else ()
-    remedy = f"free now: {', '.join(map(str, free))}" if free else "ask for another address"
-    verb = "has it" if rival.is_attached else "asks for it already"
-    message = f"cannot give the pod {address}: pod {rival.pod} {verb}"
-    return Finding(draft.ip_path(index), message, remedy, 409)
+    return address_taken(path, address, rival, pod, free=free)
 
 
-def _suggestable(draft: Draft, address: IPAddress, catalog: Catalog) -> tuple[AddressRange, ...]:
+def _warn_of_one_address(draft: Draft, pod: Pod, findings: Findings) -> None:
+    """Warn of a Deployment's pod whose addresses no second pod can have: a rollout may hang.
+
+    The pod does not show its Deployment's strategy. A pod whose owner has no UID was derived from
+    the Deployment's manifest, which `workload_check` checks.
+    """
+    deployment = deployment_of(pod) if pod.owner_uid else ""
+    plane = draft.governed_by
+    is_of_author = draft.ips_path.startswith("metadata.")  # a taken reserved address is not used
+    if not deployment or plane is None or not is_of_author or not findings.is_strict(plane):
+        return
+    shown = ", ".join(str(address) for address, _ in draft.asked[:2])
+    findings.warn(
+        draft.ips_path,
+        f"one address, {shown}, for pods of Deployment {deployment}: a rolling update would wait "
+        "for ever, unless it ends the old pod before the new one starts",
+        f"{ROLLOUT_REMEDY}, or list a second address, where none of it is so",
+    )
+
+
+def _warn_of_others(
+    draft: Draft, index: int, pod: Pod, catalog: Catalog, findings: Findings
+) -> None:
+    """Warn where another pod has the address on a bridge of each node: two nodes may have it."""
+    ref, address = draft.ref, draft.asked[index][0]
+    other = next((one for one in catalog.claims.holders(ref, address) if one.pod != pod.key), None)
+    if other is not None and other.namespace == pod.namespace:
+        findings.warn(
+            draft.ip_path(index),
+            f"pod {other.pod} asks for {address} too: on one node only one of them starts, as NAD "
+            f"{ref} is a network of each node",
+            "run them on different nodes (podAntiAffinity), or ask for another address",
+        )
+
+
+def _free_spans(draft: Draft, address: IPAddress, catalog: Catalog) -> tuple[AddressRange, ...]:
     if draft.plane is not None and draft.plane.subnets:
         subnet = draft.plane.subnet_of(address)
         return subnet.askable if subnet is not None else ()
@@ -158,12 +210,12 @@ def _suggestable(draft: Draft, address: IPAddress, catalog: Catalog) -> tuple[Ad
     return (AddressRange(whole.nth(1), whole.nth(whole.size - 2)),) if whole.size > 3 else ()
 
 
-def _warn_unheard(draft: Draft, facts: NadFacts, findings: Findings) -> None:
+def _warn_ignored(draft: Draft, facts: NadFacts, findings: Findings) -> None:
     if not facts.is_known or facts.fault:
         return
     path = draft.ips_path
     ref = draft.ref
-    if facts.ipam_type in DEAF_IPAMS or not facts.ipam_type:
+    if facts.ipam_type in IGNORING_IPAMS or not facts.ipam_type:
         ipam = f"the {facts.ipam_type} IPAM" if facts.ipam_type else "no IPAM"
         findings.warn(
             path,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from planes.model.addresses import parse_request
 from planes.model.annotations.selection import read_selections
-from planes.model.decide.access import reach
+from planes.model.decide.access import check_nad
 from planes.model.decide.drafts import Draft
 from planes.model.decide.findings import Findings
 from planes.model.names import DEFAULT_NETWORK_ANNOTATION, MULTUS_NAMESPACE
@@ -20,8 +20,9 @@ def read_default_network(
 ) -> Draft | None:
     """Read and check the annotation: exactly one element, of a NAD that the pod may use.
 
-    Multus does not apply its namespace isolation here; we do, except for its own namespace. Where
-    the NAD backs a plane, what the element asks for is judged like that of any attachment.
+    Multus 4.3.0 does not apply its namespace isolation here, and the notes of 4.3.1 do not mention
+    it; we do, except for its own namespace. Where the NAD backs a plane, what the element asks for
+    is judged like that of any attachment.
     """
     text = pod.annotations.get(DEFAULT_NETWORK_ANNOTATION, "")
     if not text or text.isspace():
@@ -38,7 +39,7 @@ def read_default_network(
         return None
     (selection,) = reading.selections
     shared = frozenset({MULTUS_NAMESPACE})
-    is_usable = reach(
+    is_usable = check_nad(
         selection.ref, path, pod, namespace, catalog, findings=findings, shared=shared
     )
     if not is_usable:

@@ -1,8 +1,8 @@
-"""Attachments in the making: the user's elements in their order, then the planes that are missing.
+"""Drafts of attachments: the user's elements in their order, then the planes that are missing.
 
-Interfaces are numbered as Multus numbers them: net<position in the list>, counted from 1, and a
-named element consumes its number too. An injected element always carries its name, so that what
-others add later cannot renumber it.
+Interfaces are numbered as by Multus: net<position in the list>, counted from 1; a named element
+uses up its number too. An injected element always has its interface name, so that elements added
+later cannot renumber it.
 """
 
 from __future__ import annotations
@@ -30,20 +30,21 @@ class Draft:
 
     Attributes:
         ref: the NAD.
-        plane: the plane behind it.
+        plane: the plane that the NAD backs.
         ips: addresses to ask for, as written.
         asked: the same as addresses, with the prefix length that was written.
         source: where the addresses were listed, None for those of the element itself.
         is_joined: True where pod and namespace belong to the plane.
         is_new: True where it is not in the annotation yet.
         is_completed: True where addresses have to be put into the user's element.
-        injected: True where a plane put it there, now or in an earlier review.
-        where: its path, where it does not stand in the list of networks.
+        injected: True where it was added for a plane, now or in an earlier review.
+        where: its path, where it is not in the list of networks.
         refused: members of the element that the plane does not permit.
         refused_ips: places in `ips` of the addresses that the pod may not have.
-        governing: the plane that the pod joined and on whose wire another's NAD stands.
+        governing: the joined plane on whose wire the NAD is, where that is no plane's.
         held: addresses that it may have of planes on its wire, by plane; None is none.
-        guards: planes on its wire of whose subnets it may have nothing else.
+        guards: planes on its wire; it may have no further address of their subnets.
+        is_on_wire: True where its NAD is no plane's but on a wire of one, shared or not.
     """
 
     index: int
@@ -65,6 +66,7 @@ class Draft:
     governing: Plane | None = None
     held: Mapping[str, tuple[IPAddress, ...]] | None = None
     guards: tuple[Plane, ...] = ()
+    is_on_wire: bool = False
 
     @property
     def governed_by(self) -> Plane | None:
@@ -85,7 +87,7 @@ class Draft:
 
     @property
     def path(self) -> str:
-        """Where it stands, or will stand, in the annotation."""
+        """Its path in the annotation, or the one it will have."""
         return self.where or f"{NETWORKS_PATH}[{self.index}]"
 
     @property
@@ -106,9 +108,9 @@ def draft_attachments(
     catalog: Catalog,
     findings: Findings,
 ) -> list[Draft]:
-    """Draft the user's elements and every missing plane that a joined namespace always gets.
+    """Draft the user's elements, then every joined plane with attachment Always that is missing.
 
-    Elements that cannot be read (None) keep their places, and the planes come after them.
+    Elements that cannot be read (None) keep their places.
     """
     drafts = [
         _of_user(index, selection, joined, catalog)
@@ -169,7 +171,7 @@ def _interface(plane: Plane, index: int, taken: set[str]) -> str:
 
 
 def _default_route(plane: Plane, drafts: Sequence[Draft]) -> tuple[str, ...] | None:
-    """Give the gateways of a default-route plane, unless an element before has taken the route."""
+    """Return the gateways of a default-route plane, unless an earlier element has the route."""
     if any(draft.selection.default_route for draft in drafts):
         return None
     return tuple(map(str, plane.gateways))

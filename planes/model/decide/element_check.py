@@ -1,4 +1,4 @@
-"""Check what elements ask for beside addresses: interface names, MACs, routes, capabilities."""
+"""Check what elements ask for besides addresses: interface names, MACs, routes, capabilities."""
 
 from __future__ import annotations
 
@@ -9,23 +9,29 @@ from planes.model.annotations.selection import NETWORKS_PATH, Selection
 from planes.model.bounds import MAX_ELEMENTS
 from planes.model.decide.drafts import Draft
 from planes.model.decide.findings import Findings
+from planes.model.decide.mac_check import check_mac
 from planes.model.decide.wishes import check_wishes
 from planes.model.errors import Finding
-from planes.model.mac import ETHERNET_BYTES, parse_mac, why_unusable
+from planes.model.objects import Pod
 from planes.model.spec.plane_check import TAKEN_INTERFACES
 from planes.model.state.catalog import Catalog
 
 
 def check_elements(
-    drafts: Sequence[Draft], extra: Sequence[Draft], catalog: Catalog, findings: Findings
+    drafts: Sequence[Draft],
+    extra: Sequence[Draft],
+    pod: Pod,
+    catalog: Catalog,
+    findings: Findings,
 ) -> None:
     """Check every element, and all of them together.
 
     Args:
         drafts: those of the list of networks.
-        extra: others, which share no names and routes with them.
+        extra: others, whose names and routes do not conflict with these.
+        pod: the pod.
         catalog: the current planes and NADs.
-        findings: where it is told.
+        findings: errors and warnings are added here.
     """
     if len(drafts) > MAX_ELEMENTS:
         findings.refuse(
@@ -38,7 +44,7 @@ def check_elements(
     for draft in (*drafts, *extra):
         check_wishes(draft, findings)
         if draft.selection.mac:
-            _check_mac(draft, catalog, findings)
+            check_mac(draft, pod, catalog, findings)
         if draft.governed_by is None:
             findings.warnings += _dropped(draft, catalog)
 
@@ -75,25 +81,8 @@ def _check_default_routes(drafts: Sequence[Draft], findings: Findings) -> None:
             owners.setdefault(version, draft.index)
 
 
-def _check_mac(draft: Draft, catalog: Catalog, findings: Findings) -> None:
-    path = f"{draft.path}.mac"
-    address = parse_mac(draft.selection.mac)
-    why = why_unusable(address)
-    if why:
-        findings.refuse(
-            path,
-            f"cannot use MAC {draft.selection.mac}: {why}",
-            "use a unicast address such as 02:00:00:00:00:11",
-        )
-    facts = catalog.facts_of(draft.ref)
-    if facts.type == "ipvlan":
-        findings.warn(path, "ipvlan interfaces share their master's MAC: this one is ignored")
-    elif len(address) != ETHERNET_BYTES:
-        findings.warn(path, f"it has {len(address)} bytes: only InfiniBand interfaces take it")
-
-
 def _dropped(draft: Draft, catalog: Catalog) -> list[Finding]:
-    """Warn of each request that the NAD's plugins never get to see."""
+    """Warn of each request that the NAD's plugins do not get."""
     requests = _requests(draft.selection)
     facts = catalog.facts_of(draft.ref)
     if not requests or not facts.is_known or facts.fault or draft.ref not in catalog.nads:
@@ -110,7 +99,7 @@ def _dropped(draft: Draft, catalog: Catalog) -> list[Finding]:
 
 
 def _requests(selection: Selection) -> list[tuple[str, str]]:
-    """Give keys and capabilities of what an element asks for, beside addresses and MAC."""
+    """Return keys and capabilities of what an element asks for, besides addresses and MAC."""
     found = []
     if selection.port_mappings:
         found.append(("portMappings", "portMappings"))

@@ -1,11 +1,13 @@
-"""Explain a decision in words: which planes were looked at, what the pod gets, what is wrong."""
+"""Explain a decision in text: which planes the pod gets and why, and what is wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from planes.model.addresses import parse_request
 from planes.model.decide.decision import Attachment, Decision
 from planes.model.errors import Finding
+from planes.model.mac import format_mac
 from planes.model.names import INJECTED_ANNOTATION
 from planes.model.objects import Namespace, Pod
 from planes.model.spec.plane_spec import EXEMPT_NAMESPACES, Attach, IpamMode, Plane
@@ -13,7 +15,7 @@ from planes.model.state.catalog import Catalog
 
 
 def explain(pod: Pod, namespace: Namespace, catalog: Catalog, decision: Decision) -> str:
-    """Give the explanation as lines of text, without colours."""
+    """Return the explanation as lines of text, without colours."""
     sections = (
         [_verdict(pod, decision)],
         _planes(pod, namespace, catalog, decision),
@@ -92,7 +94,7 @@ def _attachments(decision: Decision, catalog: Catalog) -> Iterator[str]:
         yield f"Default network: NAD {decision.default_network.network}, as the annotation asks."
     if not decision.attachments:
         return
-    yield "Attachments:"
+    yield "Attachments it would get:" if decision.denied else "Attachments:"
     for attachment in decision.attachments:
         plane = None if attachment.plane is None else catalog.plane(attachment.plane)
         source = "injected" if attachment.injected else "asked for by the pod"
@@ -118,6 +120,10 @@ def _addresses(attachment: Attachment, plane: Plane | None, catalog: Catalog) ->
 def _details(attachment: Attachment, plane: Plane | None) -> Iterator[str]:
     if attachment.mac:
         yield f"MAC: {attachment.mac}"
+    elif plane is not None and plane.macs is not None:
+        addresses = [parse_request(text)[0] for text in attachment.ips]
+        made = plane.macs.of(addresses) or f"{format_mac(plane.macs.prefix)}:…"
+        yield f"MAC: {made}, made from the address"
     routes = attachment.default_route
     if routes:
         yield f"default route: {', '.join(routes)}, instead of eth0's"
@@ -128,6 +134,10 @@ def _details(attachment: Attachment, plane: Plane | None) -> Iterator[str]:
         facts += [f"MTU {plane.mtu}"] if plane.mtu else []
         yield f"link: {', '.join(facts)}"
     if plane is not None:
+        if not plane.require_carrier:
+            yield "carrier: not required; the pod starts while the link is down, too"
+        if plane.probe is not None:
+            yield "conflicts: the address is probed on the wire before it is used"
         routes_told = [str(route.destination) for route in plane.routes]
         routes_told += [str(r.destination) for each in plane.subnets for r in each.routes]
         if routes_told:

@@ -1,7 +1,7 @@
-"""One more attachment of a running pod: what policy says of it, by the checks of `decide`.
+"""Decide on one more attachment of a running pod, by the checks of `decide`.
 
-Controllers that hot-plug send a network's configuration and wishes for one interface. Where the
-configuration is a plane's it is judged here, against the pod as it is.
+Hot-plug controllers send a network's configuration and requests for one interface. Where the
+configuration is a plane's, it is judged here, with the pod as it is.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from planes.model.addresses import parse_request
+from planes.model.annotations.element_reader import read_element
 from planes.model.annotations.selection import Selection
-from planes.model.annotations.selection_element import read_element
 from planes.model.decide.access import check_access
 from planes.model.decide.address_check import check_addresses
 from planes.model.decide.decision import Decision, attachment_of
+from planes.model.decide.device_check import check_devices
 from planes.model.decide.drafts import Draft, draft_attachments
 from planes.model.decide.element_check import check_elements
 from planes.model.decide.findings import Findings
@@ -30,13 +31,13 @@ from planes.model.wire.netconf import ConfList
 
 _WHERE = "interfaceAttributes"
 _PLANE_IPAM = "plane"
-_NOBODYS = "none"
+_NO_NAD = "none"
 
 
 def plane_behind(conflist: ConfList, catalog: Catalog) -> Plane | None:
-    """Give the plane whose policy governs a configuration that comes without its NAD's name.
+    """Return the plane whose policy governs a configuration that comes without its NAD's name.
 
-    It is the plane that any of its plugins takes addresses from, else the one whose NAD has the
+    That is the plane from which any of its plugins takes addresses, else the one whose NAD has the
     same network name.
 
     Raises:
@@ -52,20 +53,20 @@ def plane_behind(conflist: ConfList, catalog: Catalog) -> Plane | None:
 
 
 def read_wishes(interface: str, wishes: JsonObject) -> Selection:
-    """Read what is asked for one interface as a network selection element; of no NAD yet.
+    """Read requests for one interface as a network selection element, without a NAD.
 
     Args:
         interface: its name in the pod.
-        wishes: by the members of an element, each checked as in a pod's annotation.
+        wishes: the requests, as members of an element, checked as in a pod's annotation.
 
     Raises:
         BadInput: one of them is wrong; the text lists all, with paths.
     """
     errors: list[Finding] = []
-    element = {**wishes, "name": _NOBODYS, "interface": interface}
-    selection = read_element(element, _WHERE, _NOBODYS, errors, [])
+    element = {**wishes, "name": _NO_NAD, "interface": interface}
+    selection = read_element(element, _WHERE, _NO_NAD, errors, [])
     refuse("what the interface is to have", errors)
-    return selection or Selection(_NOBODYS, _NOBODYS, interface)
+    return selection or Selection(_NO_NAD, _NO_NAD, interface)
 
 
 def decide_one(
@@ -79,10 +80,10 @@ def decide_one(
 
     Args:
         pod: the pod as it is; where its annotation has an element for the interface already, that
-            element stands for the same attachment and is not counted twice.
+            element is the same attachment and is not counted twice.
         namespace: the pod's namespace.
         catalog: the current planes, NADs and claims.
-        plane: what the pod is to be attached to.
+        plane: the plane to attach the pod to.
         selection: what is asked for, as `read_wishes` gives it.
 
     Returns:
@@ -95,10 +96,12 @@ def decide_one(
     others = _others(pod, catalog, selection.interface)
     draft = _draft(len(others), selection, plane.ref, plane)
     if pod.host_network:
-        findings.refuse(_WHERE, f"cannot attach {pod.key}: it runs in the host's network")
+        message = f"cannot attach {pod.key}: it runs in the host's network"
+        findings.refuse(_WHERE, message, "plug networks into pods with a network of their own")
     check_access(draft, pod, namespace, catalog, findings)
     check_addresses(draft, pod, catalog, findings)
-    check_elements([draft], (), catalog, findings)
+    check_elements([draft], (), pod, catalog, findings)
+    check_devices([draft], catalog, findings)
     of_plane = [other for other in others if other.plane is plane]
     check_quota([*of_plane, draft], pod, namespace, catalog, findings)
     return Decision(
@@ -109,10 +112,10 @@ def decide_one(
     )
 
 
-def concerns_planes(ref: NadRef, catalog: Catalog) -> bool:
-    """Tell whether policy has to judge a network: it may be on a plane's wire."""
+def needs_decision(ref: NadRef, catalog: Catalog) -> bool:
+    """Report whether a network has to be judged: it may be on a plane's wire."""
     wires = catalog.facts_of(ref).wires
-    return bool(catalog.stand_of(ref)) or any(wire.kind is WireKind.INNER for wire in wires)
+    return bool(catalog.plane_wires(ref)) or any(wire.kind is WireKind.INNER for wire in wires)
 
 
 def decide_network(
@@ -136,8 +139,9 @@ def decide_network(
     draft = _draft(len(others), selection, ref, None)
     beside = frozenset().union(*(catalog.facts_of(other.ref).wires for other in others))
     check_wires([draft], pod, namespace, catalog, findings, beside=beside)
+    check_devices([draft], catalog, findings)
     if draft.governed_by is not None:
-        check_elements([], [draft], catalog, findings)
+        check_elements([], [draft], pod, catalog, findings)
         check_quota([draft], pod, namespace, catalog, findings)
     return Decision(
         attachments=(attachment_of(draft),),
@@ -149,7 +153,7 @@ def decide_network(
 
 def _others(pod: Pod, catalog: Catalog, interface: str) -> list[Draft]:
     """Draft what the pod's annotation asks for on other interfaces."""
-    reading = catalog.texts.networks.get(
+    reading = catalog.annotation_cache.networks.get(
         pod.annotations.get(NETWORKS_ANNOTATION, ""), pod.namespace
     )
     drafts = draft_attachments(reading.elements, (), catalog, Findings())

@@ -1,7 +1,7 @@
-"""What has to be written on a pod: its networks annotation, extended, and our record of it.
+"""The annotations to set on a pod: its extended networks, and the record of injected elements.
 
-A record is believed only where elements and hash prove it: what it names is there and says what
-we wrote. It tells people and a later run what was injected; it grants nothing.
+A record is believed only where its elements are there and its hash fits. It shows people and a
+later review what was injected; it grants nothing.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _NOTHING: Mapping[str, str] = {}
 
 
 def proven_record(pod: Pod, drafts: Sequence[Draft], catalog: Catalog) -> Record | None:
-    """Give the pod's record if it still describes the drafts, and mark those as injected."""
+    """Return the pod's record if it describes the drafts, and mark these as injected."""
     text = pod.annotations.get(INJECTED_ANNOTATION)
-    record = None if text is None else catalog.texts.records.get(text)
+    record = None if text is None else catalog.annotation_cache.records.get(text)
     if record is None:
         return None
     entries = {(name, interface) for name, _, interface in record.planes}
@@ -45,7 +45,7 @@ def proven_record(pod: Pod, drafts: Sequence[Draft], catalog: Catalog) -> Record
 def annotations_of(
     pod: Pod, reading: Reading, drafts: Sequence[Draft], record: Record | None
 ) -> Mapping[str, str]:
-    """Give what has to be set; `record` is the one in force, None where there is none."""
+    """Return the annotations to set; `record` is the valid one, None where there is none."""
     additions = [draft.selection for draft in drafts if draft.is_new]
     completions = {draft.index: draft.ips for draft in drafts if draft.is_completed}
     if not additions and not completions and (record or INJECTED_ANNOTATION not in pod.annotations):

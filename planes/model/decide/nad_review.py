@@ -1,7 +1,7 @@
-"""Whether a NAD may be written as it is: what the API server is told, before any pod uses it.
+"""Review a NAD that is about to be written: whether it may be, before any pod uses it.
 
-The same judgement keeps pods from a NAD that stands already (`planes.model.decide.access`): a NAD
-may have been written while no webhook was there, or before there was one.
+Pods are refused by the same checks (`planes.model.decide.access`), as a NAD may have been written
+while no webhook ran.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def review_nad(
     Args:
         nad: the NAD as it would be.
         catalog: the planes, and the policy of NADs.
-        namespace: of the NAD, as last seen; None: nothing is known of it, nor what it joined.
-        old: the NAD as it is; what an update leaves as it was is not judged anew, so that a NAD
-            from before can still be labelled, owned and deleted.
+        namespace: of the NAD, as last seen; None where it is not known.
+        old: the NAD as it is; an update that does not change configuration and resource is not
+            judged, so that an older NAD can still be labelled, owned and deleted.
     """
-    if old is not None and _says_the_same(nad, old):
+    if old is not None and _is_unchanged(nad, old):
         return NadReview()
-    policy = catalog.gate.policy
+    policy = catalog.nad_checks.policy
     found = judge_nad(nad, policy)
     facts = NadFacts() if found.faults else nad_facts(nad)
     space = namespace or Namespace(nad.namespace)
@@ -66,21 +66,29 @@ def review_nad(
         errors += taken
         hints += [*reached, *found.breaches, *found.unknown]
     if not found.faults:
-        hints += lint_nad(nad, facts)
+        told = {each.path for each in found.unknown}
+        lint = (_of_the_nad(each, nad) for each in lint_nad(nad, facts))
+        hints += [each for each in lint if each.path not in told]
     return NadReview(tuple(errors), tuple(hints))
+
+
+def _of_the_nad(warning: Finding, nad: Nad) -> Finding:
+    """Return a warning about a pod's NAD as one about the NAD itself, by its own path."""
+    field = warning.path.removeprefix(f"NAD {nad.ref} ")
+    return replace(warning, path=field if field.startswith("spec.") else f"spec.config.{field}")
 
 
 def _refused_here(warning: Finding) -> Finding:
     return replace(warning, message=f"cannot write it here: {warning.message}")
 
 
-def _says_the_same(nad: Nad, old: Nad) -> bool:
+def _is_unchanged(nad: Nad, old: Nad) -> bool:
     key = RESOURCE_NAME_ANNOTATION
     return nad.config == old.config and nad.annotations.get(key) == old.annotations.get(key)
 
 
 def _resource_faults(nad: Nad) -> Iterator[Finding]:
-    """Refuse a resource that no container could ask for: every pod of the NAD would be refused."""
+    """Yield an error for a resource that no container can request: no pod could use the NAD."""
     name = nad.annotations.get(RESOURCE_NAME_ANNOTATION)
     if name is None:
         return

@@ -1,8 +1,8 @@
 """What pods of tenants may ask of networks that are no plane's, where NADs are guarded.
 
-Multus hands such wishes to plugins as they are. Three of them reach beyond the pod: ports of the
-node, queues in its memory, and `args.cni`, from which tuning takes what its own keys would be
-judged for.
+Multus (seen with 4.3.0) passes such requests to plugins unchanged. Three of them affect the node:
+ports of the node, queues in its memory, and `args.cni`, from which tuning reads what its own keys
+are judged for.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _REMEDY: Final = "leave it out, or have an administrator allow it"
 
 def check_guarded_wishes(draft: Draft, pod: Pod, catalog: Catalog, findings: Findings) -> None:
     """Refuse what a tenant's pod may not ask of a network that is no plane's."""
-    policy = catalog.gate.policy
+    policy = catalog.nad_checks.policy
     selection = draft.selection
     if not policy.restricts(pod.namespace):
         return
@@ -41,14 +41,14 @@ def check_guarded_wishes(draft: Draft, pod: Pod, catalog: Catalog, findings: Fin
         if asked:
             found = NadFindings()
             judge_keys(asked, f"{draft.path}.{name}", name, (known,), found)
-            # What nobody knows no plugin reads that a tenant's NAD may name.
+            # Unknown keys are read by no plugin that a tenant's NAD may name.
             findings.errors.extend([*found.faults, *found.breaches])
 
 
 def _ports(draft: Draft, policy: NadPolicy) -> Iterator[Finding]:
     for index, mapping in enumerate(draft.selection.port_mappings):
         for _, port in spelled(mapping, "hostPort"):
-            if not isinstance(port, int) or not policy.may_map(port):
+            if not isinstance(port, int) or not policy.permits_port(port):
                 path = f"{draft.path}.portMappings[{index}].hostPort"
-                message = "cannot open this port of the node: it is none of nad-host-ports"
+                message = "cannot open this port of the node: it is none of NETPLANE_NAD_HOST_PORTS"
                 yield Finding(path, message, _REMEDY, 403)

@@ -1,10 +1,10 @@
-"""Whose the addresses are that host-local keeps in files of the node, by the network's name.
+"""Check that a tenant's NAD does not share host-local's address files with another namespace.
 
-Networks of one name share their files, whoever wrote the NADs: pods of one take addresses until
-none is left for pods of the other, and nobody of those sees why. Where NADs are guarded, a NAD of a
-tenant has its own: it may not have the name and addresses of another namespace's network, but where
-both stand on one wire, as copies of one network do. Administrators' networks and those of planes
-come first, then those that were created first.
+Host-local keeps addresses in files of the node by the network's name. Networks of one name share
+them, in whatever namespace their NADs are: pods of one could take all addresses of the other. Where
+NADs are guarded, a tenant's NAD may not have the name and addresses of another namespace's network,
+except where both are on one wire, as copies of one network are. The networks of administrators and
+planes have precedence, then those that were created first.
 """
 
 from __future__ import annotations
@@ -23,19 +23,21 @@ _FORBIDDEN = 403
 
 
 def pool_fault(nad: Nad, facts: NadFacts, path: str, catalog: Catalog) -> Finding | None:
-    """Say whose addresses a tenant's NAD would take; None where it has its own.
+    """Return an error where a tenant's NAD would take another NAD's addresses; None otherwise.
 
     Args:
         nad: it need not be in the catalog, or not as it is there.
         facts: what its configuration says.
-        path: where it is named.
+        path: of the field that names it.
         catalog: the other NADs.
     """
-    gate = catalog.gate
-    if not gate.policy.restricts(nad.namespace) or not facts.pool:
+    checks = catalog.nad_checks
+    if not checks.policy.restricts(nad.namespace) or not facts.pool:
         return None
     namesakes = catalog.index.pools.get(facts.pool) or ()
-    ref = gate.owner(nad, namesakes, catalog.planes, lambda: _owner(nad, facts, namesakes, catalog))
+    ref = checks.owner(
+        nad, namesakes, catalog.planes, lambda: _owner(nad, facts, namesakes, catalog)
+    )
     if ref is None:
         return None
     return Finding(
@@ -50,9 +52,9 @@ def pool_fault(nad: Nad, facts: NadFacts, path: str, catalog: Catalog) -> Findin
 def _owner(
     nad: Nad, facts: NadFacts, namesakes: Sequence[Namesake], catalog: Catalog
 ) -> NadRef | None:
-    """Give the NAD whose addresses another one would take.
+    """Return the NAD whose addresses another one would take.
 
-    Of those of tenants the oldest are looked at, so that nobody makes this slow by having many.
+    Of tenants' NADs a bounded number is compared, the oldest, so that many of them cost no more.
     """
     own = Namesake(nad.created or NOT_YET, nad.ref)
     left = MAX_LOOKED_AT
@@ -60,7 +62,7 @@ def _owner(
         ref = other.ref
         if ref.namespace == nad.namespace:
             continue
-        if catalog.gate.policy.is_tenant(ref.namespace) and catalog.plane_of(ref) is None:
+        if catalog.nad_checks.policy.is_tenant(ref.namespace) and catalog.plane_of(ref) is None:
             if other > own or left == 0:
                 continue
             left -= 1
@@ -69,11 +71,11 @@ def _owner(
     return None
 
 
-def _is_taken_from(mine: NadFacts, others: NadFacts) -> bool:
+def _is_taken_from(facts: NadFacts, others: NadFacts) -> bool:
     """Report whether two networks of one name have addresses in common, on different wires."""
-    if any(one.touches(other) for one in mine.wires for other in others.wires):
+    if any(one.touches(other) for one in facts.wires for other in others.wires):
         return False
-    for one in mine.supplies:
+    for one in facts.supplies:
         for other in others.supplies:
             if one.ipam_type == other.ipam_type == HOST_LOCAL and (
                 not (one.is_known and other.is_known)

@@ -1,6 +1,6 @@
-"""Quotas: what a namespace may hold in a plane, counted from the claims of its pods.
+"""Quotas: how much a namespace may hold in a plane, counted from the claims of its pods.
 
-The count is early and soft: pods reviewed at the same moment do not see each other.
+The count is not exact: pods reviewed at the same time do not see each other.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from planes.model.state.claims import Usage
 def check_quota(
     drafts: Sequence[Draft], pod: Pod, namespace: Namespace, catalog: Catalog, findings: Findings
 ) -> None:
-    """Check each plane that sets a quota for the namespace."""
+    """Check the quota of each plane that has one."""
     wanted: dict[str, tuple[Plane, Usage]] = {}
     for draft in drafts:
         plane = draft.governed_by
@@ -33,7 +33,7 @@ def check_quota(
 
 
 def _held(plane: Plane, pod: Pod, namespace: Namespace, catalog: Catalog) -> Usage:
-    """Count what the namespace's other pods hold, on the plane's NAD and on others on its wire."""
+    """Count what other pods of the namespace hold, on the plane's NAD and others on its wire."""
     claims = catalog.claims
     total = claims.usage(plane.ref, namespace.name, without=pod.key)
     for ref in claims.networks_of(namespace.name):
@@ -43,10 +43,10 @@ def _held(plane: Plane, pod: Pod, namespace: Namespace, catalog: Catalog) -> Usa
 
 
 def _governs(plane: Plane, ref: NadRef, namespace: Namespace, catalog: Catalog) -> bool:
-    """Report whether a plane's rules are those of another's NAD, as `check_wires` finds it."""
+    """Report whether a plane's rules apply to another NAD, as in `check_wires`."""
     if catalog.plane_of(ref) is not None:
         return False
-    for _, planes in catalog.stand_of(ref):
+    for _, planes in catalog.plane_wires(ref):
         if not all(each.shared for each in planes):
             return next((one for one in planes if one.joined_by(namespace)), None) is plane
     return False
@@ -57,8 +57,9 @@ def _usage(draft: Draft, plane: Plane) -> Usage:
         held = len(draft.holds.get(plane.name, ()))
         return Usage(held, 1, held)
     fixed = len(draft.ips)
+    is_chosen = bool(draft.candidates or draft.selection.ipam_claim_reference)
     dynamic = len(plane.families) if plane.ipam_mode is IpamMode.PLANE else 0
-    return Usage(max(fixed, dynamic), 1, fixed + bool(draft.candidates))
+    return Usage(max(fixed, dynamic), 1, fixed + is_chosen)
 
 
 def _breaches(plane: Plane, quota: Quota, held: Usage, wanted: Usage, pod: Pod) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""Give static addresses to drafts: from the annotation, else from the plane's reservations."""
+"""Assign static addresses to drafts: from the annotation, else from the plane's reservations."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from planes.model.bounds import MAX_LOOKED_AT, MAX_LOOKED_AT_OF_POD
 from planes.model.decide.drafts import Draft
 from planes.model.decide.findings import Findings
 from planes.model.errors import Finding
+from planes.model.near_names import closest_name, did_you_mean
 from planes.model.objects import Pod
 from planes.model.spec.plane_spec import Allow, IpamMode, Plane
 from planes.model.state.catalog import Catalog
 from planes.model.state.static_ips import AddressList, assign
-from planes.model.state.suggest import close_names
 
-_FEW: Final = 32  # addresses that every list gets looked at
+_FEW: Final = 32  # addresses of every list that are looked up at least
 
 
 def assign_addresses(
@@ -28,12 +28,13 @@ def assign_addresses(
     catalog: Catalog,
     findings: Findings,
     *,
+    joined: Sequence[Plane],
     is_complete: bool,
 ) -> None:
-    """Put each plane's static addresses into the draft that has none, and check the others.
+    """Assign each plane's static addresses to its draft; one that has addresses must agree.
 
-    `is_complete` is False where some element cannot be read: it may be the one that asks for a
-    plane, so nobody can say then that the pod is not attached to it.
+    `joined` are the planes that the pod may have. `is_complete` is False where an element cannot be
+    read: it may be the one of a plane, so a plane without draft is no error then.
     """
     for draft in drafts:
         plane = draft.plane
@@ -44,23 +45,34 @@ def assign_addresses(
         attached = [draft for draft in drafts if draft.plane and draft.plane.name == name]
         if not attached:
             if is_complete or catalog.plane(name) is None:
-                findings.errors.append(_not_attached(name, addresses.path, pod, catalog, findings))
+                fault = _not_attached(name, addresses.path, pod, catalog, findings, joined=joined)
+                findings.errors.append(fault)
         elif addresses.spans:
             _assign(attached, addresses, pod, catalog, findings, most=most)
 
 
-def _not_attached(name: str, path: str, pod: Pod, catalog: Catalog, findings: Findings) -> Finding:
+def _not_attached(
+    name: str,
+    path: str,
+    pod: Pod,
+    catalog: Catalog,
+    findings: Findings,
+    *,
+    joined: Sequence[Plane],
+) -> Finding:
+    """Return why a list of addresses has no draft; only joined planes are suggested."""
     plane = catalog.plane(name)
     if plane is None:
-        names = (each.name for each in catalog.planes)
-        close = close_names(name, names) if findings.may_hint() else []
-        remedy = f"did you mean {close[0]}?" if close else "name a plane, see kubectl get planes"
+        names = (each.name for each in joined)
+        close = closest_name(name, names) if findings.may_hint() else ""
+        remedy = did_you_mean(close, "name a plane, see kubectl get planes")
         return Finding(path, "cannot give an address of a plane that does not exist", remedy)
     return Finding(
         path,
         f"cannot give an address of plane {name}: the pod is not attached to it",
         f"label namespace {pod.namespace} with {plane.label}: enabled, or add {plane.ref} to the "
         "networks of the pod",
+        plane=plane.name,
     )
 
 
@@ -80,11 +92,11 @@ def _assign(
     found = assign(pod, plane, addresses, catalog.rival, most=most)
     if not written:
         findings.enforce(plane, found.errors)
-        _give(attached[0], plane, found.ips, addresses)
+        _assign_to(attached[0], plane, found.ips, addresses)
         attached[0].candidates = found.candidates
         return
-    # An earlier review put the addresses there, or the user wrote them twice: both must agree,
-    # and a replica must keep to its own place in the list.
+    # An earlier review wrote the addresses, or the user wrote them twice: both must agree, and a
+    # replica has the address of its own place in the list.
     asked = {address for draft in written for address, _ in draft.asked}
     if not asked.issuperset(found.ips) or not all(address in addresses for address in asked):
         findings.enforce(plane, [_differs(addresses, found.ips or found.candidates)])
@@ -102,7 +114,7 @@ def _differs(addresses: AddressList, ips: Sequence[IPAddress]) -> Finding:
     )
 
 
-def _give(draft: Draft, plane: Plane, ips: Sequence[IPAddress], source: AddressList) -> None:
+def _assign_to(draft: Draft, plane: Plane, ips: Sequence[IPAddress], source: AddressList) -> None:
     if not ips:
         return
     asked = [(address, _prefix(plane, address)) for address in ips]
@@ -124,7 +136,7 @@ def _prefix(plane: Plane, address: IPAddress) -> int | None:
 
 
 def _reserved(attached: Sequence[Draft], plane: Plane, pod: Pod, catalog: Catalog) -> None:
-    """Give a pod what is reserved for it without being asked, as far as it is free."""
+    """Assign the addresses that are reserved for a pod, as far as they are free."""
     own = list(plane.reserved_for(pod))
     path = f"spec.staticIPs.reservations of plane {plane.name}"
     if (
@@ -137,7 +149,7 @@ def _reserved(attached: Sequence[Draft], plane: Plane, pod: Pod, catalog: Catalo
     by_ordinal = [entry for entry in own if entry.ordinal is not None]
     if by_ordinal:
         given = _one_each([entry.address for entry in by_ordinal])
-        _give(attached[0], plane, given, AddressList((), path))
+        _assign_to(attached[0], plane, given, AddressList((), path))
         return
     spans = tuple(AddressRange(entry.address, entry.address) for entry in own)
     source = AddressList(spans, path)
@@ -145,7 +157,7 @@ def _reserved(attached: Sequence[Draft], plane: Plane, pod: Pod, catalog: Catalo
     if not found.errors and not any(
         catalog.rival(plane.ref, address, pod.key) for address in found.ips
     ):
-        _give(attached[0], plane, found.ips, source)
+        _assign_to(attached[0], plane, found.ips, source)
         attached[0].candidates = found.candidates
 
 

@@ -1,7 +1,7 @@
-"""How much of configurations one pod may bring along: its node keeps all of it while the pod runs.
+"""Limit the configurations of one pod's networks: its node keeps them while the pod runs.
 
-Each attachment is journaled with the whole configuration it was made by, and read again when the
-daemon starts. Planes' own NADs do not count, as an administrator wrote them.
+Each attachment is journaled with its whole configuration, which is read again when the daemon
+starts. Planes' own NADs do not count, as an administrator wrote them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from planes.model.state.nad_bounds import Weight, weight_of
 
 
 def check_weight(drafts: Sequence[Draft], catalog: Catalog, findings: Findings) -> None:
-    """Refuse more than a node should keep of one pod."""
+    """Refuse a pod whose configurations are together too large."""
     total = Weight()
     for draft in drafts:
         nad = None if draft.plane is not None else catalog.nads.get(draft.ref)

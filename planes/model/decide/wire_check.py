@@ -1,12 +1,11 @@
-"""NADs of others on the wires of planes: who may use them, with which addresses.
+"""Check NADs that are no plane's but on the wire of one: which pods may use them, and how.
 
-A network stands on a plane's wire where any of its plugins leads there. It is usable only by pods
-that joined a plane of each such wire; what it may be asked for is that plane's to permit
-(`Draft.governed_by`); an address of a plane's subnet, asked for or written into the configuration,
-is judged by that plane's rules and held in its address book while the pod runs; and an IPAM that
-hands out addresses of the subnets by itself, or does not say which, is refused. With
-`network.shared` of a plane none of this is asked, but nobody takes its gateway, an address reserved
-for another or one that a pod has.
+A network is on a plane's wire where any of its plugins attaches to that wire. Only pods that joined
+a plane of each such wire may use it, and that plane permits what may be asked for
+(`Draft.governed_by`). An address of a plane's subnet, asked for or in the configuration, is judged
+by that plane's rules and held in its address book while the pod runs. An IPAM that hands out
+addresses of the subnets by itself, or does not say which, is refused. With `network.shared` of a
+plane only its gateway, addresses reserved for others and addresses of other pods are refused.
 """
 
 from __future__ import annotations
@@ -18,31 +17,33 @@ from planes.model.addresses import IPAddress, range_of
 from planes.model.decide.access import why_not_joined
 from planes.model.decide.drafts import Draft
 from planes.model.decide.findings import Findings
+from planes.model.decide.withheld_check import check_withheld_addresses
 from planes.model.errors import Finding
 from planes.model.objects import NadRef, Namespace, Pod
 from planes.model.spec.address_policy import hard_refusal, refusal
 from planes.model.spec.plane_spec import IpamMode, Plane
 from planes.model.state.catalog import Catalog
+from planes.model.state.nad_facts import DEFAULT_IPVLAN_MODE
+from planes.model.state.rollout import address_taken
 from planes.model.state.supplies import PLANE_IPAM, Supply
 from planes.model.state.wire import Wire, WireKind, device_wire
-from planes.model.state.wire_index import Stand, planes_in
+from planes.model.state.wire_index import PlaneWires, planes_in
 
 _FORBIDDEN = 403
-_TAKEN = 409
 _SHOWN_TYPE = 32
 _MOST_SHOWN = 3  # ranges of an IPAM, and planes of a NAD
 
 
 @dataclass(frozen=True, slots=True)
-class _Subject:
-    """Whose network is judged, and against what."""
+class _WireDraft:
+    """A draft on planes' wires, and the state by which it is judged."""
 
     draft: Draft
     pod: Pod
     namespace: Namespace
     catalog: Catalog
     findings: Findings
-    stand: Stand
+    plane_wires: PlaneWires
     supplies: tuple[Supply, ...]
 
 
@@ -55,40 +56,45 @@ def check_wires(
     *,
     beside: frozenset[Wire] = frozenset(),
 ) -> None:
-    """Judge every draft that stands on wires of planes not its own, and note what governs it.
+    """Check every draft on wires of other planes, and set the plane that governs it.
 
-    `drafts` are all attachments of the pod, `beside` the wires of others that it has already:
-    one of them may be on an interface that another brings.
+    `drafts` are all attachments of the pod, `beside` the wires of further ones that it has already:
+    a draft may be on an interface of another attachment.
     """
     lower: frozenset[Wire] = frozenset()
     for draft in drafts:
         if draft.plane is not None and draft.plane.nad_ref is None:
             continue  # rendered from the plane
+        if draft.ref in catalog.withheld:
+            continue  # rendered from a plane that is not in force, and refused for that
         facts = catalog.facts_of(draft.ref)
-        path = f"{draft.path}.name"
         for supply in facts.supplies:
-            fault = plane_ipam_fault(supply, draft.ref, _what(draft), path, catalog)
-            if fault is not None:
-                findings.errors.append(fault)
+            if supply.ipam_type == PLANE_IPAM:
+                path = f"{draft.path}.name"
+                fault = plane_ipam_fault(supply, draft.ref, _what(draft), path, catalog)
+                findings.errors += [] if fault is None else [fault]
         if draft.plane is not None:
             continue
-        stand = catalog.stand_of(draft.ref)
+        plane_wires = catalog.plane_wires(draft.ref)
         inner = [wire for wire in facts.wires if wire.kind is WireKind.INNER]
         if inner:
             lower = lower or beside.union(*(catalog.facts_of(each.ref).wires for each in drafts))
-            stand = (*stand, *catalog.wires.stand_above(inner, lower))
+            plane_wires = (*plane_wires, *catalog.wires.match_inner(inner, lower))
         if draft.selection.device_id:
             device = device_wire(draft.selection.device_id)
-            stand = (*stand, *catalog.wires.stand_on((device,)))
-        if stand:
-            subject = _Subject(draft, pod, namespace, catalog, findings, stand, facts.supplies)
-            _judge(subject)
+            plane_wires = (*plane_wires, *catalog.wires.match((device,)))
+        if plane_wires:
+            draft.is_on_wire = True
+            checked = _WireDraft(
+                draft, pod, namespace, catalog, findings, plane_wires, facts.supplies
+            )
+            _judge(checked)
 
 
 def plane_ipam_fault(
     supply: Supply, ref: NadRef, what: str, path: str, catalog: Catalog
 ) -> Finding | None:
-    """Say why an IPAM of type `plane` works in the plane's own NAD alone; None where it may be.
+    """Return an error for an IPAM of type `plane` in another NAD than the plane's; None else.
 
     The plane's quota and status count what its own NAD hands out.
     """
@@ -104,49 +110,53 @@ def plane_ipam_fault(
         "plane's own NAD",
         f"use NAD {plane.ref}" if plane is not None else "give the NAD another IPAM",
         _FORBIDDEN,
+        name,
     )
 
 
-def _judge(subject: _Subject) -> None:
-    draft, findings = subject.draft, subject.findings
-    refused = list(_find_governing(subject))
+def _judge(checked: _WireDraft) -> None:
+    draft, findings = checked.draft, checked.findings
+    refused = list(_find_governing(checked))
     if refused:
         findings.errors += refused[:_MOST_SHOWN]
         return
-    planes = planes_in(subject.stand)
+    planes = planes_in(checked.plane_wires)
     closed = [each for each in planes if not each.shared]
     draft.guards = tuple([each for each in closed if findings.is_strict(each)])
     for index, (address, _) in enumerate(draft.asked):
-        fault = _address_fault(subject, planes, address, draft.ip_path(index), "")
+        fault = _address_fault(checked, planes, address, draft.ip_path(index), "")
         if fault is not None:
             draft.refused_ips |= {index}
-    _check_supplies(subject, planes, closed)
-    if subject.catalog.facts_of(draft.ref).chooses_mac:
+    _check_supplies(checked, planes, closed)
+    check_withheld_addresses(draft, planes, checked.supplies, checked.catalog, findings)
+    for plane in planes:
+        findings.enforce(plane, list(_mode_faults(checked, plane)))
+    if checked.catalog.facts_of(draft.ref).chooses_mac:
         for plane in closed:
             if not plane.allow_mac:
-                findings.enforce(plane, [_mac_fault(subject, plane)])
+                findings.enforce(plane, [_mac_fault(checked, plane)])
 
 
-def _check_supplies(subject: _Subject, planes: Sequence[Plane], closed: Sequence[Plane]) -> None:
-    """Judge what the configuration hands out by itself, to the first few errors."""
-    draft, findings = subject.draft, subject.findings
+def _check_supplies(checked: _WireDraft, planes: Sequence[Plane], closed: Sequence[Plane]) -> None:
+    """Check the addresses that the configuration hands out by itself, to the first few errors."""
+    draft, findings = checked.draft, checked.findings
     path, which = f"{draft.path}.name", f", which {_what(draft)} gives to every pod"
     enough = len(findings.errors) + _MOST_SHOWN
-    for supply in subject.supplies:
+    for supply in checked.supplies:
         for plane in closed:
-            findings.enforce(plane, own_pool(_what(draft), path, plane, supply))
+            findings.enforce(plane, ipam_faults(_what(draft), path, plane, supply))
             if len(findings.errors) >= enough:
                 return
         for address in supply.fixed:
-            _address_fault(subject, planes, address, path, which)
+            _address_fault(checked, planes, address, path, which)
             if len(findings.errors) >= enough:
                 return
 
 
-def _mac_fault(subject: _Subject, plane: Plane) -> Finding:
-    what = _what(subject.draft)
+def _mac_fault(checked: _WireDraft, plane: Plane) -> Finding:
+    what = _what(checked.draft)
     return Finding(
-        f"{subject.draft.path}.name",
+        f"{checked.draft.path}.name",
         f"cannot use {what}: it chooses the MAC of its pods, on the wire of plane {plane.name}, "
         "which does not allow it",
         "remove mac from the NAD, or use the plane's own NAD",
@@ -154,51 +164,67 @@ def _mac_fault(subject: _Subject, plane: Plane) -> Finding:
     )
 
 
-def _find_governing(subject: _Subject) -> Iterator[Finding]:
-    """Note the first plane that the pod joined; yield why it may not be on a wire."""
-    draft = subject.draft
-    for wire, planes in subject.stand:
+def _mode_faults(checked: _WireDraft, plane: Plane) -> Iterator[Finding]:
+    """Yield an error where an ipvlan would change the mode of those of a plane: the master's."""
+    own = checked.catalog.facts_of(plane.ref).ipvlan_modes
+    if plane.network is not None and plane.network.type == "ipvlan":
+        own = frozenset({plane.network.mode or DEFAULT_IPVLAN_MODE})
+    if own and not checked.catalog.facts_of(checked.draft.ref).ipvlan_modes <= own:
+        yield Finding(
+            f"{checked.draft.path}.name",
+            f"cannot use {_what(checked.draft)}: it would change the mode of all ipvlans of plane "
+            f"{plane.name}",
+            f"set mode {', '.join(sorted(own))} in the NAD, or use the plane's own NAD",
+            _FORBIDDEN,
+        )
+
+
+def _find_governing(checked: _WireDraft) -> Iterator[Finding]:
+    """Set the first plane that the pod joined as governing; yield errors for wires not joined."""
+    draft = checked.draft
+    for wire, planes in checked.plane_wires:
         if all(each.shared for each in planes):
             continue
-        joined = [each for each in planes if each.matches(subject.namespace, subject.pod)]
+        joined = [each for each in planes if each.matches(checked.namespace, checked.pod)]
         if not joined:
-            yield _not_joined(subject, wire, planes[0])
+            yield _not_joined(checked, wire, planes[0])
         elif draft.governing is None:
             draft.governing = joined[0]
 
 
-def _not_joined(subject: _Subject, wire: Wire, plane: Plane) -> Finding:
-    draft = subject.draft
-    why, how = why_not_joined(plane, subject.pod, subject.namespace)
-    if any(each.kind is WireKind.LINK and not each.name for each in _wires(subject)):
+def _not_joined(checked: _WireDraft, wire: Wire, plane: Plane) -> Finding:
+    draft = checked.draft
+    why, how = why_not_joined(plane, checked.pod, checked.namespace)
+    if any(each.kind is WireKind.LINK and not each.name for each in _wires(checked)):
         how += ", or name a master that is no plane's in the NAD"
     return Finding(
         f"{draft.path}.name",
         f"cannot use {_what(draft)}: it is on {wire}, the wire of plane {plane.name}, and {why}",
         f"{how}; network.shared of the plane opens its wire to everybody",
         _FORBIDDEN,
+        plane.name,
     )
 
 
 def _what(draft: Draft) -> str:
-    """Name a network: one that came without a NAD has no namespace."""
+    """Return a network's name for texts: one that came without a NAD has no namespace."""
     return f"NAD {draft.ref}" if draft.ref.namespace else f"network {draft.ref.name}"
 
 
-def _wires(subject: _Subject) -> frozenset[Wire]:
-    return subject.catalog.facts_of(subject.draft.ref).wires
+def _wires(checked: _WireDraft) -> frozenset[Wire]:
+    return checked.catalog.facts_of(checked.draft.ref).wires
 
 
 def _address_fault(
-    subject: _Subject, planes: Sequence[Plane], address: IPAddress, path: str, which: str
+    checked: _WireDraft, planes: Sequence[Plane], address: IPAddress, path: str, which: str
 ) -> Finding | None:
-    """Judge an address by each plane that has it in a subnet; hold it where it may be had."""
-    draft, findings = subject.draft, subject.findings
+    """Check an address by each plane with it in a subnet; hold it where the plane permits it."""
+    draft, findings = checked.draft, checked.findings
     for plane in planes:
         if plane.subnet_of(address) is None:
             continue
-        fault = _rule_fault(subject, plane, address, path, which) or _rival(
-            subject, plane, address, path, which
+        fault = _rule_fault(checked, plane, address, path, which) or _rival(
+            checked, plane, address, path, which
         )
         if fault is not None:
             findings.enforce(plane, [fault])
@@ -210,13 +236,13 @@ def _address_fault(
 
 
 def _rule_fault(
-    subject: _Subject, plane: Plane, address: IPAddress, path: str, which: str
+    checked: _WireDraft, plane: Plane, address: IPAddress, path: str, which: str
 ) -> Finding | None:
-    pod, held = subject.pod, subject.draft.holds.get(plane.name, ())
+    pod, held = checked.pod, checked.draft.holds.get(plane.name, ())
     if plane.shared:
         refused = hard_refusal(plane, pod, address)
-    elif not plane.matches(subject.namespace, pod):
-        why, how = why_not_joined(plane, pod, subject.namespace)
+    elif not plane.matches(checked.namespace, pod):
+        why, how = why_not_joined(plane, pod, checked.namespace)
         message = f"cannot give the pod {address}{which}: it is plane {plane.name}'s, and {why}"
         return Finding(path, message, how, _FORBIDDEN)
     elif any(other.version == address.version and other != address for other in held):
@@ -231,21 +257,19 @@ def _rule_fault(
 
 
 def _rival(
-    subject: _Subject, plane: Plane, address: IPAddress, path: str, which: str
+    checked: _WireDraft, plane: Plane, address: IPAddress, path: str, which: str
 ) -> Finding | None:
-    catalog, draft = subject.catalog, subject.draft
+    catalog, draft = checked.catalog, checked.draft
     refs: list[NadRef] = [plane.ref, draft.ref] if which else [plane.ref]
     for ref in refs:
-        rival = catalog.rival(ref, address, subject.pod.key)
+        rival = catalog.rival(ref, address, checked.pod.key)
         if rival is not None:
-            verb = "has it" if rival.is_attached else "asks for it already"
-            message = f"cannot give the pod {address}{which}: pod {rival.pod} {verb}"
-            return Finding(path, message, "ask for another address", _TAKEN)
+            return address_taken(path, address, rival, checked.pod, source=which)
     return None
 
 
-def own_pool(what: str, path: str, plane: Plane, supply: Supply) -> Iterator[Finding]:
-    """Yield why an IPAM may not hand out addresses beside a plane, on its wire."""
+def ipam_faults(what: str, path: str, plane: Plane, supply: Supply) -> Iterator[Finding]:
+    """Yield an error where an IPAM on a plane's wire may hand out the plane's addresses itself."""
     if supply.ipam_type == PLANE_IPAM or not plane.subnets:
         return
     subnets = [range_of(subnet.cidr) for subnet in plane.subnets]

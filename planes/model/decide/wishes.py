@@ -1,9 +1,9 @@
-"""Every wish that a network selection element can carry, and what a plane permits of it.
+"""Wishes: the requests of a network selection element, and which of them a plane permits.
 
-`WISHES` is the one list. `check_wishes` refuses what a plane does not permit, and `permitted` gives
-what an attachment's plugins are told: of a plane's attachment the permitted wishes and nothing
-else, of any other all of them, as Multus does. A member that nobody listed is refused on a plane.
-Where a plane only warns or audits, a refused wish is left out and the pod starts without it.
+`WISHES` lists all of them. `check_wishes` refuses what a plane does not permit, and `permitted`
+returns what an attachment's plugins get: on a plane the permitted wishes alone, on any other
+network all of them, as with Multus. A member that is not listed is refused on a plane. Where a
+plane only warns or audits, a refused wish is left out and the pod starts without it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from planes.model.bounds import MAX_UNKNOWN
 from planes.model.decide.drafts import Draft
 from planes.model.decide.findings import Findings
 from planes.model.errors import Finding, JsonObject
+from planes.model.names import is_dns_subdomain, shown
+from planes.model.near_names import closest_name, did_you_mean
 from planes.model.spec.plane_spec import Plane
 
 RUNTIME_FACTS: Final = frozenset({"cgroupPath"})
-"""What a plane's plugins get of the runtime's own capability arguments: what the runtime says of
-the sandbox. The others (portMappings, bandwidth, dns, pod annotations, …) are written by the pod's
-author, for the default network."""
+"""Capability arguments of the runtime that a plane's plugins get: facts about the sandbox. The
+others (portMappings, bandwidth, dns, pod annotations, …) come from the pod's author and are for the
+default network."""
 
 _NOTHING: Mapping[str, Any] = {}
 _SHOWN_CHARACTERS: Final = 32
@@ -45,13 +47,14 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class Permitted:
-    """What the plugins of one attachment are told of its element.
+    """The requests of an element that the plugins of its attachment get.
 
     Attributes:
         capabilities: capability arguments by name (CNI conventions, "runtimeConfig"); addresses
             and MAC included.
         cni_args: what is merged into `args.cni` of every plugin.
         default_route: gateways whose families' default routes the interface takes.
+        claim: the IPAMClaim that keeps its addresses, on a plane.
     """
 
     ips: tuple[str, ...] = ()
@@ -59,14 +62,15 @@ class Permitted:
     capabilities: Mapping[str, Any] = field(default_factory=dict)
     cni_args: Mapping[str, Any] = field(default_factory=dict)
     default_route: tuple[str, ...] = ()
+    claim: str = ""
 
 
 _NO_WISHES: Final = Permitted()
-Judge = Callable[[Plane, Selection], Iterable[Breach]]
+WishCheck = Callable[[Plane, Selection], Iterable[Breach]]
 
 
 def _elsewhere(_plane: Plane, _selection: Selection) -> Iterable[Breach]:
-    """Judge nothing: another check of the decision does."""
+    """Return nothing: another part of the decision checks it."""
     return ()
 
 
@@ -82,7 +86,7 @@ def _default_route(plane: Plane, selection: Selection) -> Iterable[Breach]:
 
 
 def _gateways(plane: Plane, asked: tuple[str, ...]) -> Iterator[Breach]:
-    """Judge gateways: the plane's own, where it has any; else nobody knows which are wrong."""
+    """Check that gateways are the plane's, where it has any."""
     gateways = [subnet.gateway for subnet in plane.subnets if subnet.gateway is not None]
     for index, text in enumerate(asked):
         if gateways and parse_address(text) not in gateways:
@@ -102,7 +106,7 @@ def _cni_args(plane: Plane, selection: Selection) -> Iterable[Breach]:
 
 
 def _arguments(plane: Plane, args: JsonObject) -> Iterator[Breach]:
-    """Judge arguments of plugins: a plane takes none, as any of them may change its network."""
+    """Refuse arguments for plugins: any of them may change the plane's network."""
     for key in list(args)[:MAX_UNKNOWN]:
         member = _SPELLED_ELSEWHERE.get(key.casefold())
         remedy = (
@@ -125,8 +129,33 @@ def _arguments(plane: Plane, args: JsonObject) -> Iterator[Breach]:
         )
 
 
-def _never(key: str, attribute: str, what: str, remedy: str) -> Judge:
-    """Give the judge of a wish that no setting of a plane permits."""
+def _ipam_claim(plane: Plane, selection: Selection) -> Iterable[Breach]:
+    name = selection.ipam_claim_reference
+    if not name:
+        return
+    what = f"cannot keep addresses by a claim on plane {plane.name}"
+    if not plane.is_persistent:
+        yield Breach(
+            "ipam-claim-reference",
+            f"{what}: its addresses end with their pod",
+            "remove it, or ask an administrator for ipam.lifecycle: Persistent",
+        )
+    elif not is_dns_subdomain(name):
+        yield Breach(
+            "ipam-claim-reference",
+            f"{what}: {shown(name)} names none",
+            "name an IPAMClaim of the pod's namespace, without the namespace",
+        )
+    elif selection.ips:
+        yield Breach(
+            "ipam-claim-reference",
+            f"{what}: the element asks for addresses with ips, too",
+            "remove one of both",
+        )
+
+
+def _never(key: str, attribute: str, what: str, remedy: str) -> WishCheck:
+    """Return the check of a wish that no plane permits."""
     wish = attrgetter(attribute)
 
     def judge(plane: Plane, selection: Selection) -> Iterable[Breach]:
@@ -137,7 +166,7 @@ def _never(key: str, attribute: str, what: str, remedy: str) -> Judge:
     return judge
 
 
-WISHES: Final[Mapping[str, Judge]] = {
+WISHES: Final[Mapping[str, WishCheck]] = {
     "name": _elsewhere,  # access: the plane is joined
     "namespace": _elsewhere,
     "interface": _elsewhere,  # element_check: valid, and free
@@ -163,33 +192,30 @@ WISHES: Final[Mapping[str, Judge]] = {
         "deviceID",
         "device_id",
         "choose a device",
-        "remove deviceID; devices are given out by the plane's spec.network.resourceName",
+        "remove deviceID; which device a pod has is the plane's to say",
     ),
     "infiniband-guid": _never(
         "infiniband-guid", "infiniband_guid", "choose an InfiniBand GUID", "remove it"
     ),
-    "ipam-claim-reference": _never(
-        "ipam-claim-reference",
-        "ipam_claim_reference",
-        "keep addresses by a claim",
-        "remove it; ask for an address with ips",
-    ),
+    "ipam-claim-reference": _ipam_claim,
 }
-"""What judges each member of an element on a plane, by its name in the annotation."""
+"""The check of each member of an element on a plane, by its name in the annotation."""
 
 
-_JUDGES: Final = tuple(judge for judge in WISHES.values() if judge is not _elsewhere)
+_CHECKS: Final = tuple(judge for judge in WISHES.values() if judge is not _elsewhere)
 
 
 def check_wishes(draft: Draft, findings: Findings) -> None:
-    """Refuse every wish of an element that the plane behind it does not permit."""
+    """Refuse every wish of an element that its plane does not permit."""
     plane = draft.governed_by
     if plane is None or draft.is_new:
         return
     selection = draft.selection
-    breaches = [breach for judge in _JUDGES for breach in judge(plane, selection)]
+    breaches = [breach for judge in _CHECKS for breach in judge(plane, selection)]
     if selection.unknown:
         breaches += _unlisted(plane, selection)
+        if findings.is_strict(plane):  # the parser has warned that they are ignored
+            findings.take_back(f"{draft.path}.{key}" for key in selection.unknown)
     for breach in breaches:
         draft.refused |= {breach.place.partition(".")[0].partition("[")[0]}
         path = f"{draft.path}.{breach.place}"
@@ -201,20 +227,23 @@ def _unlisted(plane: Plane, selection: Selection) -> Iterator[Breach]:
         yield Breach(
             key,
             f"cannot ask plane {plane.name} for {key}: nobody knows what it means",
-            "remove it, or correct its name",
+            did_you_mean(closest_name(key, WISHES), "remove it"),
         )
 
 
 def permitted(draft: Draft) -> Permitted:
-    """Give what an attachment's plugins are told; called after every check."""
+    """Return the requests that an attachment's plugins get; called after every check."""
     selection, refused = draft.selection, draft.refused
     ips = draft.permitted_ips
     mac = "" if "mac" in refused else selection.mac
     default_route = () if "default-route" in refused else selection.default_route or ()
     if draft.governed_by is not None:
-        if not (ips or mac or default_route):
+        claim = "" if "ipam-claim-reference" in refused else selection.ipam_claim_reference
+        if draft.plane is None:  # it is on the plane's wire, with an IPAM of its own
+            claim = ""
+        if not (ips or mac or default_route or claim):
             return _NO_WISHES
-        return Permitted(ips, mac, _given(ips=ips, mac=mac), _NOTHING, default_route)
+        return Permitted(ips, mac, _given(ips=ips, mac=mac), _NOTHING, default_route, claim)
     capabilities = _given(
         ips=ips,
         mac=mac,

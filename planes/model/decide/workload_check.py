@@ -1,4 +1,4 @@
-"""What is wrong with a workload as a whole, though each of its pods alone would be fine."""
+"""Check a workload as a whole: faults that none of its pods has alone."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from planes.model.annotations.selection import read_selections
-from planes.model.decide.decision import Decision, decide
+from planes.model.decide.rollout_check import rollout_faults
 from planes.model.errors import Finding
 from planes.model.names import NETWORKS_ANNOTATION, STATIC_IPS_ANNOTATION
 from planes.model.objects import Namespace, Pod
 from planes.model.spec.plane_spec import Plane
 from planes.model.state.catalog import Catalog
-from planes.model.state.claim_index import ClaimIndex
 from planes.model.state.claims import bare_address
 from planes.model.state.static_ips import AddressList, read_static_ips
 from planes.model.workload import pods_of
@@ -20,29 +19,10 @@ from planes.model.workload import pods_of
 _TEMPLATE = "spec.template.metadata.annotations"
 
 
-def check_workload(
-    obj: Mapping[str, Any], namespace: Namespace, catalog: Catalog
-) -> tuple[Finding, ...]:
-    """List what a workload's pods will run into: each pod's own errors, and those they share.
-
-    Paths name the pod template. The pods are decided one by one as if alone.
-
-    Raises:
-        BadInput: the manifest is malformed.
-    """
-    pods = _pods(obj, namespace)
-    if not pods:
-        return ()
-    # without claims: the workload's own running pods would look like rivals of its new ones
-    alone = catalog.with_claims(ClaimIndex())
-    own = _own_errors([decide(pod, namespace, alone) for pod in pods[:1]])
-    return tuple(dict.fromkeys([*shared_faults(obj, namespace, catalog), *own]))
-
-
 def shared_faults(
     obj: Mapping[str, Any], namespace: Namespace, catalog: Catalog
 ) -> tuple[Finding, ...]:
-    """List what only shows in a workload as a whole: too few addresses for its replicas.
+    """List faults of a workload as a whole: too few addresses, now or at a rollout.
 
     Raises:
         BadInput: the manifest is malformed.
@@ -50,20 +30,38 @@ def shared_faults(
     pods = _pods(obj, namespace)
     if not pods:
         return ()
-    return tuple(dict.fromkeys([*_shared_addresses(pods), *_short_lists(pods, catalog)]))
+    found = [*_shared_addresses(pods), *_short_lists(pods, catalog)]
+    return tuple(dict.fromkeys([*found, *rollout_faults(obj, pods, catalog)]))
+
+
+def hints_for_each_node(obj: Mapping[str, Any], catalog: Catalog) -> tuple[Finding, ...]:
+    """Warn of a DaemonSet with static addresses: the number of nodes is not known here."""
+    if obj.get("kind") != "DaemonSet":
+        return ()
+    pods = [Pod.from_object(pod) for pod in pods_of(obj)]
+    lists = read_static_ips(pods[0].annotations.get(STATIC_IPS_ANNOTATION, "")).lists
+    return tuple(
+        Finding(
+            f"{_TEMPLATE}[{STATIC_IPS_ANNOTATION}].{name}",
+            f"a DaemonSet has a pod on each node, and the list has {_counted(addresses, version)}: "
+            "pods of further nodes are refused",
+            "list an address for each node, or leave it out: the plane gives each pod its own",
+        )
+        for name, addresses in lists.items()
+        if catalog.plane(name) is not None
+        for version in addresses.versions
+    )
+
+
+def _counted(addresses: AddressList, version: int) -> str:
+    size = addresses.size(version)
+    return f"{size} IPv{version} address{'' if size == 1 else 'es'}"
 
 
 def _pods(obj: Mapping[str, Any], namespace: Namespace) -> list[Pod]:
     if obj.get("kind") == "Pod":
         return []
     return [Pod.from_object(pod, namespace.name) for pod in pods_of(obj)]
-
-
-def _own_errors(decisions: list[Decision]) -> Iterator[Finding]:
-    for decision in decisions:
-        for finding in (*decision.errors, *decision.warnings):
-            path = finding.path.replace("metadata.annotations", _TEMPLATE, 1)
-            yield Finding(path, finding.message, finding.remedy, finding.status)
 
 
 def _shared_addresses(pods: list[Pod]) -> Iterator[Finding]:
@@ -102,11 +100,10 @@ def _place(pod: Pod, plane: Plane | None, number: int) -> int:
 def _too_short(
     name: str, addresses: AddressList, version: int, needed: int, replicas: int
 ) -> Finding:
-    size = addresses.size(version)
     return Finding(
         f"{_TEMPLATE}[{STATIC_IPS_ANNOTATION}].{name}",
-        f"cannot give each of {replicas} replicas an address: the list has {size} IPv{version} "
-        f"address{'' if size == 1 else 'es'} and needs {needed}",
+        f"cannot give each of {replicas} replicas an address: the list has "
+        f"{_counted(addresses, version)} and needs {needed}",
         "add addresses, or run fewer replicas",
         409,
     )

@@ -1,4 +1,5 @@
-"""What an administrator writes: planes, their selectors, and the NAD a plane is rendered to.
+"""Planes as administrators write them, the NADs rendered from them, and the policy for NADs.
 
-Parsing and checking of one plane by itself; nothing here looks at pods.
+A plane is parsed and checked here by itself, with its address policy and its blocks. No cluster
+state is looked up here.
 """

@@ -1,21 +1,25 @@
-"""Which addresses of a plane a pod may ask for, by the plane's rules, whoever holds them now."""
+"""The address policy of a plane: which addresses a pod may ask for, taken or not."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from planes.model.addresses import AddressRange, IPAddress
+from planes.model.addresses import AddressRange, IPAddress, IPNetwork
+from planes.model.lines import first_few
 from planes.model.objects import Pod
 from planes.model.spans import SpanSet
-from planes.model.spec.plane_spec import Allow, IpamMode, Plane, Subnet
+from planes.model.spec.plane_spec import Allow, IpamMode, Plane
+from planes.model.spec.subnet import Subnet
 
 _WRONG = 422
 _FORBIDDEN = 403
+_SHOWN = 4  # ranges, subnets or addresses that a message names
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why not, and what to do; the cause completes "cannot give … <address>: "."""
+    """Why an address is refused, and the remedy; `cause` completes "cannot give … <address>: "."""
 
     cause: str
     remedy: str
@@ -23,7 +27,7 @@ class Refusal:
 
 
 def refusal(plane: Plane, pod: Pod, address: IPAddress) -> Refusal | None:
-    """Say why a pod may not ask for an address of a plane, None where it may."""
+    """Return why a pod may not ask for an address of a plane, None where it may."""
     if plane.ipam_mode is IpamMode.NONE:
         return Refusal(
             f"plane {plane.name} hands out no addresses (ipam.mode None)", "remove the address"
@@ -38,12 +42,12 @@ def refusal(plane: Plane, pod: Pod, address: IPAddress) -> Refusal | None:
         return None
     subnet = plane.subnet_of(address)
     if subnet is None:
-        return _outside(plane, address)
+        return _outside(plane, pod, address)
     return _in_subnet(plane, subnet, address) or _policy(plane, subnet, pod, address)
 
 
 def hard_refusal(plane: Plane, pod: Pod, address: IPAddress) -> Refusal | None:
-    """Say why nobody, or not this pod, may have an address even where the wire is shared."""
+    """Return why a pod may not have an address even where the wire is shared, None where it may."""
     subnet = plane.subnet_of(address)
     if subnet is None:
         return None
@@ -56,9 +60,9 @@ def hard_refusal(plane: Plane, pod: Pod, address: IPAddress) -> Refusal | None:
 
 
 def askable_by(plane: Plane, pod: Pod) -> SpanSet | None:
-    """Give all addresses that `refusal` lets a pod ask for; None where the plane knows no subnets.
+    """Return all addresses that a pod may ask for by `refusal`; None where there are no subnets.
 
-    The same rules as ranges, so that a long list is compared with them and not walked.
+    As ranges, so that a long list of addresses is compared with them and not walked.
     """
     if plane.ipam_mode is IpamMode.NONE or plane.allow is Allow.NEVER:
         return SpanSet(())
@@ -75,9 +79,9 @@ def askable_by(plane: Plane, pod: Pod) -> SpanSet | None:
 
 
 def with_static_apart(plane: Plane) -> Plane:
-    """Give a plane whose static addresses are those of static ranges and reservations alone.
+    """Return a plane whose static addresses are those of static ranges and reservations alone.
 
-    So it is on a cluster, where nodes hold the rest in blocks and nobody else sees what is free.
+    On a cluster nodes hold the other addresses in blocks, and only they know which are free.
     """
     if plane.ipam_mode is not IpamMode.PLANE:
         return plane
@@ -90,14 +94,18 @@ def _is_usable(plane: Plane, address: IPAddress) -> bool:
     return subnet is not None and _in_subnet(plane, subnet, address) is None
 
 
-def _outside(plane: Plane, address: IPAddress) -> Refusal:
+def _outside(plane: Plane, pod: Pod, address: IPAddress) -> Refusal:
     if address.version not in plane.families:
         return Refusal(
             f"plane {plane.name} has no IPv{address.version} subnet",
             f"ask for an IPv{'6' if address.version == 4 else '4'} address",
         )
-    cidrs = ", ".join(str(each.cidr) for each in plane.subnets if each.version == address.version)
-    return Refusal(f"it is outside plane {plane.name} ({cidrs})", f"ask for one of {cidrs}")
+    same = [each for each in plane.subnets if each.version == address.version]
+    cause = f"it is outside plane {plane.name} ({_listed([each.cidr for each in same])})"
+    if plane.allow is Allow.RESERVED:
+        return Refusal(cause, _reserved_advice(plane, pod))
+    askable = [span for each in same for span in _askable(each)]
+    return Refusal(cause, f"ask for one of {_listed(askable)}" if askable else _advice(same[0]))
 
 
 def _in_subnet(plane: Plane, subnet: Subnet, address: IPAddress) -> Refusal | None:
@@ -107,7 +115,7 @@ def _in_subnet(plane: Plane, subnet: Subnet, address: IPAddress) -> Refusal | No
     elif address in subnet.unusable:
         is_first = address == subnet.cidr.network_address
         role = "the network address" if is_first else "the broadcast address"
-    elif any(address in span for span in subnet.exclude):
+    elif address in subnet.excluded:
         return Refusal(f"plane {plane.name} excludes it", _advice(subnet))
     return Refusal(f"it is {role} of {subnet.cidr}", _advice(subnet)) if role else None
 
@@ -122,9 +130,8 @@ def _policy(plane: Plane, subnet: Subnet, pod: Pod, address: IPAddress) -> Refus
             cause += f", and {pod.owner_doubt}"
         return Refusal(cause, _advice(subnet), _FORBIDDEN)
     if plane.allow is Allow.RESERVED:
-        own = ", ".join(str(each.address) for each in plane.reserved_for(pod))
-        remedy = f"reserved for this pod: {own}" if own else "ask an administrator to reserve one"
-        return Refusal(f"plane {plane.name} gives out reserved addresses only", remedy, _FORBIDDEN)
+        cause = f"plane {plane.name} gives out reserved addresses only"
+        return Refusal(cause, _reserved_advice(plane, pod), _FORBIDDEN)
     if address in subnet.askable_set:
         return None
     cause = f"plane {plane.name} does not give it out as a static address"
@@ -133,8 +140,27 @@ def _policy(plane: Plane, subnet: Subnet, pod: Pod, address: IPAddress) -> Refus
     return Refusal(cause, _advice(subnet))
 
 
+def _reserved_advice(plane: Plane, pod: Pod) -> str:
+    own = [entry.address for entry in plane.reserved_for(pod)]
+    if not own:
+        return "ask an administrator to reserve one"
+    return f"reserved for this pod: {_listed(own)}"
+
+
 def _advice(subnet: Subnet) -> str:
-    if subnet.is_static_apart and not subnet.static_ranges:
-        return f"ask an administrator to give {subnet.cidr} staticRanges, or to reserve the address"
-    spans = subnet.static_ranges or subnet.ranges
-    return f"ask for one of {', '.join(map(str, spans)) or subnet.cidr}"
+    """Return the remedy that lists what may be asked for in a subnet, taken or not."""
+    spans = _askable(subnet)
+    if spans:
+        return f"ask for one of {_listed(spans)}"
+    return f"ask an administrator to give {subnet.cidr} staticRanges, or to reserve the address"
+
+
+def _askable(subnet: Subnet) -> tuple[AddressRange | IPNetwork, ...]:
+    """Return a subnet's askable addresses as they are written, exclusions not taken out."""
+    if subnet.static_ranges or subnet.is_static_apart:
+        return subnet.static_ranges
+    return subnet.ranges or (subnet.cidr,)
+
+
+def _listed(what: Sequence[object]) -> str:
+    return first_few(what, _SHOWN)

@@ -1,7 +1,7 @@
-"""How large the blocks are that nodes take from a plane's subnets.
+"""Sizes of the address blocks that nodes take from a plane's subnets.
 
-Invariant: within one region (a fixed grid, whatever plane or subnet) all blocks of a plane have
-one size, that of the region's grid; so two of them are the same or share no address.
+Invariant: within one region (a network of fixed size, the same for all planes) all blocks of a
+plane have one size, that of the region's grid; so two blocks are equal or share no address.
 """
 
 from __future__ import annotations
@@ -11,26 +11,27 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
 from planes.model.addresses import IPAddress, IPNetwork
-from planes.model.spec.plane_spec import Plane, Subnet
+from planes.model.spec.plane_spec import Plane
+from planes.model.spec.subnet import Subnet
 
 DEFAULT_BLOCK: Final[Mapping[int, int]] = {4: 26, 6: 122}
 WIDEST_BLOCK: Final[Mapping[int, int]] = {4: 22, 6: 118}
 """1024 addresses: more than any node has pods."""
 REGION: Final[Mapping[int, int]] = {4: 16, 6: 104}
 STATIC_BLOCK: Final[Mapping[int, int]] = {4: 26, 6: 122}
-"""64 addresses: what is told of their holders fits a small object."""
+"""64 addresses: their holders fit into a small object."""
 
 _SHARE_BITS: Final = 3
 """A subnet serves at least eight nodes unless the plane says otherwise."""
 
 
 def is_block_length(version: int, length: int) -> bool:
-    """Report whether the blocks of nodes can have a prefix length."""
+    """Report whether blocks of nodes may have a prefix length."""
     return WIDEST_BLOCK[version] <= length <= (32 if version == 4 else 128)
 
 
 def block_length(plane: Plane, subnet: Subnet) -> int:
-    """Give the prefix length of the blocks a plane wants in a subnet."""
+    """Return the prefix length for blocks of a plane in a subnet."""
     version, longest = subnet.version, subnet.cidr.max_prefixlen
     given = plane.block_size.get(version)
     if given is not None:
@@ -39,9 +40,9 @@ def block_length(plane: Plane, subnet: Subnet) -> int:
 
 
 def grid_length(plane: Plane, region: IPNetwork) -> int:
-    """Give the prefix length for a region that has no grid yet: what its smallest subnet wants.
+    """Return the prefix length for a region without a grid: that of its smallest subnet.
 
-    Only what the first one to ask wants counts: from then on the region keeps its grid.
+    The first node that takes a block sets it; the region keeps its grid from then on.
     """
     wanted = [
         block_length(plane, subnet)
@@ -52,7 +53,7 @@ def grid_length(plane: Plane, region: IPNetwork) -> int:
 
 
 def network_around(address: IPAddress, length: int) -> IPNetwork:
-    """Give the network of a prefix length that an address lies in."""
+    """Return the network of a prefix length that has an address."""
     spare = address.max_prefixlen - length
     first = type(address)(int(address) >> spare << spare)
     kind = IPv4Network if address.version == 4 else IPv6Network
@@ -60,10 +61,10 @@ def network_around(address: IPAddress, length: int) -> IPNetwork:
 
 
 def region_of(address: IPAddress) -> IPNetwork:
-    """Give the region an address lies in."""
+    """Return the region of an address."""
     return network_around(address, REGION[address.version])
 
 
 def static_network_of(address: IPAddress) -> IPNetwork:
-    """Give the static block an address belongs to if it is a static one."""
+    """Return the static block an address belongs to if it is a static one."""
     return network_around(address, STATIC_BLOCK[address.version])

@@ -1,83 +1,104 @@
-"""Which blocks a plane has for nodes to take, in which order, and what is in one.
+"""The address blocks of a plane: which a node may take, in which order, and their addresses.
 
-Pure arithmetic, lazy where subnets are large: nothing costs in proportion to their addresses.
+Pure arithmetic, lazy where subnets are large: no cost is proportional to their addresses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import chain, groupby, islice
+from itertools import accumulate, groupby, islice
+from math import gcd
 from typing import Final
 
-from planes.model.addresses import AddressRange, IPNetwork, range_of, subtract
-from planes.model.spec.block_sizes import REGION, STATIC_BLOCK, network_around, region_of
+from planes.model.addresses import AddressRange, IPNetwork, range_of
+from planes.model.spans import subtract
+from planes.model.spec.block_sizes import (
+    REGION,
+    STATIC_BLOCK,
+    block_length,
+    network_around,
+    region_of,
+)
 from planes.model.spec.plane_spec import Plane
 
 _START_REGIONS: Final = {4: 256, 6: 1}
-"""Among how many regions the nodes' first blocks are spread: each costs a grid."""
+"""Number of regions over which nodes' first blocks are spread: each needs a grid object."""
+_REGION_BITS: Final = 48
+"""A seed has 64 bits; the uppermost 16 choose the first region."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """What a plane hands out by itself in one region."""
+class RegionSpans:
+    """The dynamic addresses of a plane in one region."""
 
     region: IPNetwork
     spans: tuple[AddressRange, ...]
 
 
-def grounds(plane: Plane, version: int) -> Iterator[Ground]:
-    """Yield a plane's regions with what it may hand out in them, in rising order, lazily."""
+def region_spans(plane: Plane, version: int) -> Iterator[RegionSpans]:
+    """Yield a plane's regions with its dynamic addresses in them, in rising order, lazily."""
     spans = sorted(
         (s for subnet in plane.subnets if subnet.version == version for s in subnet.dynamic),
         key=lambda span: int(span.first),
     )
     parts = (part for span in spans for part in _by_region(span))
     for region, found in groupby(parts, key=lambda part: region_of(part.first)):
-        yield Ground(region, tuple(found))
+        yield RegionSpans(region, tuple(found))
 
 
-def in_order(plane: Plane, version: int, node: str) -> Iterator[Ground]:
-    """Yield the grounds beginning at a node's own place, then round."""
-    few = list(islice(grounds(plane, version), _START_REGIONS[version]))
-    start = seed(node, plane.name) % len(few) if few else 0
+def in_order(plane: Plane, version: int, node: str) -> Iterator[RegionSpans]:
+    """Yield the regions from a node's starting place on, then the others."""
+    few = list(islice(region_spans(plane, version), _START_REGIONS[version]))
+    # Not the bits by which `cells` begins: in each region nodes would begin at few of the blocks.
+    start = (seed(node, plane.name) >> _REGION_BITS) % len(few) if few else 0
     yield from few[start:]
     yield from few[:start]
-    yield from islice(grounds(plane, version), len(few), None)
+    yield from islice(region_spans(plane, version), len(few), None)
 
 
-def cells(ground: Ground, length: int, start: int) -> Iterator[IPNetwork]:
-    """Yield the blocks of a size that have something to hand out, each once, from a start round.
+def blocks_of(plane: Plane, version: int) -> int:
+    """Return about how many blocks a plane's dynamic addresses are; 0 where it has none."""
+    count = 0
+    for subnet in plane.subnets:
+        if subnet.version == version:
+            size = 1 << subnet.cidr.max_prefixlen - block_length(plane, subnet)
+            count += sum(-(-span.size // size) for span in subnet.dynamic)
+    return count
+
+
+def cells(part: RegionSpans, length: int, start: int) -> Iterator[IPNetwork]:
+    """Yield the blocks of a region that have dynamic addresses, each once.
+
+    The start decides on the first one and on the distance to the next. So nodes whose first block
+    is taken do not all go on to the block behind it, which would make long rows of taken blocks.
 
     Args:
-        ground: where.
-        length: their prefix length, not less than the region's.
-        start: any number; the same number begins at the same block.
+        part: the region with its dynamic addresses.
+        length: prefix length of blocks, not less than the region's.
+        start: any number; the same number gives the same order.
     """
-    family = type(ground.region.network_address)
-    spare = ground.region.max_prefixlen - length
+    family = type(part.region.network_address)
+    spare = part.region.max_prefixlen - length
     runs: list[tuple[int, int]] = []
-    for span in ground.spans:
+    for span in part.spans:
         first, last = int(span.first) >> spare, int(span.last) >> spare
         if runs and first <= runs[-1][1] + 1:
             runs[-1] = (runs[-1][0], max(last, runs[-1][1]))
         else:
             runs.append((first, last))
-    count = sum(last - first + 1 for first, last in runs)
-    begin = start % count if count else 0
-    for index in chain(_numbers(runs, begin, count), _numbers(runs, 0, begin)):
-        yield network_around(family(index << spare), length)
-
-
-def _numbers(runs: Sequence[tuple[int, int]], begin: int, end: int) -> Iterator[int]:
-    """Yield the begin-th to (before) the end-th number of rising runs."""
-    passed = 0
-    for first, last in runs:
-        size = last - first + 1
-        low, high = max(begin - passed, 0), min(end - passed, size)
-        yield from range(first + low, first + high)
-        passed += size
+    ends = [*accumulate(last - first + 1 for first, last in runs)]
+    count = ends[-1] if ends else 0
+    step = start // count % count + 1 if count else 1
+    while gcd(step, count) > 1:
+        step += 1
+    for turn in range(count):
+        index = (start + turn * step) % count
+        run = bisect_right(ends, index)
+        number = runs[run][1] - (ends[run] - 1 - index)
+        yield network_around(family(number << spare), length)
 
 
 def _by_region(span: AddressRange) -> Iterator[AddressRange]:
@@ -91,12 +112,12 @@ def _by_region(span: AddressRange) -> Iterator[AddressRange]:
 
 
 def seed(node: str, plane: str) -> int:
-    """Give the number that spreads nodes over a plane's blocks."""
+    """Return a number that spreads nodes over a plane's blocks."""
     return int.from_bytes(sha256(f"{node}\n{plane}".encode()).digest()[:8])
 
 
 def inside(spans: Iterable[AddressRange], network: IPNetwork) -> tuple[AddressRange, ...]:
-    """Give what of some ranges lies in a network."""
+    """Return the parts of ranges that are in a network."""
     whole, family = range_of(network), type(network.network_address)
     return tuple(
         AddressRange(
@@ -109,7 +130,7 @@ def inside(spans: Iterable[AddressRange], network: IPNetwork) -> tuple[AddressRa
 
 
 def static_spans(plane: Plane, network: IPNetwork) -> tuple[AddressRange, ...]:
-    """Give what of a network a plane keeps for static addresses."""
+    """Return the parts of a network that a plane keeps for static addresses."""
     spans = [
         span
         for subnet in plane.subnets
@@ -120,7 +141,7 @@ def static_spans(plane: Plane, network: IPNetwork) -> tuple[AddressRange, ...]:
 
 
 def static_networks(network: IPNetwork) -> tuple[IPNetwork, ...]:
-    """Give the static blocks that share addresses with a block."""
+    """Return the static blocks that overlap a block."""
     length = STATIC_BLOCK[network.version]
     if network.prefixlen >= length:
         return (network_around(network.network_address, length),)
@@ -128,7 +149,7 @@ def static_networks(network: IPNetwork) -> tuple[IPNetwork, ...]:
 
 
 def askable(plane: Plane, version: int = 0) -> tuple[AddressRange, ...]:
-    """Give what may be held as a static address: static ranges and reservations, if usable."""
+    """Return the addresses that can be static: usable ones of static ranges and reservations."""
     found: list[AddressRange] = []
     for subnet in plane.subnets:
         if version in {0, subnet.version}:
@@ -139,7 +160,7 @@ def askable(plane: Plane, version: int = 0) -> tuple[AddressRange, ...]:
 
 
 def block_name(plane: str, network: IPNetwork, kind: str = "") -> str:
-    """Give the one name that a block of a plane can have; creating it is what takes it."""
+    """Return the name of a block's object; the node that creates the object has the block."""
     address = network.network_address
     text = address.exploded.replace(":", "-").replace(".", "-")
     return ".".join(part for part in (plane, kind, f"{text}-{network.prefixlen}") if part)

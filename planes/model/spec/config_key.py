@@ -1,7 +1,7 @@
-"""One key of a plugin's configuration: what it may hold in a NAD that a tenant wrote, and why.
+"""One key of a plugin's configuration: the values it may have in a tenant's NAD, and why.
 
-Values are compared strictly: what a plugin might still read as something else (`"false"`, `0`) is
-not permitted where the key has to be off.
+Values are compared strictly: where a switch must be off, only `false` is permitted, not `"false"`
+or `0`, which a plugin might read as something else.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class ConfigKey:
 
     Attributes:
         name: as its documentation spells it; plugins written in Go ignore case.
-        why: what it gives its author beyond the pod, "" for nothing: then any value will do.
-        permits: tells whether a value is harmless all the same; of `why` only.
-        members: keys of the object, or of each object of the list (of lists), it holds.
+        why: what it would let its author do beyond the pod, "" where any value is permitted.
+        permits: reports whether a value is harmless all the same; only with `why`.
+        members: keys of its value: an object, a list of objects, or a list of such lists.
         most: how many elements the list, or members the object, may have; 0: not counted.
     """
 
@@ -34,28 +34,28 @@ class ConfigKey:
     most: int = NO_MOST
 
     def is_permitted(self, value: Any) -> bool:
-        """Tell whether a tenant may write this value."""
-        if not self.why or value is None:  # null counts as absent, in Go as here
+        """Report whether a tenant may write this value."""
+        if not self.why or value is None:  # null counts as absent, as in Go
             return True
         return self.permits is not None and self.permits(value)
 
 
 @dataclass(frozen=True, slots=True)
 class PluginKeys:
-    """What is known of a plugin type.
+    """The known keys of a plugin type.
 
     Attributes:
-        why: what the type itself gives a NAD's author over the node; "" for nothing.
-        stands_on: the key that names the host interface it stands on, "" where it has none.
-        tagged_by: the key of the VLAN that it takes of that interface.
-        by_default: what it stands on where the key is absent, in words.
+        why: what the type itself would let a NAD's author do on the node; "" for nothing.
+        parent_key: the key that names its host interface, "" where it has none.
+        vlan_key: the key of the VLAN on that interface.
+        default_parent: the host interface where the key is absent, in words.
     """
 
     keys: Mapping[str, ConfigKey] = field(default_factory=dict)
     why: str = ""
-    stands_on: str = ""
-    tagged_by: str = ""
-    by_default: str = ""
+    parent_key: str = ""
+    vlan_key: str = ""
+    default_parent: str = ""
 
 
 def keyed(*keys: ConfigKey) -> Mapping[str, ConfigKey]:
@@ -64,27 +64,27 @@ def keyed(*keys: ConfigKey) -> Mapping[str, ConfigKey]:
 
 
 def free(*names: str) -> tuple[ConfigKey, ...]:
-    """Give keys that may hold anything."""
+    """Return keys that may have any value."""
     return tuple(ConfigKey(name) for name in names)
 
 
 def never(name: str, why: str) -> ConfigKey:
-    """Give a key that a tenant may not write."""
+    """Return a key that a tenant may not write."""
     return ConfigKey(name, why)
 
 
 def off(name: str, why: str) -> ConfigKey:
-    """Give a switch that a tenant may only write as false."""
+    """Return a switch that a tenant may only write as false."""
     return ConfigKey(name, why, lambda value: value is False)
 
 
 def one_of(name: str, why: str, *values: str) -> ConfigKey:
-    """Give a key that a tenant may only write with one of these texts."""
+    """Return a key that a tenant may only write with one of these texts."""
     return ConfigKey(name, why, lambda value: isinstance(value, str) and value in values)
 
 
 def at_most(name: str, largest: int, why: str) -> ConfigKey:
-    """Give a key that a tenant may only write as an integer from 0 to `largest`."""
+    """Return a key that a tenant may only write as an integer from 0 to `largest`."""
     return ConfigKey(
         name,
         why,

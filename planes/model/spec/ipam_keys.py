@@ -1,7 +1,7 @@
-"""The keys of the IPAM plugins, and what a tenant's NAD may write of them.
+"""The keys of the IPAM plugins, and which of them a tenant's NAD may have.
 
-Sources: containernetworking/plugins v1.9 (static, host-local, dhcp), whereabouts v0.9. Paths are
-of files that the daemon, which is root, would open, create or wait for on the node.
+Sources: containernetworking/plugins v1.9 (static, host-local, dhcp), whereabouts v0.9. A path names
+a file of the node that the daemon, which is root, would open, create or wait for.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ IPAMS: Final[Mapping[str, PluginKeys]] = {
             never("daemonSocketPath", HOST_PATH),
         )
     ),
-    # Whose plane it may name is judged with the planes, not here.
+    # Which plane it may name is checked with the planes (`decide.wire_check`).
     "plane": PluginKeys(keyed(*free("type", "plane", "candidates"))),
     "whereabouts": PluginKeys(
         keyed(
@@ -78,4 +78,4 @@ IPAMS: Final[Mapping[str, PluginKeys]] = {
         why="it is run by exec with credentials of the node, on pools that others may use",
     ),
 }
-"""By type; what is not here is nobody's that we know."""
+"""By type; other types are not known."""

@@ -1,22 +1,21 @@
-"""What must hold between the fields of a plane, beyond each field's own form."""
+"""Check a plane's fields against each other; each field by itself is checked when it is read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
 
-from planes.model.addresses import AddressRange
+from planes.model.addresses import AddressRange, overlapping
 from planes.model.errors import BadInput, Finding
 from planes.model.names import check_ifname
-from planes.model.spec.plane_spec import IpamMode, Plane, Subnet, TypedNetwork
+from planes.model.spec.address_use_check import check_address_use
+from planes.model.spec.ipam_claim import claimable
+from planes.model.spec.plane_spec import IpamMode, Plane, TypedNetwork
+from planes.model.spec.subnet import Subnet
+from planes.model.wire.link_values import LINK_MODES
 
 TAKEN_INTERFACES = frozenset({"eth0", "lo"})
-"""Names that every sandbox has already."""
-
-_MODES = {
-    "macvlan": ("bridge", "private", "vepa", "passthru"),
-    "ipvlan": ("l2", "l3", "l3s"),
-}
+"""Interfaces that every sandbox has already."""
 
 
 def check_plane(plane: Plane) -> list[Finding]:
@@ -26,9 +25,11 @@ def check_plane(plane: Plane) -> list[Finding]:
         *_interface(plane),
         *_network(plane),
         *_ipam(plane),
+        *_lifecycle(plane),
         *_subnets(plane),
         *_reservations(plane),
         *_routes(plane),
+        *check_address_use(plane),
     ]
 
 
@@ -66,27 +67,16 @@ def _network(plane: Plane) -> Iterator[Finding]:
     if network is None:
         yield from _nad_fields(plane)
         return
-    allowed = _MODES.get(network.type, ())
+    allowed = LINK_MODES.get(network.type, ())
     if network.mode and network.mode not in allowed:
         remedy = f"give {', '.join(allowed)}" if allowed else "remove it"
         yield Finding("spec.network.mode", f"cannot use it for {network.type}", remedy)
-    if network.type in {"vlan", "host-device"} and not network.master:
-        yield Finding(
-            "spec.network.master",
-            f"cannot make a {network.type} network without master",
-            "name the node's interface",
-        )
+    yield from _device(network)
     if "%" in network.master:
         yield Finding(
             "spec.network.master",
             f"cannot use {network.master}: the kernel numbers such a name by itself",
             "give a name without %",
-        )
-    if network.type == "sriov" and not network.resource_name:
-        yield Finding(
-            "spec.network.resourceName",
-            "cannot pick a virtual function without resourceName",
-            "name the device plugin's resource; a fixed device would serve one pod only",
         )
     yield from _vlan(network)
     if plane.bandwidth and network.type != "bridge":
@@ -100,6 +90,28 @@ def _network(plane: Plane) -> Iterator[Finding]:
     if plane.mtu and network.type in {"sriov", "host-device"}:
         yield Finding(
             "spec.mtu", f"cannot set the MTU of {network.type}", "set it on the node's device"
+        )
+
+
+def _device(network: TypedNetwork) -> Iterator[Finding]:
+    """Yield errors about the interface or device that a network needs and does not name."""
+    if network.type == "vlan" and not network.master:
+        yield Finding(
+            "spec.network.master",
+            "cannot make a vlan network without master",
+            "name the node's interface",
+        )
+    if network.type == "host-device" and not (network.master or network.resource_name):
+        yield Finding(
+            "spec.network.master",
+            "cannot make a host-device network without master or resourceName",
+            "name the node's interface, for one pod of each node, or a device plugin's resource",
+        )
+    if network.type == "sriov" and not network.resource_name:
+        yield Finding(
+            "spec.network.resourceName",
+            "cannot pick a virtual function without resourceName",
+            "name the device plugin's resource; a fixed device would serve one pod only",
         )
 
 
@@ -142,6 +154,13 @@ def _ipam(plane: Plane) -> Iterator[Finding]:
         yield Finding(
             "spec.ipam.mode", "cannot use mode NAD without nadRef", "use mode Plane or None"
         )
+    is_ipvlan = plane.network is not None and plane.network.type == "ipvlan"
+    if is_ipvlan and plane.ipam_mode is IpamMode.NONE:
+        yield Finding(
+            "spec.ipam.mode",
+            "cannot make an ipvlan network without addresses: the plugin refuses it",
+            "use mode Plane, or type macvlan",
+        )
     if plane.network is not None and plane.ipam_mode is IpamMode.PLANE and not plane.subnets:
         yield Finding(
             "spec.subnets", "cannot hand out addresses without a subnet", "give at least one cidr"
@@ -150,6 +169,26 @@ def _ipam(plane: Plane) -> Iterator[Finding]:
         yield Finding(
             "spec.subnets", "cannot use subnets with ipam.mode None", "remove them or the mode"
         )
+
+
+def _lifecycle(plane: Plane) -> Iterator[Finding]:
+    if not plane.is_persistent:
+        return
+    if plane.ipam_mode is not IpamMode.PLANE:
+        yield Finding(
+            "spec.ipam.lifecycle",
+            "cannot keep addresses that the plane does not hand out",
+            "leave it out, or use mode Plane",
+        )
+        return
+    for version in sorted(plane.families):
+        if not claimable(plane, version):
+            yield Finding(
+                "spec.ipam.lifecycle",
+                f"cannot keep IPv{version} addresses: no subnet has staticRanges, which are what "
+                "claims get",
+                "give staticRanges to a subnet of each family, or leave lifecycle out",
+            )
 
 
 def _subnets(plane: Plane) -> Iterator[Finding]:
@@ -193,13 +232,12 @@ def _spans(
     for index, span in enumerate(spans):
         if span.version != subnet.version or not span.within(subnet.cidr):
             yield Finding(f"{path}[{index}]", f"cannot use {span}: it leaves the subnet", inside)
-    for (i, one), (j, other) in combinations(enumerate(spans), 2):
-        if one.overlaps(other):
-            yield Finding(
-                f"{path}[{j}]",
-                f"cannot use {other}: it overlaps [{i}] {one}",
-                "give each address once",
-            )
+    for i, j in overlapping(spans):
+        yield Finding(
+            f"{path}[{j}]",
+            f"cannot use {spans[j]}: it overlaps [{i}] {spans[i]}",
+            "give each address once",
+        )
 
 
 def _ends(subnet: Subnet) -> set[object]:
@@ -219,9 +257,7 @@ def _reservations(plane: Plane) -> Iterator[Finding]:
             yield Finding(
                 path, f"cannot reserve {entry.address}: no subnet has it", "give one of a subnet"
             )
-        elif entry.address in subnet.unusable or any(
-            entry.address in span for span in subnet.exclude
-        ):
+        elif entry.address in subnet.unusable or entry.address in subnet.excluded:
             yield Finding(
                 path,
                 f"cannot reserve {entry.address}: no pod can have it",

@@ -1,9 +1,9 @@
-"""Read the nested parts of a Plane's spec; what is wrong goes to the reader's findings."""
+"""Read the nested parts of a Plane's spec; faults are added to the reader's findings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from planes.model.addresses import (
     AddressRange,
@@ -16,47 +16,23 @@ from planes.model.errors import JsonObject
 from planes.model.names import is_dns_label, is_dns_subdomain, shown
 from planes.model.objects import NadRef
 from planes.model.spec.block_sizes import WIDEST_BLOCK
-from planes.model.spec.plane_spec import (
-    PlaneRoute,
-    Quota,
-    Subnet,
-    TypedNetwork,
-)
+from planes.model.spec.plane_spec import Quota, TypedNetwork
 from planes.model.spec.reservations import Reservation
 from planes.model.spec.selector import Selector, parse_selector
 from planes.model.spec.spec_reader import SpecReader
+from planes.model.spec.subnet import PlaneRoute, Subnet
+from planes.model.spec.sysctls import is_of_a_pod
 
 QUOTA_FIELDS = "addressesPerNamespace attachmentsPerNamespace staticPerNamespace"
 NETWORK_TYPES = ("macvlan", "ipvlan", "bridge", "vlan", "sriov", "host-device")
-_NETWORK_FIELDS = "nadRef type master mode vlan mtu resourceName plugins shared"
+_NETWORK_FIELDS = "nadRef type master mode vlan mtu resourceName plugins shared requireCarrier"
 _SUBNET_FIELDS = "cidr gateway ranges exclude staticRanges routes"
+_NOT_OF_A_POD = "cannot set it in a pod: it is the node's, or none of a pod's network"
+_SYSCTL_REMEDY = "name one that a pod has for itself, or set it on the nodes"
 _MAX_SUBNETS = 8
 _MAX_COUNT = 2**31 - 1
 _MAX_BITS = 2**63 - 1
 _MAX_ORDINAL = 10**9
-
-_UNENFORCED: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
-    ("isolation.default", lambda value: value == "Allow", "leave it out or give Allow"),
-    ("isolation.antiSpoof", lambda value: value is False, "leave it out or give false"),
-    ("ipam.lifecycle", lambda value: value == "Ephemeral", "leave it out or give Ephemeral"),
-    ("ipam.conflictDetection", lambda value: value is False, "leave it out or give false"),
-    ("mac.source", lambda value: value == "Random", "leave it out or give Random"),
-    ("mac.prefix", lambda _: False, "leave it out"),
-    ("dynamicAttach", lambda value: value is False, "leave it out or give false"),
-    ("deletionPolicy", lambda _: False, "leave it out"),
-)
-"""Fields of the design that nothing keeps yet: where, what may stand there, what to do."""
-
-
-def refuse_unenforced(spec: SpecReader) -> None:
-    """Report every rule that this version would not keep."""
-    spec.child("isolation", "default antiSpoof")
-    for field, is_kept, remedy in _UNENFORCED:
-        value = spec.raw(field.partition(".")[0])
-        if "." in field:
-            value = value.get(field.partition(".")[2]) if isinstance(value, dict) else None
-        if value is not None and not is_kept(value):
-            spec.report(field, "cannot keep this rule: this version does not enforce it", remedy)
 
 
 def read_selector(spec: SpecReader, key: str) -> Selector | None:
@@ -65,19 +41,35 @@ def read_selector(spec: SpecReader, key: str) -> Selector | None:
     return None if value is None else parse_selector(value, spec.at(key), spec.findings)
 
 
-def read_network(spec: SpecReader) -> tuple[TypedNetwork | None, NadRef | None, bool]:
-    """Read `network`: a typed one or a NAD's name, exactly one of them; and `shared`."""
+class NetworkPart(NamedTuple):
+    """The parsed `network`: a typed network or a NAD's name, neither where it has faults."""
+
+    typed: TypedNetwork | None
+    nad_ref: NadRef | None
+    shared: bool
+    require_carrier: bool
+
+
+def read_network(spec: SpecReader) -> NetworkPart:
+    """Read `network`."""
     network = spec.child("network", _NETWORK_FIELDS)
-    shared = network.boolean("shared")
+    return NetworkPart(
+        *_typed_or_named(network),
+        network.boolean("shared"),
+        network.boolean("requireCarrier", True),
+    )
+
+
+def _typed_or_named(network: SpecReader) -> tuple[TypedNetwork | None, NadRef | None]:
     if network.has("nadRef") == network.has("type"):
         network.report(
             "",
             "cannot tell the network: give exactly one of nadRef and type",
             f"give nadRef {{namespace, name}}, or type ({', '.join(NETWORK_TYPES)})",
         )
-        return None, None, shared
+        return None, None
     if network.has("nadRef"):
-        return None, _nad_ref(network), shared
+        return None, _nad_ref(network)
     type_ = network.string("type")
     if type_ not in NETWORK_TYPES:
         network.report("type", f"cannot use {shown(type_)}", f"give {', '.join(NETWORK_TYPES)}")
@@ -92,7 +84,6 @@ def read_network(spec: SpecReader) -> tuple[TypedNetwork | None, NadRef | None, 
             plugins=_plugins(network),
         ),
         None,
-        shared,
     )
 
 
@@ -137,7 +128,7 @@ def read_reservations(static: SpecReader) -> tuple[Reservation, ...]:
 
 
 def read_subnets(spec: SpecReader, reservations: tuple[Reservation, ...]) -> tuple[Subnet, ...]:
-    """Read `subnets`; each takes the reservations inside it out of what it hands out freely."""
+    """Read `subnets`; each keeps the reservations inside it from being handed out."""
     found = []
     for reader in spec.children("subnets", _SUBNET_FIELDS, _MAX_SUBNETS):
         cidr = reader.parsed("cidr", parse_network)
@@ -187,7 +178,7 @@ def read_routes(reader: SpecReader) -> tuple[PlaneRoute, ...]:
 def read_block_size(ipam: SpecReader) -> Mapping[int, int]:
     """Read `ipam.blockSize`: the prefix length of a node's block, by IP version; {} if not given.
 
-    One number says it for one family: up to 32 for IPv4, above for IPv6.
+    The number is for one family: up to 32 for IPv4, above for IPv6.
     """
     size = ipam.integer("blockSize", 16, 128)
     if size is None:
@@ -220,7 +211,7 @@ def read_bandwidth(spec: SpecReader) -> JsonObject | None:
 
 
 def read_sysctls(spec: SpecReader) -> Mapping[str, str]:
-    """Read `sysctls`, all below `net.`; IFNAME stands for the interface."""
+    """Read `sysctls` of a pod's own network namespace; IFNAME is replaced by the interface."""
     value = spec.raw("sysctls")
     if value is None:
         return {}
@@ -228,8 +219,8 @@ def read_sysctls(spec: SpecReader) -> Mapping[str, str]:
         spec.report("sysctls", "cannot read it: it must be a mapping of strings", "quote values")
         return {}
     for key in value:
-        if not key.startswith("net.") or ".." in key:
-            spec.report(f"sysctls[{key[:64]}]", "cannot set it in a pod", "name one below net.")
+        if not is_of_a_pod(key):
+            spec.report(f"sysctls[{key[:64]}]", _NOT_OF_A_POD, _SYSCTL_REMEDY)
     return value
 
 

@@ -1,6 +1,6 @@
-"""The plane: who joins it, which network it is, which addresses it has, what it allows.
+"""The plane: which namespaces and pods join it, its network, its addresses and its rules.
 
-Values only, read by `plane.parse_plane` and proven by `plane_check`: a `Plane` makes sense.
+Values only, read by `plane.parse_plane`. Invariant: a plane in force passed `plane_check`.
 """
 
 from __future__ import annotations
@@ -10,29 +10,32 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
-from planes.model.addresses import AddressRange, IPAddress, IPNetwork, range_of, subtract
+from planes.model.addresses import IPAddress
 from planes.model.errors import JsonObject
 from planes.model.names import NETPLANE_NAMESPACE, PLANE_LABEL_PREFIX
 from planes.model.objects import NadRef, Namespace, Pod
 from planes.model.spans import SpanSet
+from planes.model.spec.conflict_probe import ConflictProbe
+from planes.model.spec.plane_macs import PlaneMacs
 from planes.model.spec.reservations import Reservation
 from planes.model.spec.selector import Requirement, Selector
+from planes.model.spec.subnet import PlaneRoute, Subnet
 
 JOINED = "enabled"
 REQUIRED = "required"
 EXEMPT_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease", NETPLANE_NAMESPACE})
-"""Join by their own label only, never by a selector: a plane must not stop what it needs itself."""
+"""Join by the plane's label alone, never by a selector: a plane must not block its own webhook."""
 
 
 class Attach(StrEnum):
-    """Whether joining is enough, or a pod has to ask."""
+    """Whether every pod of a joined namespace is attached, or only pods that ask."""
 
     ALWAYS = "Always"
     ON_REQUEST = "OnRequest"
 
 
 class IpamMode(StrEnum):
-    """Who hands out addresses: the plane, the NAD's own IPAM, or nobody."""
+    """What hands out addresses: the plane, the NAD's own IPAM, or nothing."""
 
     PLANE = "Plane"
     NAD = "NAD"
@@ -47,88 +50,31 @@ class Allow(StrEnum):
     ANY = "Any"
 
 
+class Deletion(StrEnum):
+    """Whether the deletion of a plane waits until no pod has it."""
+
+    BLOCK = "Block"
+    ORPHAN = "Orphan"
+
+
 class Enforcement(StrEnum):
-    """What happens to a pod that breaks the plane's rules."""
+    """Whether a pod that breaks the plane's rules is refused, warned about or only audited."""
 
     DENY = "Deny"
     WARN = "Warn"
     AUDIT = "Audit"
 
 
-class WorkloadEnforcement(StrEnum):
-    """What happens to a workload whose pods would break the plane's rules."""
+class Lifecycle(StrEnum):
+    """Whether addresses end with their pod, or an IPAMClaim may keep them."""
 
-    WARN = "Warn"
-    DENY = "Deny"
-    OFF = "Off"
-
-
-@dataclass(frozen=True, slots=True)
-class PlaneRoute:
-    """A route that the interface brings along; without `gateway` it is on-link."""
-
-    destination: IPNetwork
-    gateway: IPAddress | None = None
-
-    def to_json(self) -> JsonObject:
-        """Give it as CNI writes routes."""
-        route = {"dst": str(self.destination)}
-        return route if self.gateway is None else {**route, "gw": str(self.gateway)}
-
-
-@dataclass(frozen=True)
-class Subnet:
-    """One CIDR of a plane, all of it without `ranges`; for `is_static_apart` see `askable`."""
-
-    cidr: IPNetwork
-    gateway: IPAddress | None = None
-    ranges: tuple[AddressRange, ...] = ()
-    exclude: tuple[AddressRange, ...] = ()
-    static_ranges: tuple[AddressRange, ...] = ()
-    routes: tuple[PlaneRoute, ...] = ()
-    reserved: tuple[IPAddress, ...] = ()
-    is_static_apart: bool = False
-
-    @property
-    def version(self) -> int:
-        """4 or 6."""
-        return self.cidr.version
-
-    @cached_property
-    def dynamic(self) -> tuple[AddressRange, ...]:
-        """What may be handed out unasked: not static, reserved, excluded or unusable; in order."""
-        return subtract(self.ranges or (range_of(self.cidr),), (*self._kept, *self.static_ranges))
-
-    @cached_property
-    def askable(self) -> tuple[AddressRange, ...]:
-        """What may be asked for where `staticIPs.allow` is `Any`; static ranges only if apart."""
-        others = () if self.is_static_apart else self.ranges or (range_of(self.cidr),)
-        return subtract(self.static_ranges or others, self._kept)
-
-    @cached_property
-    def askable_set(self) -> SpanSet:
-        """`askable`, to be asked about single addresses."""
-        return SpanSet(self.askable)
-
-    @cached_property
-    def _kept(self) -> tuple[AddressRange, ...]:
-        single = [*self.unusable, *self.reserved]
-        return (*self.exclude, *(AddressRange(address, address) for address in single))
-
-    @cached_property
-    def unusable(self) -> tuple[IPAddress, ...]:
-        """Addresses no pod can have: network, broadcast, gateway (RFC 3021 spares a /31)."""
-        found: list[IPAddress] = [] if self.gateway is None else [self.gateway]
-        if self.cidr.prefixlen < self.cidr.max_prefixlen - 1:
-            found.append(self.cidr.network_address)
-            if self.cidr.version == 4:
-                found.append(self.cidr.broadcast_address)
-        return tuple(found)
+    EPHEMERAL = "Ephemeral"
+    PERSISTENT = "Persistent"
 
 
 @dataclass(frozen=True, slots=True)
 class TypedNetwork:
-    """The network as the plane describes it: the NAD is rendered from this."""
+    """A network described in the plane, from which its NAD is rendered."""
 
     type: str
     master: str = ""
@@ -153,15 +99,21 @@ class Plane:
     """A named class of traffic with its own secondary network.
 
     Attributes:
-        nad_ref: the NAD an administrator wrote, None where `network` is typed.
-        shared: True where NADs of others may stand on the plane's wire.
+        created: when the object was created, as RFC 3339 in UTC; "" where that is not known.
+        nad_ref: a NAD that an administrator wrote, None where `network` is typed.
+        shared: True where NADs of others may be on the plane's wire.
+        require_carrier: True where pods are refused while the master is down or without carrier.
         namespace_selector: None means the plane's own label, `enabled` or `required`.
-        overrides: quotas for the namespaces a selector picks; the first match counts.
+        overrides: quotas for namespaces by selector; the first match counts.
+        is_persistent: IPAMClaims may keep its addresses.
+        probe: how its addresses are probed before use; None where they are not.
+        macs: makes MACs from addresses; None leaves them to the node's kernel.
         bandwidth: the CNI bandwidth object, rates and bursts in bits.
     """
 
     name: str
     generation: int = 0
+    created: str = ""
     purpose: str = ""
     namespace_selector: Selector | None = None
     all_namespaces: bool = False
@@ -172,15 +124,19 @@ class Plane:
     network: TypedNetwork | None = None
     nad_ref: NadRef | None = None
     shared: bool = False
+    require_carrier: bool = True
     subnets: tuple[Subnet, ...] = ()
     ipam_mode: IpamMode = IpamMode.PLANE
     block_size: Mapping[int, int] = field(default_factory=dict)
-    borrow: bool = True
     cooldown_seconds: int = 0
+    probe: ConflictProbe | None = None
+    borrow: bool = True
+    is_persistent: bool = False
     allow: Allow = Allow.RESERVED
     per_ordinal: bool = True
     reservations: tuple[Reservation, ...] = ()
     allow_mac: bool = True
+    macs: PlaneMacs | None = None
     default_route: bool = False
     routes: tuple[PlaneRoute, ...] = ()
     mtu: int = 0
@@ -189,7 +145,7 @@ class Plane:
     quota: Quota = field(default_factory=Quota)
     overrides: tuple[tuple[Selector, Quota], ...] = ()
     enforcement: Enforcement = Enforcement.DENY
-    workload_enforcement: WorkloadEnforcement = WorkloadEnforcement.WARN
+    deletion: Deletion = Deletion.BLOCK
 
     @cached_property
     def label(self) -> str:
@@ -208,7 +164,7 @@ class Plane:
 
     @cached_property
     def askable_set(self) -> SpanSet:
-        """What may be asked for in any of its subnets where `staticIPs.allow` is `Any`."""
+        """The addresses that may be asked for in any subnet where `staticIPs.allow` is `Any`."""
         return SpanSet(span for subnet in self.subnets for span in subnet.askable)
 
     @cached_property
@@ -222,51 +178,51 @@ class Plane:
 
     @cached_property
     def selector(self) -> Selector:
-        """The namespace selector in force, the default one spelled out."""
+        """The namespace selector in force, also where it is the default one."""
         if self.namespace_selector is not None:
             return self.namespace_selector
         return Selector((Requirement(self.label, "In", (JOINED, REQUIRED)),))
 
     @property
     def is_strict(self) -> bool:
-        """True where a pod that breaks the rules is refused."""
+        """Whether a pod that breaks the rules is refused."""
         return self.enforcement is Enforcement.DENY
 
     def subnet_of(self, address: IPAddress) -> Subnet | None:
-        """Give the subnet an address lies in."""
+        """Return the subnet of an address, None where there is none."""
         for subnet in self.subnets:
             if address.version == subnet.version and address in subnet.cidr:
                 return subnet
         return None
 
     def joined_by(self, namespace: Namespace) -> bool:
-        """Tell whether a namespace joins, by selector or label (no pod looked at)."""
+        """Report whether a namespace joins, by selector or label."""
         if namespace.name in EXEMPT_NAMESPACES:
             return namespace.labels.get(self.label) in {JOINED, REQUIRED}
         return self.all_namespaces or self.selector.matches(namespace.labels)
 
     def is_required_by(self, namespace: Namespace) -> bool:
-        """Tell whether pods of a namespace must not start without it."""
+        """Report whether a namespace requires it: no pod starts without it then."""
         return namespace.labels.get(self.label) == REQUIRED
 
     def matches(self, namespace: Namespace, pod: Pod) -> bool:
-        """Tell whether a pod belongs to the plane."""
+        """Report whether a pod belongs to the plane."""
         return self.joined_by(namespace) and self.pod_selector.matches(pod.labels)
 
     @cached_property
     def has_quota(self) -> bool:
-        """True where it limits any namespace."""
+        """Whether it limits any namespace."""
         return bool(self.overrides) or self.quota != Quota()
 
     def quota_for(self, namespace: Namespace) -> Quota:
-        """Give the limits of a namespace."""
+        """Return the limits of a namespace."""
         for selector, quota in self.overrides:
             if selector.matches(namespace.labels):
                 return quota
         return self.quota
 
     def reservation_of(self, address: IPAddress) -> Reservation | None:
-        """Give the reservation of an address."""
+        """Return the reservation of an address."""
         return self._reservation_by_address.get(address)
 
     @cached_property
@@ -275,7 +231,7 @@ class Plane:
 
     @cached_property
     def owner_namespaces(self) -> frozenset[str]:
-        """Namespaces for whose workloads it keeps addresses."""
+        """Namespaces with reservations by owner."""
         return frozenset(one.namespace for one in self.reservations if one.is_by_owner)
 
     def reserved_for(self, pod: Pod) -> Iterator[Reservation]:

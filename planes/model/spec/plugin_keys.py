@@ -1,7 +1,7 @@
-"""The keys of the reference plugins, and what a tenant's NAD may write of them: the guarded table.
+"""The guarded table: keys of the reference plugins, and which of them a tenant's NAD may have.
 
-Sources: containernetworking/plugins v1.9, sriov-cni v2.10, flannel-cni v1.9. Each reason says what
-the key, or the whole type, would give a NAD's author beyond the pods that use the NAD.
+Sources: containernetworking/plugins v1.10, sriov-cni v2.10, flannel-cni v1.9. Each reason says what
+the key, or the whole type, would let a NAD's author do beyond the pods that use the NAD.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LONGEST_QUEUE: Final = 1000  # packets: the kernel's own defaults for both queu
 _LEAST_MTU: Final = 1280  # of a link with IPv6 (RFC 8200, section 5)
 _LARGEST_BURST: Final = 1 << 31  # bits: each burst is a queue in the node's memory
 
-# What kubelet lets a pod set without a node's consent (Kubernetes 1.36, "safe sysctls").
+# Sysctls that a pod may set on any node (Kubernetes 1.36, "safe sysctls").
 _SAFE_SYSCTLS: Final = frozenset(
     {
         "net.ipv4.ip_local_port_range",
@@ -53,7 +53,7 @@ _OWN_SYSCTL: Final = re.compile(r"net\.ipv[46]\.(conf|neigh)\.IFNAME\.[a-z0-9_]{
 
 
 def is_own_sysctl(name: Any) -> bool:
-    """Tell whether a sysctl is its own interface's, or one that kubelet calls safe."""
+    """Report whether a sysctl is of the network's own interface, or a safe one of Kubernetes."""
     return isinstance(name, str) and (
         name in _SAFE_SYSCTLS or _OWN_SYSCTL.fullmatch(name) is not None
     )
@@ -84,7 +84,7 @@ GENERAL: Final = keyed(
     never("runtimeConfig", "the runtime alone fills it, with what was judged"),
     never("prevResult", "the runtime alone fills it: plugins act on the addresses in it"),
 )
-"""Keys of every plugin; `ipam` and `capabilities` are judged by themselves."""
+"""Keys of every plugin; `ipam` and `capabilities` are checked separately."""
 
 LIST_KEYS: Final = keyed(
     *free("cniVersion", "cniVersions", "name", "disableCheck", "disableGC", "plugins"),
@@ -131,9 +131,9 @@ PLUGINS: Final[Mapping[str, PluginKeys]] = {
                 most=MAX_NAD_TRUNKS,
             ),
         ),
-        stands_on="bridge",
-        tagged_by="vlan",
-        by_default="cni0, which is often the cluster network's bridge",
+        parent_key="bridge",
+        vlan_key="vlan",
+        default_parent="cni0, which is often the cluster network's bridge",
     ),
     "macvlan": PluginKeys(
         keyed(
@@ -142,8 +142,8 @@ PLUGINS: Final[Mapping[str, PluginKeys]] = {
             off("linkInContainer", _INSIDE),
             at_most("bcqueuelen", _LONGEST_QUEUE, "its queue is in the node's memory"),
         ),
-        stands_on="master",
-        by_default=_FOREIGN_MASTER,
+        parent_key="master",
+        default_parent=_FOREIGN_MASTER,
     ),
     "ipvlan": PluginKeys(
         keyed(
@@ -151,18 +151,19 @@ PLUGINS: Final[Mapping[str, PluginKeys]] = {
             one_of("mode", "it is the mode of the interface, for everybody on it", "", "l2"),
             off("linkInContainer", _INSIDE),
         ),
-        stands_on="master",
-        by_default=_FOREIGN_MASTER,
+        parent_key="master",
+        default_parent=_FOREIGN_MASTER,
     ),
     "vlan": PluginKeys(
         keyed(*free("master", "vlanId", "mtu"), off("linkInContainer", _INSIDE)),
-        stands_on="master",
-        tagged_by="vlanId",
-        by_default="no interface",
+        parent_key="master",
+        vlan_key="vlanId",
+        default_parent="no interface",
     ),
     "ptp": PluginKeys(keyed(*free("ipMasq", "ipMasqBackend", "mtu")), why=_HOST_ADDRESS),
     "host-device": PluginKeys(
-        keyed(*free("device", "hwaddr", "kernelpath", "pciBusID")), why=_DEVICE
+        keyed(*free("device", "hwaddr", "kernelpath", "pciBusID", "useInterfaceNetwork")),
+        why=_DEVICE,
     ),
     "dummy": PluginKeys(),
     "tap": PluginKeys(
@@ -177,7 +178,8 @@ PLUGINS: Final[Mapping[str, PluginKeys]] = {
     "tuning": PluginKeys(keyed(*TUNING_KEYS, never("dataDir", HOST_PATH))),
     "bandwidth": PluginKeys(
         keyed(
-            *free("ingressRate", "egressRate", "nonShapedSubnets", "shapedSubnets"),
+            *free("ingressRate", "egressRate", "shapedSubnets", "unshapedSubnets"),
+            *free("nonShapedSubnets"),
             *(
                 at_most(name, _LARGEST_BURST, "its queue is in the node's memory")
                 for name in ("ingressBurst", "egressBurst")
@@ -212,4 +214,4 @@ PLUGINS: Final[Mapping[str, PluginKeys]] = {
     "multus": PluginKeys(why="it runs other plugins"),
     "netplane": PluginKeys(why="it would call Netplane again"),
 }
-"""By type; what is not here is somebody's own binary."""
+"""By type; other types are not known."""

@@ -1,4 +1,4 @@
-"""Render the NAD of a plane whose network is typed: the conflist that any CNI runtime can run."""
+"""Render the NAD of a plane whose network is typed: a conflist that any CNI runtime can run."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from planes.model.objects import Nad
 from planes.model.spec.plane_spec import IpamMode, Plane, TypedNetwork
 
 _CNI_VERSION = "1.0.0"
+_PERSISTENT = "allowPersistentIPs"
+"""By it KubeVirt's IPAM controller sees for which networks it is to make IPAMClaims."""
 
 
 def plane_nad(plane: Plane) -> Nad | None:
-    """Give the NAD that backs a plane, None where an administrator wrote one (`nadRef`).
+    """Return the NAD that backs a plane, None where an administrator wrote one (`nadRef`).
 
-    The same plane always gives the same bytes, so that a controller can compare and repair.
+    The same plane always gives the same bytes, so that a controller can compare and repair them.
     """
     if plane.network is None:
         return None
@@ -25,6 +27,8 @@ def plane_nad(plane: Plane) -> Nad | None:
         "name": plane.name,
         "plugins": [_main(plane, plane.network), *_chained(plane, plane.network)],
     }
+    if plane.is_persistent:
+        conflist[_PERSISTENT] = True
     resource = plane.network.resource_name
     annotations = {RESOURCE_NAME_ANNOTATION: resource} if resource else {}
     config = dumps(conflist, f"plane {plane.name}", sort_keys=False).decode()
@@ -70,7 +74,7 @@ def _sriov(network: TypedNetwork) -> JsonObject:
 
 
 def _host_device(network: TypedNetwork) -> JsonObject:
-    return {"device": network.master}
+    return _without_empty(device=network.master)
 
 
 _KEYS: Mapping[str, Callable[[TypedNetwork], JsonObject]] = {

@@ -1,4 +1,4 @@
-"""An address that a plane keeps, and for which pods."""
+"""Reservations: addresses that a plane keeps for certain pods."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Reservation:
 
     @property
     def is_by_owner(self) -> bool:
-        """True where it goes by what a pod says of its workload."""
+        """Whether it depends on the owner that a pod names."""
         return bool(self.owner) or self.ordinal is not None
 
     def is_for(self, pod: Pod) -> bool:
-        """Tell whether a pod may have it; one with a doubtful owner is known by its name alone."""
+        """Report whether a pod may have it; a pod with a doubtful owner by its name alone."""
         is_named = self.owner == pod.name and self.ordinal is None
         if pod.owner_doubt and self.is_by_owner and not is_named:
             return False

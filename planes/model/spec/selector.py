@@ -20,7 +20,7 @@ class Requirement:
     values: tuple[str, ...] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether labels meet it; an absent key meets `NotIn` and `DoesNotExist`."""
+        """Report whether labels meet it; an absent key meets `NotIn` and `DoesNotExist`."""
         value = labels.get(self.key)
         if self.operator == "In":
             return value is not None and value in self.values
@@ -43,7 +43,7 @@ class Selector:
     requirements: tuple[Requirement, ...] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether labels meet every requirement."""
+        """Report whether labels meet every requirement."""
         for requirement in self.requirements:  # noqa: SIM110 - a third faster, for every review
             if not requirement.matches(labels):
                 return False
@@ -51,23 +51,26 @@ class Selector:
 
     @property
     def key(self) -> str | None:
-        """A label that everything matched must have, None where there is no such label."""
+        """The key of a label that every match has, None where there is no such label."""
         keys = (each.key for each in self.requirements if each.operator in {"In", "Exists"})
         return next(keys, None)
 
     @property
     def is_empty(self) -> bool:
-        """True where nothing is asked for."""
+        """Whether it has no requirement."""
         return not self.requirements
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.requirements)) or "everything"
 
 
+_EXAMPLE = "write matchLabels: {name: value}"
+
+
 def parse_selector(obj: Any, path: str, findings: list[Finding]) -> Selector:
-    """Read a LabelSelector; what is wrong is added to `findings`."""
+    """Read a LabelSelector; faults are added to `findings`."""
     if not isinstance(obj, dict):
-        findings.append(Finding(path, "cannot read the selector: it is not an object"))
+        findings.append(Finding(path, "cannot read the selector: it is not an object", _EXAMPLE))
         return Selector()
     findings.extend(
         Finding(f"{path}.{key}", "cannot use an unknown field of a selector", "remove it")
@@ -75,17 +78,24 @@ def parse_selector(obj: Any, path: str, findings: list[Finding]) -> Selector:
         if key not in {"matchLabels", "matchExpressions"}
     )
     found: list[Requirement] = []
-    # null is absent, but any other empty value must not silently match everything
+    # null is absent; any other value that is no mapping must not match everything
     labels = {} if obj.get("matchLabels") is None else obj["matchLabels"]
     if not isinstance(labels, dict) or not all(isinstance(v, str) for v in labels.values()):
         findings.append(
-            Finding(f"{path}.matchLabels", "cannot read it: it is not a mapping of strings")
+            Finding(
+                f"{path}.matchLabels",
+                "cannot read it: it is not a mapping of strings",
+                f"{_EXAMPLE}, values in quotes",
+            )
         )
     else:
         found += [Requirement(key, "In", (value,)) for key, value in sorted(labels.items())]
     expressions = [] if obj.get("matchExpressions") is None else obj["matchExpressions"]
     if not isinstance(expressions, list):
-        findings.append(Finding(f"{path}.matchExpressions", "cannot read it: it is not a list"))
+        remedy = "write a list of {key: …, operator: …, values: […]}"
+        findings.append(
+            Finding(f"{path}.matchExpressions", "cannot read it: it is not a list", remedy)
+        )
         expressions = []
     for index, expression in enumerate(expressions):
         requirement = _requirement(expression, f"{path}.matchExpressions[{index}]", findings)
@@ -108,7 +118,8 @@ def _requirement(obj: Any, path: str, findings: list[Finding]) -> Requirement | 
         )
         return None
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        findings.append(Finding(f"{path}.values", "cannot read it: it is not a list of strings"))
+        message = "cannot read it: it is not a list of strings"
+        findings.append(Finding(f"{path}.values", message, 'write ["one", "two"]'))
         return None
     if (operator in {"In", "NotIn"}) != bool(values):
         findings.append(

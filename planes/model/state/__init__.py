@@ -1,5 +1,5 @@
-"""What is known now: planes and NADs as a catalog, and who claims which address.
+"""The current state: planes and NADs as a catalog, claims of addresses, and the status of planes.
 
-Immutable snapshots; a change makes the next one. Readings of annotations are remembered here
-(`texts`), with the static addresses they lead to. No pod is admitted or refused here.
+Immutable snapshots; a change makes the next one. Parsed annotations and their static addresses are
+cached here (`annotation_cache`). No pod is admitted or refused here.
 """

@@ -1,7 +1,7 @@
 """The catalog: one immutable snapshot of planes, NADs and claims, indexed for decisions.
 
-Everything a decision looks up is prepared when the catalog is built, so that a review costs the
-same with two namespaces and with five thousand.
+All indexes are made when the catalog is built, so that a review costs the same with two namespaces
+and with five thousand.
 """
 
 from __future__ import annotations
@@ -12,41 +12,40 @@ from dataclasses import dataclass, field, replace
 from planes.model.addresses import AddressRange, IPAddress
 from planes.model.annotations.selection import Selection
 from planes.model.errors import Finding
+from planes.model.near_names import close_names
 from planes.model.objects import Nad, NadRef, Namespace
 from planes.model.spec.address_policy import with_static_apart
 from planes.model.spec.nad_policy import NadPolicy
 from planes.model.spec.plane_spec import Plane
 from planes.model.spec.render import plane_nad
-from planes.model.state.claim_index import ClaimIndex, Counts
-from planes.model.state.claims import Claim
-from planes.model.state.layered import Layered
-from planes.model.state.membership import Membership, membership_of
+from planes.model.state.annotation_cache import AnnotationCache
+from planes.model.state.claim_index import ClaimIndex, ClaimScope
+from planes.model.state.claims import Claim, Wanted
+from planes.model.state.membership import Membership, Memberships, membership_of
+from planes.model.state.nad_checks import NadChecks
 from planes.model.state.nad_facts import NadFacts
-from planes.model.state.nad_gate import NadGate
 from planes.model.state.nad_index import NadIndex
+from planes.model.state.persistent_map import PersistentMap
 from planes.model.state.plane_keys import (
     NO_FACTS,
     grouped,
     index_networks,
     index_wires,
     label_keys,
-    shared_nads,
+    plane_warnings,
 )
-from planes.model.state.suggest import close_names
-from planes.model.state.texts import Texts
+from planes.model.state.rivals import Withheld, find_withheld, withheld_warnings
 from planes.model.state.wire import Wire
-from planes.model.state.wire_index import Expand, Stand, WireIndex, planes_in
+from planes.model.state.wire_index import Expand, PlaneWires, WireIndex, planes_in
 
-_MOST_MEMBERSHIPS = 8192
-"""More than the namespaces of a large cluster; bounds what is remembered of deleted ones."""
 _MOST_ELEMENTS = 4096
 """Planes by interface names: a few for each plane."""
 
 NamespaceOf = Callable[[str], Namespace | None]
-"""Gives a namespace by name, None for one that is not known."""
+"""Returns a namespace by name, None for one that is not known."""
 
 
-def _nobody(_: str) -> Namespace | None:
+def _no_namespace(_: str) -> Namespace | None:
     return None
 
 
@@ -57,35 +56,35 @@ class Catalog:
     Attributes:
         index: hand-written NADs and those rendered from planes, and what they say.
         warnings: about planes that do not go together.
-        namespace_of: gives a namespace as last seen: who joined a plane decides whose claims count.
-        texts: readers of annotations that remember.
+        withheld: planes that are not in force because of another one, by NAD.
+        namespace_of: returns a namespace as last seen; claims count of namespaces that joined.
+        annotation_cache: annotations that were read already.
         namespace_isolation: Multus' option: a NAD serves its own namespace only.
         global_namespaces: namespaces whose NADs serve everybody under isolation.
-        static_needs_ranges: what a plane hands out by itself cannot be asked for by address.
-        wires: planes by the wires that their NADs are on.
-        gate: says what NADs of tenants may be.
+        static_needs_ranges: only static ranges and reservations can be asked for by address.
+        wires: planes by the wires of their NADs.
+        nad_checks: judges NADs by the policy for tenants.
     """
 
     planes: tuple[Plane, ...] = ()
     index: NadIndex = field(default_factory=NadIndex)
     warnings: tuple[Finding, ...] = ()
+    withheld: Mapping[NadRef, Withheld] = field(default_factory=dict)
     claims: ClaimIndex = field(default_factory=ClaimIndex)
-    namespace_of: NamespaceOf = field(default=_nobody, compare=False)
-    texts: Texts = field(default_factory=Texts, compare=False)
+    namespace_of: NamespaceOf = field(default=_no_namespace, compare=False)
+    annotation_cache: AnnotationCache = field(default_factory=AnnotationCache, compare=False)
     namespace_isolation: bool = False
     global_namespaces: frozenset[str] = frozenset({"default"})
     static_needs_ranges: bool = False
     wires: WireIndex = field(default_factory=WireIndex, compare=False)
-    gate: NadGate = field(default_factory=NadGate, compare=False)
+    nad_checks: NadChecks = field(default_factory=NadChecks, compare=False)
     _by_name: Mapping[str, Plane] = field(default_factory=dict)
     _by_ref: Mapping[NadRef, Plane] = field(default_factory=dict)
     _by_network: Mapping[str, Plane] = field(default_factory=dict)
     _by_label: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     _anywhere: tuple[int, ...] = ()
     _rendered: Mapping[NadRef, Nad] = field(default_factory=dict)
-    _memberships: dict[str, tuple[Namespace, Membership]] = field(
-        default_factory=dict, compare=False
-    )
+    _memberships: Memberships = field(default_factory=Memberships, compare=False)
     _elements: dict[tuple[NadRef, str], Selection] = field(default_factory=dict, compare=False)
 
     @classmethod
@@ -95,7 +94,7 @@ class Catalog:
         nads: Iterable[Nad] = (),
         claims: ClaimIndex | None = None,
         *,
-        namespace_of: NamespaceOf = _nobody,
+        namespace_of: NamespaceOf = _no_namespace,
         namespace_isolation: bool = False,
         global_namespaces: Iterable[str] = ("default",),
         static_needs_ranges: bool = False,
@@ -108,26 +107,29 @@ class Catalog:
         """
         if static_needs_ranges:
             planes = map(with_static_apart, planes)
-        ordered = tuple(sorted(planes, key=lambda plane: (plane.order, plane.name)))
-        rendered = {nad.ref: nad for nad in map(plane_nad, ordered) if nad is not None}
+        every = sorted(planes, key=lambda plane: (plane.order, plane.name))
+        rendered = {nad.ref: nad for nad in map(plane_nad, every) if nad is not None}
+        known = NadIndex() if previous is None else previous.index
+        index = known.of((*nads, *rendered.values()))
+        withheld = find_withheld(every, lambda plane: index.facts.get(plane.ref, NO_FACTS).wires)
+        ordered = tuple([plane for plane in every if plane.ref not in withheld])
         by_ref = grouped((plane.ref, plane) for plane in ordered)
         by_label = grouped(
             (key, place) for place, plane in enumerate(ordered) for key in label_keys(plane)
         )
-        known = NadIndex() if previous is None else previous.index
-        index = known.of((*nads, *rendered.values()))
         return cls(
             planes=ordered,
             index=index,
-            warnings=tuple(shared_nads(by_ref)),
+            warnings=(*plane_warnings(by_ref, index), *withheld_warnings(withheld)),
+            withheld=withheld,
             claims=claims or ClaimIndex(),
             namespace_of=namespace_of,
             namespace_isolation=namespace_isolation,
             global_namespaces=frozenset(global_namespaces),
             static_needs_ranges=static_needs_ranges,
             wires=index_wires(ordered, index, None if previous is None else previous.wires),
-            gate=NadGate(nad_policy) if previous is None else previous.gate,
-            texts=Texts() if previous is None else previous.texts,
+            nad_checks=NadChecks(nad_policy) if previous is None else previous.nad_checks,
+            annotation_cache=AnnotationCache() if previous is None else previous.annotation_cache,
             _by_name={plane.name: plane for plane in ordered},
             _by_ref={ref: backed[0] for ref, backed in by_ref.items()},
             _by_network=index_networks(ordered, index),
@@ -137,41 +139,39 @@ class Catalog:
         )
 
     def with_claims(self, claims: ClaimIndex) -> Catalog:
-        """Give the same catalog with other claims; nothing is indexed again."""
+        """Return the same catalog with other claims; nothing is indexed again."""
         return replace(self, claims=claims)
 
     def with_namespaces(self, namespace_of: NamespaceOf) -> Catalog:
-        """Give the same catalog with other namespaces whose pods may claim addresses."""
+        """Return the same catalog with other namespaces whose pods may claim addresses."""
         return replace(self, namespace_of=namespace_of)
 
-    def rival(self, ref: NadRef, address: IPAddress, pod: str) -> Claim | None:
-        """Give the claim that keeps a pod from an address of a network, None where it may have it.
+    def rival(self, ref: NadRef, address: Wanted, pod: str, node: str = "") -> Claim | None:
+        """Return the claim of another pod to an address or a MAC's bytes, None without one.
 
-        On a plane's network claims count from namespaces that joined the plane: whoever may create
-        pods elsewhere cannot keep anybody out. On any other NAD those of its own namespace and of
-        the pod's count.
-
-        Args:
-            ref: the network.
-            address: on it.
-            pod: who wants it, `namespace/name`.
+        On a plane, claims count of namespaces that joined it, so that no other pod keeps an address
+        from them. On other NADs those of the NAD's namespace and the pod's count, and where each
+        node has a network of its own, only those on the pod's node, if it is known.
         """
-        plane = self._by_ref.get(ref)
-        name = "" if plane is None else plane.name
-        return self.claims.rival(ref, address, pod, self._counting(ref, pod), name)
+        scope = self._scope(ref, pod)
+        if self.is_of_node(ref):
+            scope = scope._replace(node=node)
+        return self.claims.rival(ref, address, pod, scope)
+
+    def is_of_node(self, ref: NadRef) -> bool:
+        """Report whether a NAD makes a network of its own, with its own addresses, on each node."""
+        return self.facts_of(ref).is_of_node and not self.plane_wires(ref)
 
     def free(
         self, ref: NadRef, spans: Iterable[AddressRange], near: IPAddress, pod: str
     ) -> tuple[IPAddress, ...]:
-        """Suggest addresses of a network that a pod may have: after `near` first."""
-        plane = self._by_ref.get(ref)
-        name = "" if plane is None else plane.name
-        return self.claims.free(ref, spans, near, self._counting(ref, pod), name)
+        """Return a few free addresses of a network for a pod, those after `near` first."""
+        return self.claims.free(ref, spans, near, self._scope(ref, pod))
 
-    def _counting(self, ref: NadRef, pod: str) -> Counts:
+    def _scope(self, ref: NadRef, pod: str) -> ClaimScope:
         own = pod.partition("/")[0]
         if ref not in self._by_ref:
-            return lambda namespace: namespace in {own, ref.namespace}
+            return ClaimScope(lambda namespace: namespace in {own, ref.namespace})
 
         def counts(namespace: str) -> bool:
             known = self.namespace_of(namespace)
@@ -180,12 +180,12 @@ class Catalog:
                 and any(plane.ref == ref for plane in self.membership(known).planes)
             )
 
-        return counts
+        return ClaimScope(counts, self._by_ref[ref].name)
 
     def with_nads(self, changes: Mapping[NadRef, Nad | None]) -> Catalog:
-        """Give the same catalog with some hand-written NADs set, or (None) removed.
+        """Return the same catalog with some hand-written NADs set, or (None) removed.
 
-        What it costs depends on the changes alone: whoever may write NADs writes them often.
+        Its cost depends on the changes alone, as tenants may write NADs often.
         """
         index = self.index.changed(
             {ref: nad for ref, nad in changes.items() if ref not in self._rendered}
@@ -202,79 +202,70 @@ class Catalog:
         )
 
     @property
-    def nads(self) -> Layered[NadRef, Nad]:
-        """All NADs, as they are kept."""
+    def nads(self) -> PersistentMap[NadRef, Nad]:
+        """All NADs, bounded as in the index."""
         return self.index.nads
 
     @property
-    def facts(self) -> Layered[NadRef, NadFacts]:
-        """What each NAD's configuration says."""
+    def facts(self) -> PersistentMap[NadRef, NadFacts]:
+        """The facts of each NAD's configuration."""
         return self.index.facts
 
     @property
-    def lint(self) -> Layered[NadRef, tuple[Finding, ...]]:
+    def lint(self) -> PersistentMap[NadRef, tuple[Finding, ...]]:
         """Warnings about hand-written NADs."""
         return self.index.lint
 
     @property
-    def resources(self) -> Layered[NadRef, str]:
+    def resources(self) -> PersistentMap[NadRef, str]:
         """The device plugin's resource of each NAD that needs one."""
         return self.index.resources
 
     def plane(self, name: str) -> Plane | None:
-        """Give a plane by name."""
+        """Return a plane by name."""
         return self._by_name.get(name)
 
     def plane_of(self, ref: NadRef) -> Plane | None:
-        """Give the plane that a NAD backs; of several the first in order."""
+        """Return the plane that a NAD backs; of several the first in order."""
         return self._by_ref.get(ref)
 
     def plane_of_network(self, name: str) -> Plane | None:
-        """Give the plane whose NAD's configuration has a CNI network name; the first in order."""
+        """Return the plane whose NAD's configuration has a CNI network name; the first in order."""
         return self._by_network.get(name) if name else None
 
-    def stand_of(self, ref: NadRef) -> Stand:
-        """Give the wires of planes that a NAD reaches, without its own plane's."""
-        return self.wires.stand_of(ref, self.facts_of(ref).wires)
-
-    def planes_on(self, ref: NadRef) -> tuple[Plane, ...]:
-        """Give the planes on whose wires a NAD stands, in their order, without its own."""
-        return planes_in(self.stand_of(ref))
+    def plane_wires(self, ref: NadRef) -> PlaneWires:
+        """Return the wires of planes that a NAD is on, without its own plane's."""
+        return self.wires.of_nad(ref, self.facts_of(ref).wires)
 
     def planes_on_wires(self, wires: Iterable[Wire]) -> tuple[Plane, ...]:
-        """Give the planes on some wires, in their order."""
-        return planes_in(self.wires.stand_on(wires))
+        """Return the planes on some wires, in their order."""
+        return planes_in(self.wires.match(wires))
 
     def seen_from_node(self, expand: Expand, elsewhere: Mapping[NadRef, NadFacts]) -> Catalog:
-        """Give the catalog with what a node knows of wires.
+        """Return the catalog with a node's knowledge of wires.
 
         Args:
             expand: adds all other names that wires have on the node.
-            elsewhere: what NADs without a configuration say on the node.
+            elsewhere: facts of NADs whose configuration is a file of the node.
         """
         index = replace(self.index, facts=self.index.facts.changed(elsewhere))
         owned = ((plane, index.facts.get(plane.ref, NO_FACTS).wires) for plane in self.planes)
         return replace(self, index=index, wires=WireIndex(owned, expand))
 
     def membership(self, namespace: Namespace, *, is_kept: bool = True) -> Membership:
-        """Give what a namespace's labels mean; worked out once for each namespace as it is.
+        """Return the planes that a namespace's labels join; cached until the namespace changes.
 
-        `is_kept` is False for one that is not there, but only asked about: it is not remembered.
+        `is_kept` is False for a namespace that does not exist (yet): it is not cached.
         """
-        known = self._memberships.get(namespace.name)
-        if known is not None and known[0] is namespace:
-            return known[1]
+        return self._memberships.of(namespace, self._membership, is_kept=is_kept)
+
+    def _membership(self, namespace: Namespace) -> Membership:
         found = {*self._anywhere}.union(*(self._by_label.get(key, ()) for key in namespace.labels))
         candidates = [self.planes[index] for index in sorted(found)]
-        membership = membership_of(namespace, candidates, self._by_name)
-        if is_kept:
-            if len(self._memberships) >= _MOST_MEMBERSHIPS:
-                self._memberships.clear()
-            self._memberships[namespace.name] = (namespace, membership)
-        return membership
+        return membership_of(namespace, candidates, self._by_name, self.withheld)
 
     def element(self, ref: NadRef, interface: str) -> Selection:
-        """Give the element that injects a NAD and asks for nothing; made once."""
+        """Return the element that injects a NAD without any request; cached."""
         key = (ref, interface)
         found = self._elements.get(key)
         if found is None:
@@ -284,15 +275,15 @@ class Catalog:
         return found
 
     def facts_of(self, ref: NadRef) -> NadFacts:
-        """Give what a NAD's configuration says."""
+        """Return the facts of a NAD's configuration."""
         return self.index.facts.get(ref) or NO_FACTS
 
     def same_named(self, name: str) -> tuple[NadRef, ...]:
-        """Give the NADs of a name in all namespaces, sorted."""
+        """Return the NADs of a name in all namespaces, sorted."""
         return self.index.names.get(name) or ()
 
     def close_to(self, ref: NadRef) -> tuple[NadRef, ...]:
-        """Give NADs whose names look like a wrong one: its namespace's, then any plane's."""
+        """Return NADs with names like a wrong one: of its namespace, then of planes."""
         near = self.index.places.get(ref.namespace) or ()
         planes = {plane.name: plane for plane in self._by_ref.values()}
         found = [NadRef(ref.namespace, name) for name in close_names(ref.name, near)]

@@ -1,7 +1,7 @@
-"""Remember what pure readers made of a text, because the same text comes again.
+"""Cache the results of pure functions of a text, as the same text comes again.
 
-A pod's annotations are read by both hooks and for each replica. Memory is bounded in number and in
-size of what is remembered; forgetting changes nothing but the time.
+A pod's annotations are read by both webhooks and for each replica. The cache is bounded in number
+and size of its texts; evicting an entry costs time only.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ _V = TypeVar("_V")
 _MOST = 1024
 _LONGEST = 4096
 _MOST_CHARACTERS = 256 << 10
-"""Of all texts together: what is made of a text may take ten times its size."""
+"""Of all texts together: the result for a text may take ten times its size."""
 
 
 class Memo(Generic[_V]):
-    """Answers of one pure function of two texts."""
+    """The cached results of one pure function of two texts."""
 
     __slots__ = ("_characters", "_found", "_read")
 
@@ -30,17 +30,17 @@ class Memo(Generic[_V]):
         return len(self._found)
 
     def get(self, text: str, about: str = "") -> _V:
-        """Give the answer, asking the function where it is not remembered."""
+        """Return the result; the function is called where it is not cached."""
         key = (text, about)
         try:
             return self._found[key]
         except KeyError:
             pass
-        answer = self._read(text, about)
+        result = self._read(text, about)
         if len(text) <= _LONGEST:
             self._characters += len(text)
             if len(self._found) >= _MOST or self._characters > _MOST_CHARACTERS:
                 self._found.clear()
                 self._characters = len(text)
-            self._found[key] = answer
-        return answer
+            self._found[key] = result
+        return result

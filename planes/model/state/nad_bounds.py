@@ -1,7 +1,7 @@
-"""What of a NAD is kept, whoever wrote it: nothing of a configuration that is out of bounds.
+"""Bounds of NADs: a configuration that is out of bounds is not kept.
 
-A NAD that is refused stays known by name and carries its `fault`, so that a pod that asks for it
-is told why; its bytes are gone.
+A refused NAD is kept by name, with its `fault` instead of its configuration, so that a pod that
+asks for it is refused with the reason.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MAX_RESOURCE_NAME = 317
 
 
 class Weight(NamedTuple):
-    """What NADs cost: how many, bytes of configuration, commas and brackets in them."""
+    """The size of NADs: how many, bytes of configuration, commas and brackets in them."""
 
     nads: int = 0
     size: int = 0
@@ -50,13 +50,13 @@ class Weight(NamedTuple):
 
 
 def weight_of(nad: Nad) -> Weight:
-    """Weigh a NAD as it is kept."""
+    """Return the size of a NAD as it is kept."""
     return Weight(1, _size(nad.config), _values(nad.config))
 
 
 def bounded(nad: Nad) -> Nad:
     """Return a NAD as it is kept: without its configuration where that is out of bounds."""
-    if nad.plane is not None:  # an administrator's, by way of the plane
+    if nad.plane is not None:  # rendered from a plane: an administrator's
         return nad
     kept = {
         key: text
@@ -93,7 +93,7 @@ def too_large(namespace: str, name: str, size: int, created: str = "") -> Nad:
 
 
 def over_share(nad: Nad) -> Nad:
-    """Return a NAD that its namespace has no room for, without its configuration."""
+    """Return a NAD beyond the limits of its namespace, without its configuration."""
     return refused(
         nad,
         f"namespace {nad.namespace} has more than {MAX_NADS_OF_NAMESPACE} NADs, "
@@ -110,7 +110,7 @@ def refused(nad: Nad, cause: str, remedy: str) -> Nad:
 
 
 def ipam_fault(ipam: Mapping[str, Any]) -> str:
-    """Say what of an IPAM's configuration is out of bounds, "" where nothing is."""
+    """Return what of an IPAM's configuration is out of bounds, "" where nothing is."""
     routes = ipam.get("routes")
     if isinstance(routes, list) and len(routes) > MAX_NAD_ROUTES:
         return f"its IPAM has {len(routes)} routes, more than {MAX_NAD_ROUTES}"

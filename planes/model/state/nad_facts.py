@@ -1,6 +1,6 @@
-"""What a NAD's configuration says about addresses and capabilities, for checks and warnings.
+"""Facts of a NAD's configuration, for checks and warnings: addresses, capabilities, wires.
 
-Reading it never fails: a configuration that cannot be run carries its `fault` instead.
+Reading never fails: a configuration that cannot be run has a `fault` instead.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from planes.model.bounds import MAX_WIRES
 from planes.model.errors import BadInput, JsonObject, PlanesError
 from planes.model.names import RESOURCE_NAME_ANNOTATION
 from planes.model.objects import Nad
+from planes.model.state.kubelet_devices import lacking_device
 from planes.model.state.spellings import Spellings
 from planes.model.state.supplies import HOST_LOCAL, Supply, supplies_of
 from planes.model.state.wire import Wire
@@ -30,8 +31,11 @@ from planes.model.wire.netconf import ConfList, NetConf, parse_conflist
 
 STATIC_IPAMS = frozenset({"static", "host-local", "plane"})
 """IPAM plugins that hand out an address they are asked for, by capability or CNI_ARGS."""
-DEAF_IPAMS = frozenset({"dhcp", "whereabouts"})
+_OF_NODE = frozenset({"bridge", "cnv-bridge", "ptp"})
+"""Types that make a network on the node by themselves."""
+IGNORING_IPAMS = frozenset({"dhcp", "whereabouts"})
 """IPAM plugins that ignore a requested address."""
+DEFAULT_IPVLAN_MODE = "l2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,19 @@ class NadRange:
 
 @dataclass(frozen=True, slots=True)
 class NadFacts:
-    """The facts; `is_known` is False for an empty configuration (a file on the node).
+    """The facts; `is_known` is False for an empty configuration, which is a file on the node.
 
     Attributes:
         network: the network's name in CNI.
         main: the first plugin's configuration, as `type`, `ipam`, `ranges` and `routes` are of it.
-        wires: where any of the plugins could put a pod.
-        supplies: where addresses come from, of all plugins.
-        chooses_mac: a plugin is told a MAC by the configuration itself.
+        vrfs: the configurations of the plugins of type `vrf`.
+        wires: the wires that any of the plugins may attach a pod to.
+        supplies: the IPAMs of all plugins.
+        chooses_mac: the configuration itself names a MAC.
+        ipvlan_modes: the modes that any of the plugins may give to an ipvlan, and so to all of its
+            master.
+        lacks_device: the type that needs a device while neither the NAD's resource nor the
+            configuration says which; "" where there is none.
     """
 
     is_known: bool = True
@@ -61,6 +70,7 @@ class NadFacts:
     network: str = ""
     type: str = ""
     main: JsonObject = field(default_factory=dict)
+    vrfs: tuple[JsonObject, ...] = ()
     capabilities: frozenset[str] = frozenset()
     ipam: JsonObject = field(default_factory=dict)
     ipam_type: str = ""
@@ -69,6 +79,8 @@ class NadFacts:
     wires: frozenset[Wire] = frozenset()
     supplies: tuple[Supply, ...] = ()
     chooses_mac: bool = False
+    ipvlan_modes: frozenset[str] = frozenset()
+    lacks_device: str = ""
 
     @property
     def pool(self) -> str:
@@ -76,8 +88,18 @@ class NadFacts:
         has_files = any(supply.ipam_type == HOST_LOCAL for supply in self.supplies)
         return self.network if has_files else ""
 
+    @property
+    def is_of_node(self) -> bool:
+        """Whether it is a bridge on each node, with addresses that each node hands out by itself.
+
+        Only the node knows whether the bridge has an uplink; with one, its nodes would hand out the
+        same addresses anyway.
+        """
+        is_local = all(supply.ipam_type == HOST_LOCAL for supply in self.supplies)
+        return self.type in _OF_NODE and bool(self.supplies) and is_local
+
     def range_of(self, address: IPAddress) -> NadRange | None:
-        """Give the range whose subnet an address lies in, one that holds it first."""
+        """Return the range whose subnet an address lies in, one that holds it first."""
         same = [
             entry
             for entry in self.ranges
@@ -100,7 +122,7 @@ def nad_facts(nad: Nad) -> NadFacts:
 
 
 def network_facts(conflist: ConfList, resource: str = "") -> NadFacts:
-    """Give what a configuration says.
+    """Return the facts of a configuration.
 
     Args:
         conflist: the configuration, wherever it was found.
@@ -113,7 +135,7 @@ def network_facts(conflist: ConfList, resource: str = "") -> NadFacts:
             remedy=f"write a NAD for each network: at most {MAX_WIRES} are possible",
         )
     main = conflist.plugins[0]
-    ipam = main.raw.get("ipam")
+    ipam = main.fields().raw("ipam")
     ipam = ipam if isinstance(ipam, dict) else {}
     ipam_type = ipam.get("type")
     routes = ipam.get("routes")
@@ -121,6 +143,7 @@ def network_facts(conflist: ConfList, resource: str = "") -> NadFacts:
         network=conflist.name,
         type=main.type,
         main=main.raw,
+        vrfs=tuple(plugin.raw for plugin in conflist.plugins if plugin.type == "vrf"),
         capabilities=conflist.capabilities(),
         ipam=ipam,
         ipam_type=ipam_type if isinstance(ipam_type, str) else "",
@@ -129,16 +152,25 @@ def network_facts(conflist: ConfList, resource: str = "") -> NadFacts:
         wires=wires,
         supplies=supplies_of(conflist),
         chooses_mac=any(map(_chooses_mac, conflist.plugins)),
+        ipvlan_modes=frozenset(mode for one in conflist.plugins for mode in _ipvlan_modes(one)),
+        lacks_device=lacking_device(conflist, resource),
     )
 
 
 def _chooses_mac(plugin: NetConf) -> bool:
-    """Report whether a plugin's configuration names a MAC, wherever plugins take one from."""
+    """Report whether a plugin's configuration names a MAC, in any key that plugins read."""
     keys = Spellings(plugin.raw)
     places = [keys, *keys.children("runtimeConfig")]
     for args in keys.children("args"):
         places += args.children("cni")
     return any(place.texts("mac") for place in places)
+
+
+def _ipvlan_modes(plugin: NetConf) -> Iterator[str]:
+    keys = Spellings(plugin.raw)
+    delegates = [one for one in keys.children("delegate") if "ipvlan" in one.texts("type")]
+    for each in [keys] if plugin.type == "ipvlan" else delegates:
+        yield from (mode or DEFAULT_IPVLAN_MODE for mode in each.names("mode") or [""])
 
 
 def _objects(value: Any) -> Iterator[JsonObject]:

@@ -1,7 +1,7 @@
-"""What a NAD's configuration would have a node do, judged key by key: faults, breaches, hints.
+"""Check a NAD's configuration key by key: faults, breaches of the guarded table, hints.
 
-The config is read as libcni reads it, within bounds: one that is too large is not parsed at all.
-Any text gives findings, never an exception. Texts name keys, never what they hold.
+The configuration is read as by libcni, within bounds: one that is too large is not parsed. Any text
+gives findings, never an exception. Texts name keys, never values.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from typing import Any, Final
 from planes.model.bounds import MAX_NAD_PLUGINS
 from planes.model.decode import Fields, loads_object
 from planes.model.errors import BadInput, Finding, JsonObject, PlanesError
+from planes.model.lines import printable, shortened
 from planes.model.names import check_ifname
+from planes.model.near_names import did_you_mean
 from planes.model.objects import Nad
 from planes.model.spec.config_key import PluginKeys
 from planes.model.spec.ipam_keys import IPAMS
@@ -37,18 +39,20 @@ from planes.model.wire.netconf import parse_conflist
 
 CONFIG: Final = "spec.config"
 _BESIDES: Final = frozenset({"ipam", "capabilities"})
-_ADMINISTRATOR: Final = "have an administrator write the NAD, or allow the type with nad-types"
+_ADMINISTRATOR: Final = (
+    "have an administrator write the NAD, or allow the type with NETPLANE_NAD_TYPES"
+)
 _VLANS: Final = 4096
 _LONGEST_TEXT: Final = 240
 
 
 def judge_nad(nad: Nad, policy: NadPolicy, user: str = "") -> NadFindings:
-    """Judge a hand-written NAD by itself; what planes have to do with it is judged elsewhere.
+    """Check a hand-written NAD by itself; `decide.wire_review` checks it with the planes.
 
     Args:
         nad: the NAD.
-        policy: what it may be.
-        user: whose interfaces it may stand on: a namespace, "" for its own.
+        policy: which plugins, keys and interfaces it may have.
+        user: the namespace whose interfaces it may use, "" for its own.
     """
     found = NadFindings()
     policy = policy.of(user or nad.namespace)
@@ -76,7 +80,7 @@ def judge_nad(nad: Nad, policy: NadPolicy, user: str = "") -> NadFindings:
     for index, plugin in enumerate(conflist.plugins):
         path = CONFIG if is_single else f"{CONFIG}.plugins[{index}]"
         _judge_plugin(plugin.raw, plugin.type, path, policy, found)
-    # Last, as it reads the text once more; where there is enough to say already it adds nothing.
+    # Last, as it parses the text once more, which is not needed where there are findings enough.
     if not found.faults and not found.is_full and has_repeated_keys(nad.config):
         message = "cannot tell what is meant: an object of it has a key twice"
         found.breaches.append(Finding(CONFIG, message, "write each key once"))
@@ -84,9 +88,8 @@ def judge_nad(nad: Nad, policy: NadPolicy, user: str = "") -> NadFindings:
 
 
 def _printable(text: str) -> str:
-    """Write an error on one line: it may name a member of the configuration as it was written."""
-    cut = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
-    return "".join(letter if letter.isprintable() else "?" for letter in cut)
+    """Return an error as one line: it may quote a member of the configuration."""
+    return printable(shortened(text, _LONGEST_TEXT))
 
 
 def _judge_plugin(
@@ -96,8 +99,8 @@ def _judge_plugin(
     _judge_type(kind, PLUGINS, path, policy, found)
     if known is not None:
         judge_keys(raw, path, kind, (known.keys, GENERAL), found, besides=_BESIDES)
-        if known.stands_on:
-            _judge_place(raw, known, path, policy, found)
+        if known.parent_key:
+            _judge_parent(raw, known, path, policy, found)
     for _, value in spelled(raw, "capabilities"):
         _judge_capabilities(value, f"{path}.capabilities", policy, found)
     for _, value in spelled(raw, "ipam"):
@@ -122,7 +125,7 @@ def _judge_type(
         why = known.why
     elif near := found.near(kind, types):
         message = f"cannot use type {plain(kind)}: it is none of the plugins that are known"
-        found.unknown.append(Finding(f"{path}.type", message, f"did you mean {near}?", 403))
+        found.unknown.append(Finding(f"{path}.type", message, did_you_mean(near), 403))
         return
     else:
         why = "it is a binary that nobody here knows"
@@ -154,38 +157,38 @@ def _judge_capabilities(value: Any, path: str, policy: NadPolicy, found: NadFind
         return
     for _, is_declared in spelled(value, PORT_CAPABILITY):
         if is_declared is not False and is_declared is not None:
-            why = "pods would open ports of the node, and nad-host-ports allows none"
+            why = "pods would open ports of the node, and NETPLANE_NAD_HOST_PORTS allows none"
             place = f"{path}.{PORT_CAPABILITY}"
             found.breaches.append(breach(place, "declare it", why))
 
 
-def _judge_place(
+def _judge_parent(
     raw: JsonObject, known: PluginKeys, path: str, policy: NadPolicy, found: NadFindings
 ) -> None:
-    """Judge the host interface that a plugin stands on, with the VLAN it takes of it."""
-    place = f"{path}.{known.stands_on}"
-    written = [value for _, value in spelled(raw, known.stands_on) if value is not None]
+    """Check the host interface that a plugin attaches to, with the VLAN it uses there."""
+    place = f"{path}.{known.parent_key}"
+    written = [value for _, value in spelled(raw, known.parent_key) if value is not None]
     names = [name for name in written if isinstance(name, str)]
     if len(names) < len(written):
         message = "cannot read it: it must be a string"
         found.faults.append(Finding(place, message, "name an interface of the node"))
         return
     if not any(names):
-        why = f"it stands on {known.by_default} then"
+        why = f"it stands on {known.default_parent} then"
         found.breaches.append(breach(place, "leave it out", why))
-    tags = list(_tags(raw, known.tagged_by)) or [""]
+    tags = list(_tags(raw, known.vlan_key)) or [""]
     for name in filter(None, names):
         if fault := interface_fault(name):
             found.faults.append(Finding(place, fault, "name an interface of the node"))
-        elif not all(policy.may_stand_on(f"{name}{tag}") for tag in tags):
-            why = "tenants' NADs may stand on those of nad-interfaces only"
+        elif not all(policy.permits_interface(f"{name}{tag}") for tag in tags):
+            why = "tenants' NADs may stand on those of NETPLANE_NAD_INTERFACES only"
             found.breaches.append(breach(place, "stand on this interface", why))
 
 
 def interface_fault(name: str) -> str:
-    """Say why a text names no interface of the node, "" where it may.
+    """Return why a text cannot name an interface of the node, "" where it can.
 
-    The kernel takes `%d` for a number of its choice: each ADD would make another interface.
+    The kernel replaces `%d` by a number: each ADD would create another interface.
     """
     if "%" in name:
         return "cannot use the name: the kernel takes % for a pattern"
@@ -197,7 +200,7 @@ def interface_fault(name: str) -> str:
 
 
 def _tags(raw: JsonObject, key: str) -> Iterator[str]:
-    """Yield the VLANs that are taken, as patterns have them; what is none is `?`."""
+    """Yield the VLANs in use as suffixes of an interface (`.100`); an invalid one is `.?`."""
     for _, value in spelled(raw, key) if key else ():
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _VLANS:
             yield f".{value}" if value else ""

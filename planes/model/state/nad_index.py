@@ -1,7 +1,4 @@
-"""NADs, and what their configurations say, by name; a change costs what has changed.
-
-A rendered NAD takes the place of a hand-written one of the same name: it is repaired.
-"""
+"""The index of NADs and the facts of their configurations; a change costs what has changed."""
 
 from __future__ import annotations
 
@@ -13,17 +10,17 @@ from typing import Final, NamedTuple
 from planes.model.errors import Finding
 from planes.model.names import RESOURCE_NAME_ANNOTATION
 from planes.model.objects import Nad, NadRef
-from planes.model.state.layered import Layered
 from planes.model.state.nad_bounds import bounded, ipam_fault, refused
 from planes.model.state.nad_facts import NadFacts, nad_facts
 from planes.model.state.nad_lint import lint_nad
+from planes.model.state.persistent_map import PersistentMap
 
 NOT_YET: Final = "~"
 """Sorts after every time of creation."""
 
 
 class Namesake(NamedTuple):
-    """A NAD among those whose networks have one name, in the order of their creation."""
+    """One of the NADs whose networks have the same name, ordered by creation."""
 
     created: str
     ref: NadRef
@@ -31,11 +28,11 @@ class Namesake(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NadIndex:
-    """Immutable; `changed` gives a new one that shares what did not change.
+    """Immutable; `changed` returns a new index that shares what did not change.
 
     Attributes:
         nads: hand-written NADs and those rendered from planes, as they are kept.
-        facts: what each NAD's configuration says.
+        facts: the facts of each NAD's configuration.
         lint: warnings about hand-written NADs.
         resources: the device plugin's resource of each NAD that needs one.
         names: the NADs of a name in all namespaces, sorted.
@@ -44,13 +41,13 @@ class NadIndex:
             another tuple once any of them has changed.
     """
 
-    nads: Layered[NadRef, Nad] = field(default_factory=Layered)
-    facts: Layered[NadRef, NadFacts] = field(default_factory=Layered)
-    lint: Layered[NadRef, tuple[Finding, ...]] = field(default_factory=Layered)
-    resources: Layered[NadRef, str] = field(default_factory=Layered)
-    names: Layered[str, tuple[NadRef, ...]] = field(default_factory=Layered)
-    places: Layered[str, tuple[str, ...]] = field(default_factory=Layered)
-    pools: Layered[str, tuple[Namesake, ...]] = field(default_factory=Layered)
+    nads: PersistentMap[NadRef, Nad] = field(default_factory=PersistentMap)
+    facts: PersistentMap[NadRef, NadFacts] = field(default_factory=PersistentMap)
+    lint: PersistentMap[NadRef, tuple[Finding, ...]] = field(default_factory=PersistentMap)
+    resources: PersistentMap[NadRef, str] = field(default_factory=PersistentMap)
+    names: PersistentMap[str, tuple[NadRef, ...]] = field(default_factory=PersistentMap)
+    places: PersistentMap[str, tuple[str, ...]] = field(default_factory=PersistentMap)
+    pools: PersistentMap[str, tuple[Namesake, ...]] = field(default_factory=PersistentMap)
 
     def of(self, nads: Iterable[Nad]) -> NadIndex:
         """Return the index of these NADs alone; those that have not changed are not read again."""
@@ -59,7 +56,7 @@ class NadIndex:
         return self.changed({**gone, **wanted})
 
     def changed(self, changes: Mapping[NadRef, Nad | None]) -> NadIndex:
-        """Return an index with some NADs set, or (None) removed."""
+        """Return an index with some NADs set, or removed (None)."""
         nads: dict[NadRef, Nad | None] = {}
         facts: dict[NadRef, NadFacts | None] = {}
         lint: dict[NadRef, tuple[Finding, ...] | None] = {}
@@ -90,7 +87,7 @@ class NadIndex:
 
     def _pools_after(
         self, nads: Mapping[NadRef, Nad | None], facts: Mapping[NadRef, NadFacts | None]
-    ) -> Layered[str, tuple[Namesake, ...]]:
+    ) -> PersistentMap[str, tuple[Namesake, ...]]:
         pools: dict[str, list[Namesake]] = {}
 
         def pool(name: str) -> list[Namesake]:
@@ -110,7 +107,7 @@ class NadIndex:
 
     def _moved(
         self, refs: Iterable[NadRef], nads: Mapping[NadRef, Nad | None]
-    ) -> tuple[Layered[str, tuple[NadRef, ...]], Layered[str, tuple[str, ...]]]:
+    ) -> tuple[PersistentMap[str, tuple[NadRef, ...]], PersistentMap[str, tuple[str, ...]]]:
         names: dict[str, set[NadRef]] = {}
         places: dict[str, set[str]] = {}
         for ref in refs:
@@ -129,7 +126,7 @@ class NadIndex:
 
 
 def _is_same(nad: Nad, old: Nad | None) -> bool:
-    """Report whether a NAD was read already, as it was given or as it is kept."""
+    """Report whether a NAD is in the index already, as given or as bounded."""
     return old is not None and (nad == old or bounded(nad) == old)
 
 

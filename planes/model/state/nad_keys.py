@@ -1,7 +1,7 @@
-"""The keys of one object of a NAD's configuration, compared with those that are known.
+"""Check the keys of one object of a NAD's configuration against the known ones.
 
-Names are matched as Go does: case is ignored, and of two spellings of one key a plugin takes the
-one that comes last, whatever we took. So each spelling is judged, and two of them are a breach.
+Names are matched as by Go: case is ignored, and of two spellings of one key a plugin takes the last
+one. So each spelling is checked, and two of them are a breach.
 """
 
 from __future__ import annotations
@@ -10,26 +10,28 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Final
 
 from planes.model.bounds import MAX_NAD_FINDINGS, MAX_NAD_HINTS
 from planes.model.errors import Finding, JsonObject
+from planes.model.near_names import did_you_mean, nearest_name
 from planes.model.spec.config_key import ConfigKey
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.\-]{1,32}")
+_ALIKE: Final = 0.7
+"""More than usual: pods are warned of a key or plugin for its near name alone."""
 _TWICE: Final = "cannot tell which is meant: a key is written twice in one object"
 
 
 @dataclass(slots=True)
 class NadFindings:
-    """What is found about a NAD.
+    """Findings about a NAD.
 
     Attributes:
-        faults: nobody can use it, whoever wrote it.
-        breaches: more than a tenant may write.
-        unknown: keys and types that nobody knows; a tenant may write known ones only.
-        hints: it works, but perhaps not as its author thinks.
+        faults: it cannot be used, whoever wrote it.
+        breaches: a tenant may not write it.
+        unknown: keys and types that are not known; a tenant may write known ones only.
+        hints: it works, but probably not as intended.
     """
 
     faults: list[Finding] = field(default_factory=list)
@@ -40,26 +42,25 @@ class NadFindings:
 
     @property
     def is_full(self) -> bool:
-        """True where more findings would help nobody."""
+        """Whether it has as many findings as are reported."""
         found = len(self.faults) + len(self.breaches) + len(self.unknown) + len(self.hints)
         return found >= MAX_NAD_FINDINGS
 
     def near(self, wrong: str, known: Iterable[str]) -> str:
-        """Give the known name that looks like a wrong one, "" where none does."""
+        """Return the known name that a wrong one may stand for, "" for none; few are searched."""
         if self._searches <= 0 or not _PLAIN.fullmatch(wrong):
             return ""
         self._searches -= 1
-        close = get_close_matches(wrong, sorted(known), 1, 0.7)
-        return close[0] if close else ""
+        return nearest_name(wrong, known, _ALIKE)
 
 
 def plain(name: str) -> str:
-    """Give a foreign name as it may stand in a text: itself where it is short and plain."""
+    """Return a foreign name for a text: itself where it is short and of plain characters."""
     return name if _PLAIN.fullmatch(name) else "(a name that is no key)"
 
 
 def spelled(obj: Mapping[str, Any], name: str) -> Iterator[tuple[str, Any]]:
-    """Yield each member that a plugin in Go would take for the key."""
+    """Yield each member that a plugin in Go reads as the key."""
     folded = name.casefold()
     for key, value in obj.items():
         if key.casefold() == folded:
@@ -75,15 +76,15 @@ def judge_keys(
     *,
     besides: frozenset[str] = frozenset(),
 ) -> None:
-    """Judge the members of an object, and of those below.
+    """Check the members of an object, and of the objects in it.
 
     Args:
         obj: the object.
-        path: where it stands.
-        owner: what it configures, in words.
-        tables: the keys that are known.
-        found: what is found is added here.
-        besides: case-folded names that somebody else judges.
+        path: its path.
+        owner: what it configures, for texts.
+        tables: the known keys.
+        found: findings are added here.
+        besides: case-folded names that are checked elsewhere.
     """
     known = {name: key for table in tables for name, key in table.items()}
     seen: set[str] = set()
@@ -119,17 +120,17 @@ def _judge_value(key: ConfigKey, value: Any, path: str, owner: str, found: NadFi
             judge_keys(entry, place, f"{owner} {key.name}", (table,), found)
 
 
-def breach(path: str, deed: str, why: str) -> Finding:
-    """Say that a tenant may not do something."""
+def breach(path: str, action: str, why: str) -> Finding:
+    """Return the finding that a tenant may not do something."""
     remedy = "leave it out, or have an administrator write the NAD"
-    return Finding(path, f"cannot {deed} in this namespace: {why}", remedy, 403)
+    return Finding(path, f"cannot {action} in this namespace: {why}", remedy, 403)
 
 
 def _unknown(
     written: str, path: str, owner: str, known: Iterable[ConfigKey], found: NadFindings
 ) -> None:
     near = found.near(written, (key.name for key in known))
-    remedy = f"did you mean {near}?" if near else "remove it"
+    remedy = did_you_mean(near, "remove it")
     message = f"cannot use a key that {owner} does not know: it would be ignored"
     found.unknown.append(Finding(f"{path}.{plain(written)}", message, remedy))
 
@@ -156,19 +157,19 @@ def _objects(value: Any, path: str) -> Iterator[tuple[str, JsonObject]]:
 
 
 def has_repeated_keys(text: str) -> bool:
-    """Tell whether an object of a JSON text has a key twice, spelled the same.
+    """Report whether an object of a JSON text has a key twice, spelled the same.
 
-    Readers keep the last of them, or merge them (Go, where they are objects). The text was read
-    before; where this reader gives up on it, it counts as repeated.
+    Readers keep the last of them, or merge them (Go, where they are objects). The text was parsed
+    before; where this parser fails, keys count as repeated.
     """
     is_repeated = False
 
-    def look(pairs: list[tuple[str, Any]]) -> None:
+    def check(pairs: list[tuple[str, Any]]) -> None:
         nonlocal is_repeated
         is_repeated = is_repeated or len({name for name, _ in pairs}) < len(pairs)
 
     try:
-        json.loads(text, object_pairs_hook=look)
+        json.loads(text, object_pairs_hook=check)
     except (ValueError, RecursionError):
         return True
     return is_repeated

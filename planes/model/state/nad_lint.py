@@ -1,4 +1,7 @@
-"""Faults of a NAD that can be seen in its configuration: it works, but not as its author thinks."""
+"""Warnings about a NAD by its configuration: it works, but not as intended, or on no node.
+
+Values that plugins refuse are found by `nad_values`.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,23 @@ from planes.model.addresses import IPNetwork, parse_network
 from planes.model.errors import BadInput, Finding
 from planes.model.names import RESOURCE_NAME_ANNOTATION
 from planes.model.objects import Nad
+from planes.model.state.kubelet_devices import no_device
 from planes.model.state.nad_facts import NadFacts
 from planes.model.state.nad_keys import plain
+from planes.model.state.nad_values import refused_values
 
 _SHARED_SEGMENT = frozenset({"macvlan", "ipvlan", "vlan", "sriov", "host-device"})
 """Types that put pods of all nodes on one L2 segment."""
 _MOST_FINDINGS = 8
-"""Warnings about one NAD: then there is enough to mend, and each is kept in memory."""
+"""Warnings about one NAD; each is kept in memory."""
 _MOST_SPANS = 8
 """Ranges that a warning repeats."""
+_WINNER = {
+    4: "of several the network that is last in the pod's list wins, eth0 counts as first",
+    6: "of several the network that is first in the pod's list wins, before all of them eth0",
+}
+"""Networks are attached in the order of the list; the kernel adds an IPv4 route before its equals,
+an IPv6 route after them."""
 _KNOWN_KEYS = {
     "sriov": frozenset(
         {
@@ -52,7 +63,7 @@ _GENERAL_KEYS = frozenset(
 
 
 def lint_nad(nad: Nad, facts: NadFacts) -> tuple[Finding, ...]:
-    """List some warnings about a hand-written NAD; none for one that cannot be read at all."""
+    """List warnings about a hand-written NAD; none for one that cannot be read."""
     if facts.fault or not facts.is_known or nad.plane is not None:
         return ()
     found = (finding for check in _CHECKS for finding in check(nad, facts))
@@ -80,8 +91,8 @@ def _default_route(nad: Nad, facts: NadFacts) -> Iterator[Finding]:
         if network is not None and network.prefixlen == 0:
             yield Finding(
                 _path(nad, "ipam.routes"),
-                f"its default route {network} competes with eth0's, and which one wins depends "
-                "on the order of attachment",
+                f"its default route {network} competes with those of eth0 and of the pod's other "
+                f"networks: {_WINNER[network.version]}",
                 "remove the route; ask with default-route in the pod's annotation, or set "
                 "defaultRoute on a plane",
             )
@@ -117,7 +128,7 @@ def _fixed_device(nad: Nad, facts: NadFacts) -> Iterator[Finding]:
         yield Finding(
             _path(nad, "deviceID"),
             "every pod of this NAD claims the same virtual function: the second one fails",
-            f"remove deviceID and annotate the NAD with {RESOURCE_NAME_ANNOTATION}",
+            "write a NAD for each pod of a node; this version gives out no devices of a resource",
         )
     if facts.type == "host-device" and RESOURCE_NAME_ANNOTATION not in nad.annotations:
         device = facts.main.get("device") or "its device"
@@ -126,6 +137,12 @@ def _fixed_device(nad: Nad, facts: NadFacts) -> Iterator[Finding]:
             f"{device} moves into the pod: one pod per node at most, and the node loses it",
             "never name the node's own uplink; use macvlan or sriov for several pods",
         )
+
+
+def _no_device(nad: Nad, facts: NadFacts) -> Iterator[Finding]:
+    if facts.lacks_device:
+        message, remedy = no_device(nad.ref, facts.lacks_device)
+        yield Finding(_path(nad, "type"), f"pods of it are refused: {message}", remedy)
 
 
 def _unknown_keys(nad: Nad, facts: NadFacts) -> Iterator[Finding]:
@@ -147,9 +164,11 @@ def _network(value: object) -> IPNetwork | None:
 
 
 _CHECKS: tuple[Callable[[Nad, NadFacts], Iterator[Finding]], ...] = (
+    refused_values,
     _shared_range,
     _default_route,
     _own_prefix,
     _fixed_device,
+    _no_device,
     _unknown_keys,
 )

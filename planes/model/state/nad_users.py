@@ -1,9 +1,8 @@
-"""Which pods name a NAD of their own namespace: who is in the way of its deletion.
+"""The pods that name a NAD of their own namespace, which block its deletion.
 
-Pods of other namespaces do not count. Anybody can write any NAD's name into a pod's annotation, and
-must not keep its owner from deleting it; detaching a pod needs the journal alone, never the NAD.
-What is remembered of a namespace is bounded: beyond that its own NADs are spared less, and nobody
-else's.
+Pods of other namespaces do not count: any user may write any NAD's name into a pod's annotation and
+must not block others from deleting their NADs. Detaching a pod needs the journal alone, never the
+NAD. The index of one namespace is bounded: beyond that, some of its own NADs can be deleted in use.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from planes.model.objects import NadRef
 
 
 class NadUsers:
-    """Pods by the NADs they name; changed in place by whoever follows pods.
+    """Pods by the NADs they name; the handler of pod events changes it in place.
 
-    Reading is safe in any thread: what is given out is a copy made in one step.
+    Reading is safe in any thread: the result is a copy that is made in one step.
     """
 
     def __init__(self) -> None:
@@ -27,7 +26,7 @@ class NadUsers:
         self._counts: Counter[str] = Counter()
 
     def put(self, namespace: str, pod: str, named: Iterable[NadRef]) -> None:
-        """Take what a pod names from now on; nothing once it is going."""
+        """Replace the NADs that a pod names; none once it is being deleted."""
         own = tuple(dict.fromkeys(ref for ref in named if ref.namespace == namespace))
         key = f"{namespace}/{pod}"
         before = self._named.get(key, ())
@@ -52,5 +51,5 @@ class NadUsers:
             self._named.pop(key, None)
 
     def of(self, ref: NadRef) -> tuple[str, ...]:
-        """Name the pods of a NAD's namespace that name it, in no order."""
+        """Return the pods of a NAD's namespace that name it, in no order."""
         return tuple(self._pods.get(ref, ()))

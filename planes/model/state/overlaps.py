@@ -1,7 +1,7 @@
-"""Addresses that several planes have on the same wire.
+"""Overlaps of planes: addresses that several planes have on the same wire.
 
-CIDRs are nested or apart, never half in each other: sorted, whatever contains one stands before
-it. So each is compared with those that contain it only, and thousands of planes take milliseconds.
+CIDRs are nested or disjoint. Sorted, each comes after those that contain it and is compared with
+them alone, so that thousands of planes take milliseconds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from planes.model.addresses import IPNetwork
 from planes.model.spec.plane_spec import Plane
 
 MOST_TOLD = 8
-"""So many overlaps of a plane are told one by one; then there is enough to mend."""
+"""Overlaps of a plane that are listed one by one."""
 _SUBINTERFACE = re.compile(r"(.+)\.([0-9]{1,4})")
 _Wire = tuple[str, int]
 _Entry = tuple[IPNetwork, str]
@@ -23,27 +23,27 @@ _Entry = tuple[IPNetwork, str]
 
 @dataclass(slots=True)
 class _Texts:
-    """What is told of each plane."""
+    """The texts about each plane."""
 
     wire: _Wire
     found: dict[str, list[str]] = field(default_factory=dict)
 
-    def tell(self, mine: _Entry, theirs: _Entry) -> bool:
-        """Add an overlap to what is told of the first one's plane; False where that is enough."""
-        texts = self.found.setdefault(mine[1], [])
+    def add(self, entry: _Entry, other: _Entry) -> bool:
+        """Add an overlap to the texts about the first plane; return False where it is full."""
+        texts = self.found.setdefault(entry[1], [])
         if len(texts) == MOST_TOLD:
             texts.append("and more")
         elif len(texts) < MOST_TOLD:
             where = self.wire[0] + (f" VLAN {self.wire[1]}" if self.wire[1] else "")
-            texts.append(f"{mine[0]} overlaps {theirs[0]} of plane {theirs[1]}, also on {where}")
+            texts.append(f"{entry[0]} overlaps {other[0]} of plane {other[1]}, also on {where}")
         return len(texts) <= MOST_TOLD
 
 
 def find_overlaps(planes: Iterable[Plane]) -> dict[str, tuple[str, ...]]:
-    """Tell of addresses that two planes have on the same wire: plane name to texts.
+    """Return texts about addresses that two planes have on the same wire, by plane name.
 
-    The wire is the master and the VLAN, `eth1.20` being VLAN 20 of eth1; planes over a NAD that
-    somebody else wrote are not compared.
+    The wire is the master and the VLAN, `eth1.20` being VLAN 20 of eth1; planes with `nadRef`
+    are not compared.
     """
     by_wire: dict[tuple[_Wire, int], list[_Entry]] = {}
     for plane in planes:
@@ -61,29 +61,31 @@ def find_overlaps(planes: Iterable[Plane]) -> dict[str, tuple[str, ...]]:
 
 def _compared(wire: _Wire, entries: list[_Entry]) -> Mapping[str, list[str]]:
     texts = _Texts(wire)
-    around: list[_Entry] = []  # what contains the entry at hand
-    asking: list[_Entry] = []  # those of them of which more can be told
+    around: list[_Entry] = []  # entries that contain the current one
+    open_entries: list[_Entry] = []  # those of them with room for more texts
     for entry in sorted(entries, key=_place):
         while around and not _is_in(entry[0], around[-1][0]):
             gone = around.pop()
-            if asking and asking[-1] is gone:
-                asking.pop()
+            if open_entries and open_entries[-1] is gone:
+                open_entries.pop()
         for other in around:
-            if other[1] != entry[1] and not texts.tell(entry, other):
+            if other[1] != entry[1] and not texts.add(entry, other):
                 break
-        asking = [other for other in asking if other[1] == entry[1] or texts.tell(other, entry)]
+        open_entries = [
+            other for other in open_entries if other[1] == entry[1] or texts.add(other, entry)
+        ]
         around.append(entry)
-        asking.append(entry)
+        open_entries.append(entry)
     return texts.found
 
 
 def _is_in(inner: IPNetwork, outer: IPNetwork) -> bool:
-    """Tell whether a CIDR of the same version that is not before another one lies in it."""
+    """Report whether a CIDR lies in another one of its version that is not sorted after it."""
     return int(inner.network_address) <= int(outer.broadcast_address)
 
 
 def _place(entry: _Entry) -> tuple[int, int, str]:
-    """Sort a CIDR before those in it, and the same one of several planes by their names."""
+    """Return a sort key: a CIDR before those in it, equal ones by plane name."""
     cidr, name = entry
     return int(cidr.network_address), cidr.prefixlen, name
 

@@ -1,7 +1,7 @@
-"""All values that a member of a configuration may have for some plugin.
+"""All values that a plugin may read for a member of a configuration.
 
-Go's encoding/json takes a member whatever the case of its name, and of several spellings the last;
-others take the exact name. Who asks what a plugin could possibly be told has to look at each.
+Go's encoding/json ignores the case of member names and takes the last of several spellings; other
+parsers take the exact name. A check of what a plugin may read has to consider each.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ class Spellings:
         self._found: dict[str, list[Any]] = {}
         for name, value in obj.items():
             if value is not None:
-                # Go folds letter by letter, so a long s and the Kelvin sign are "s" and "k"
+                # Go folds letter by letter: the long s and the Kelvin sign are "s" and "k"
                 self._found.setdefault(name.casefold(), []).append(value)
 
     def all(self, key: str) -> list[Any]:
-        """Give every value of a member."""
+        """Return every value of a member."""
         return self._found.get(key.casefold(), [])
 
     def texts(self, key: str) -> list[str]:
-        """Give those values that are texts, without empty ones."""
+        """Return the values that are strings, without empty ones."""
         return [value for value in self.all(key) if isinstance(value, str) and value]
 
     def names(self, key: str) -> list[str]:
-        """Give those values that are texts, "" too: it stands for a plugin's default."""
+        """Return the values that are strings, with "", which means a plugin's default."""
         return [value for value in self.all(key) if isinstance(value, str)]
 
     def objects(self, key: str) -> Iterator[JsonObject]:
-        """Yield those values that are objects, and the objects in those that are lists."""
+        """Yield the values that are objects, and the objects in values that are lists."""
         for value in self.all(key):
             yield from (
                 each
@@ -46,5 +46,5 @@ class Spellings:
             )
 
     def children(self, key: str) -> Iterator[Spellings]:
-        """Yield the members of each of `objects`."""
+        """Yield the spellings of each of `objects`."""
         return map(Spellings, self.objects(key))

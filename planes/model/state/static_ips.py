@@ -1,8 +1,8 @@
-"""Static addresses: the annotation `netplane.io/static-ips`, and which of them a pod takes.
+"""Static addresses: the annotation `netplane.io/static-ips`, and which address a pod takes.
 
 Entries keep their order; per family, the pod with ordinal n takes the n-th address (from 0). A pod
-without ordinal takes the only address, or gets the free ones as candidates: then the node takes
-the first that nobody holds, because only there is the choice safe between pods that start at once.
+without ordinal takes the only address, or gets the free ones as candidates: the node then takes the
+first that no pod holds, as only there pods that start at once cannot take the same one.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from planes.model.addresses import AddressRange, IPAddress, parse_range
+from planes.model.annotations.slips import remedy_for_string, remedy_for_text
 from planes.model.bounds import (
     MAX_CANDIDATES,
     MAX_FINDINGS,
@@ -25,26 +26,27 @@ from planes.model.errors import BadInput, Finding
 from planes.model.names import STATIC_IPS_ANNOTATION
 from planes.model.objects import NadRef, Pod
 from planes.model.spans import SpanSet
-from planes.model.spec.address_policy import askable_by
+from planes.model.spec.address_policy import Refusal, askable_by, refusal
 from planes.model.spec.plane_spec import Plane
 from planes.model.spec.spec_reader import parsed
 from planes.model.state.claims import Claim
+from planes.model.state.rollout import none_free_remedy
 
 STATIC_IPS_PATH = f"metadata.annotations[{STATIC_IPS_ANNOTATION}]"
 _EXAMPLE: Final = 'write {"business": ["192.168.100.10"]}'
 _SHOWN: Final = 8
-"""Entries that a message repeats."""
+"""Entries that a message lists."""
 Rival = Callable[[NadRef, IPAddress, str], Claim | None]
-"""`Catalog.rival`: who keeps a pod from an address of a network."""
+"""`Catalog.rival`: returns another pod's claim to an address."""
 
 
 @dataclass(frozen=True)
 class AddressList:
-    """Addresses written for one plane, in order.
+    """The addresses listed for one plane, in order.
 
     Attributes:
-        path: where they are written.
-        places: for each span its position there, None where that says nothing to anybody.
+        path: of the list.
+        places: the index of each span in the list, None where the path is enough.
     """
 
     spans: tuple[AddressRange, ...]
@@ -73,11 +75,11 @@ class AddressList:
         return SpanSet(self.spans)
 
     def size(self, version: int) -> int:
-        """How many addresses of an IP version."""
+        """Return how many addresses of an IP version it has."""
         return self._sizes.get(version, 0)
 
     def nth(self, version: int, index: int) -> IPAddress | None:
-        """Give the address at an index among those of an IP version, None beyond the end."""
+        """Return the address at an index among those of an IP version, None beyond the end."""
         for span in self.spans:
             if span.version != version:
                 continue
@@ -87,7 +89,7 @@ class AddressList:
         return None
 
     def place_of(self, address: IPAddress) -> str:
-        """Name the entry that an address of the list comes from."""
+        """Return the path of the entry that has an address."""
         if self.places is None:
             return self.path
         for place, span in zip(self.places, self.spans, strict=True):
@@ -106,7 +108,7 @@ class AddressList:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a list means for one pod: exact addresses, or candidates; and why not."""
+    """The addresses that one pod takes of a list: exact ones, or candidates; or errors."""
 
     ips: tuple[IPAddress, ...] = ()
     candidates: tuple[IPAddress, ...] = ()
@@ -115,7 +117,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class StaticIps:
-    """What the annotation says: lists by plane name, and what is wrong."""
+    """The parsed annotation: lists by plane name, and errors."""
 
     lists: Mapping[str, AddressList] = field(default_factory=dict)
     errors: tuple[Finding, ...] = ()
@@ -128,10 +130,11 @@ def read_static_ips(text: str) -> StaticIps:
     try:
         value = loads(text, "the static addresses")
     except BadInput as error:
-        return _unreadable(error.message, error.remedy or _EXAMPLE)
+        return _unreadable(error.message, remedy_for_text(text) or error.remedy or _EXAMPLE)
     if not isinstance(value, dict):
         message = f"cannot read the static addresses: they must be an object, not {kind_of(value)}"
-        return _unreadable(message, _EXAMPLE)
+        is_text = isinstance(value, str)
+        return _unreadable(message, remedy_for_string(value, _EXAMPLE) if is_text else _EXAMPLE)
     if len(value) > MAX_STATIC_PLANES:
         message = f"cannot give addresses of {len(value)} planes to one pod"
         return _unreadable(message, f"name at most {MAX_STATIC_PLANES}")
@@ -171,21 +174,22 @@ def _list_of(entries: Any, path: str, errors: list[Finding]) -> AddressList:
 def assign(
     pod: Pod, plane: Plane, addresses: AddressList, rival: Rival, *, most: int = MAX_LOOKED_AT
 ) -> Assignment:
-    """Say which addresses of a list a pod takes.
+    """Return the addresses of a list that a pod takes.
 
-    `rival` tells who has one already; of each family no more than `most` are looked at, or given.
+    `rival` returns another pod's claim to an address. Of each family at most `most` addresses are
+    looked up or returned.
     """
     ordinal = pod.ordinal if plane.per_ordinal else None
     ips: list[IPAddress] = []
     candidates: list[IPAddress] = []
     errors: list[Finding] = []
-    # one kind of answer for all families: exact addresses, or candidates
+    # all families alike: exact addresses, or candidates
     is_choice = ordinal is None and addresses.is_choice
     for version in addresses.versions:
         if is_choice:
             free = list(_free(pod, plane, addresses, version, rival, most=most))
             if not free:
-                errors.append(_none_free(pod, addresses, version))
+                errors.append(_none_left(pod, plane, addresses, version))
             candidates += free
             continue
         address = addresses.nth(version, ordinal or 0)
@@ -199,18 +203,18 @@ def assign(
 def _free(
     pod: Pod, plane: Plane, addresses: AddressList, version: int, rival: Rival, *, most: int
 ) -> Iterator[IPAddress]:
-    """Yield addresses that the pod may have and that nobody holds, in order, lazily.
+    """Yield addresses that the pod may have and no other pod claims, in order, lazily.
 
-    Past `most` that were looked at the next are given as they are: the node finds out.
+    After `most` lookups, addresses are yielded unchecked: the node checks them.
     """
-    given = looked_at = 0
+    yielded = looked_up = 0
     for address in _allowed(pod, plane, addresses, version):
-        looked_at += 1
-        if looked_at <= most and rival(plane.ref, address, pod.key):
+        looked_up += 1
+        if looked_up <= most and rival(plane.ref, address, pod.key):
             continue
         yield address
-        given += 1
-        if given == min(MAX_CANDIDATES, most):
+        yielded += 1
+        if yielded == min(MAX_CANDIDATES, most):
             return
 
 
@@ -222,12 +226,32 @@ def _allowed(pod: Pod, plane: Plane, addresses: AddressList, version: int) -> It
                 yield from part
 
 
-def _none_free(pod: Pod, addresses: AddressList, version: int) -> Finding:
+def _none_left(pod: Pod, plane: Plane, addresses: AddressList, version: int) -> Finding:
+    """Return why a pod gets no address of a list: it may have none, or other pods have all."""
+    if next(_allowed(pod, plane, addresses, version), None) is None:
+        return _none_allowed(pod, plane, addresses, version)
     return Finding(
         addresses.path,
         f"cannot give {pod.display} an address: no IPv{version} address of {addresses} is free",
-        "add addresses to the list, or remove pods that hold them",
+        none_free_remedy(pod),
         409,
+    )
+
+
+def _none_allowed(pod: Pod, plane: Plane, addresses: AddressList, version: int) -> Finding:
+    """Return why the plane's rules permit no address of a list, with examples."""
+    spans = [span for span in addresses.spans if span.version == version][:_SHOWN]
+    # The first address of a CIDR is its network address, which is rarely what is wrong with it.
+    examples = [span.nth(span.size // 2) for span in spans]
+    refused = [(each, found) for each in examples if (found := refusal(plane, pod, each))]
+    causes = "; ".join(dict.fromkeys(f"{address}: {found.cause}" for address, found in refused))
+    first = refused[0][1] if refused else Refusal("", "ask for other addresses")
+    return Finding(
+        addresses.path,
+        f"cannot give {pod.display} an address: it may have no IPv{version} address of {addresses}"
+        + (f" ({causes})" if causes else ""),
+        first.remedy,
+        first.status,
     )
 
 

@@ -1,7 +1,7 @@
-"""Where the addresses of a configuration come from, and which it hands out by itself.
+"""The IPAMs of a configuration, and the addresses that each hands out.
 
-All plugins of a list count, and every spelling of their keys. What cannot be read is not known,
-and what is not known may be any address.
+All plugins of a list count, and every spelling of their keys. An IPAM that cannot be read may hand
+out any address.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Supply:
 
     Attributes:
         ipam_type: the plugin.
-        plane: which plane's addresses, for type `plane`.
+        plane: the plane whose addresses it hands out, for type `plane`.
         fixed: addresses that every pod of the network gets.
-        ranges: addresses of which each pod gets one.
-        is_known: False where it may hand out others, too.
+        ranges: ranges of which each pod gets an address.
+        is_known: False where it may hand out other addresses too.
     """
 
     ipam_type: str
@@ -48,11 +48,11 @@ class Supply:
 
 
 def supplies_of(conflist: ConfList) -> tuple[Supply, ...]:
-    """Give every IPAM of a network that hands out addresses, in order."""
+    """Return every IPAM of a network that hands out addresses, in order."""
     found: list[Supply] = []
     for plugin in conflist.plugins:
         keys = Spellings(plugin.raw)
-        if plugin.type == "flannel":  # of the node's lease, which only the node knows
+        if plugin.type == "flannel":  # addresses of the lease in a file of the node
             found.append(Supply("flannel", is_known=False))
             continue
         for ipam in keys.children("ipam"):
@@ -66,7 +66,7 @@ def supplies_of(conflist: ConfList) -> tuple[Supply, ...]:
 
 
 def _bounded(supply: Supply) -> Supply:
-    """Give a supply of which not too much is known: the rest may be anything."""
+    """Return a supply with a bounded number of addresses; cut, it is not known any more."""
     if max(len(supply.fixed), len(supply.ranges)) <= MAX_SUPPLIED:
         return supply
     return replace(
@@ -134,7 +134,7 @@ def _whereabouts(ipam: Spellings, keys: Spellings) -> list[Supply]:
 
 
 def _network(text: object) -> AddressRange | None:
-    """Give the whole network of `a-b/n` or `a/n`: whereabouts takes host bits."""
+    """Return the whole network of `a-b/n` or `a/n`: whereabouts takes host bits."""
     try:
         return range_of(ip_network(str(text).rpartition("-")[2].strip(), strict=False))
     except ValueError:

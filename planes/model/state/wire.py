@@ -1,8 +1,8 @@
-"""A wire: one segment of the node's network.
+"""A wire: one L2 segment that a network attaches to.
 
 It is a link of the host with a VLAN (a bridge is a link), a device, or a device plugin's resource.
-Names are compared as written; what only the node can tell (alternative names, the parent of a
-VLAN interface called `storage0`, the ports of a bridge) the node adds.
+Names are compared as written; the node adds names that only it knows (alternative names, the parent
+of a VLAN interface called `storage0`, the ports of a bridge).
 
 An interface `eth1.100` is VLAN 100 of eth1, as in the kernel's own naming. A macvlan on `eth1`
 itself is on the untagged network of eth1 and not on its VLANs, since the kernel gives it none of
@@ -26,17 +26,17 @@ _LONGEST_NAME: Final = 128  # of an alternative name, its final zero byte includ
 
 
 class WireKind(StrEnum):
-    """What a wire is named by."""
+    """What the name of a wire refers to."""
 
     LINK = "interface"
     INNER = "interface of the pod"
-    """A link inside the sandbox (`linkInContainer`): on the wire of another attachment."""
+    """A link inside the sandbox (`linkInContainer`), on the wire of another attachment."""
     PCI = "device"
     MAC = "device with MAC"
     PATH = "device at"
     RESOURCE = "resource"
     NETWORK = "network"
-    """Of a plugin nobody here knows: its type and the network's name."""
+    """The network of an unknown plugin: its type and the network's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Wire:
     """One segment.
 
     Attributes:
-        name: of a LINK "" where it is that of the node's default route: it may be any.
+        name: of a LINK "" for the one of the node's default route, which may be any.
         vlan: 0 for the untagged network, None for all of them.
         is_bridge: True where VLANs are kept apart only if each side names one.
     """
@@ -55,7 +55,7 @@ class Wire:
     is_bridge: bool = False
 
     def touches(self, other: Wire) -> bool:
-        """Tell whether two wires have frames in common."""
+        """Report whether frames of one wire may reach the other."""
         if self.kind is not other.kind or not self._may_be(other):
             return False
         if self.vlan is None or other.vlan is None or self.vlan == other.vlan:
@@ -74,13 +74,13 @@ class Wire:
 
 
 def device_wire(device: str, vlan: int | None = None) -> Wire:
-    """Give the wire of a device that is named by PCI address, or by an auxiliary device's name."""
+    """Return the wire of a device named by PCI address or by an auxiliary device's name."""
     name = device.strip().lower()
     return Wire(WireKind.PCI, f"0000:{name}" if _is_short_pci(name) else name, vlan)
 
 
 def above(inner: Iterable[Wire], lower: Iterable[Wire]) -> frozenset[Wire]:
-    """Give the wires of links inside a sandbox, from those of the attachments they may be on.
+    """Return the wires of links inside a sandbox, from those of the attachments they may be on.
 
     A VLAN on an untagged network of the host is that VLAN there; inside a VLAN it stays in it.
     """

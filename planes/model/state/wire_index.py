@@ -1,6 +1,6 @@
-"""Planes by wire: whose wires a network stands on.
+"""The index of planes by wire: finds the planes on whose wires a network is.
 
-Looked up by name, so that a NAD costs the same beside one plane and beside a thousand.
+Wires are looked up by name, so that a NAD costs the same with one plane and with a thousand.
 """
 
 from __future__ import annotations
@@ -13,21 +13,18 @@ from planes.model.spec.plane_spec import Plane
 from planes.model.state.wire import Wire, WireKind, above
 
 
-class Footing(NamedTuple):
-    """One wire of planes that a network reaches, and the planes on it, in their order."""
+class PlaneWire(NamedTuple):
+    """One wire of planes that a network is on, and the planes on it, in their order."""
 
     wire: Wire
     planes: tuple[Plane, ...]
 
 
-Stand = tuple[Footing, ...]
-"""Where a network stands, as far as planes are concerned."""
-
-NOWHERE: Final[Stand] = ()
-
+PlaneWires = tuple[PlaneWire, ...]
+"""The wires of planes that a network is on."""
 
 Expand = Callable[[frozenset[Wire]], frozenset[Wire]]
-"""Adds to wires all other names that they have."""
+"""Adds all other names of wires."""
 _MOST_REMEMBERED: Final = 4096
 
 
@@ -36,7 +33,7 @@ class WireIndex:
 
     Args:
         owned: each plane, in the planes' order, with the wires of its NAD.
-        expand: where wires have more names than configurations say.
+        expand: adds names that wires have on this node.
     """
 
     def __init__(
@@ -46,7 +43,7 @@ class WireIndex:
     ) -> None:
         self.owned: tuple[tuple[Plane, frozenset[Wire]], ...] = tuple(owned)
         self._expand = expand
-        self._stands: dict[NadRef, tuple[frozenset[Wire], Stand]] = {}
+        self._by_nad: dict[NadRef, tuple[frozenset[Wire], PlaneWires]] = {}
         planes: dict[Wire, list[Plane]] = {}
         for plane, wires in self.owned:
             for wire in expand(wires):
@@ -59,44 +56,44 @@ class WireIndex:
         self._links = [wire for key, found in by_name.items() if key[0] is _LINK for wire in found]
 
     def __bool__(self) -> bool:
-        """Tell whether any plane has a wire."""
+        """Report whether any plane has a wire."""
         return bool(self._planes)
 
-    def stand_of(self, ref: NadRef, wires: frozenset[Wire]) -> Stand:
-        """Give where a NAD stands; worked out once for its wires as they are."""
-        known = self._stands.get(ref)
+    def of_nad(self, ref: NadRef, wires: frozenset[Wire]) -> PlaneWires:
+        """Return the wires of planes that a NAD is on; cached for its wires as they are."""
+        known = self._by_nad.get(ref)
         if known is not None and known[0] is wires:
             return known[1]
-        stand = self.stand_on(wires, own=ref)
-        if len(self._stands) >= _MOST_REMEMBERED:
-            self._stands.clear()
-        self._stands[ref] = wires, stand
-        return stand
+        plane_wires = self.match(wires, own=ref)
+        if len(self._by_nad) >= _MOST_REMEMBERED:
+            self._by_nad.clear()
+        self._by_nad[ref] = wires, plane_wires
+        return plane_wires
 
-    def stand_above(self, inner: Iterable[Wire], lower: Iterable[Wire]) -> Stand:
-        """Give where links inside a sandbox stand, on attachments of these lower wires."""
-        return self.stand_on(above(inner, filter(self._knows, lower)))
+    def match_inner(self, inner: Iterable[Wire], lower: Iterable[Wire]) -> PlaneWires:
+        """Return the matches of links inside a sandbox, on attachments of these lower wires."""
+        return self.match(above(inner, filter(self._knows, lower)))
 
-    def stand_on(self, wires: Iterable[Wire], own: NadRef | None = None) -> Stand:
-        """Give the planes on a network's wires; those whose NAD it is are left out.
+    def match(self, wires: Iterable[Wire], own: NadRef | None = None) -> PlaneWires:
+        """Return the wires of planes that match a network's wires, without planes of NAD `own`.
 
-        Planes of one wire stand together. A network without a master may be on any plane's.
+        Planes of one wire come together. A network without a master may be on any plane's wire.
         """
         if not self._planes:
-            return NOWHERE
+            return ()
         reached: dict[Wire, None] = {}
         for wire in sorted(self._expand(frozenset(wires)), key=_order):
             for candidate in self._near(wire):
                 if candidate.touches(wire):
                     reached[candidate] = None
-        found: dict[tuple[str, ...], Footing] = {}
+        found: dict[tuple[str, ...], PlaneWire] = {}
         for wire in reached:
             planes = self._planes[wire]
             if own is not None and any(plane.ref == own for plane in planes):
                 planes = tuple([plane for plane in planes if plane.ref != own])
             if planes:
                 names = tuple([plane.name for plane in planes])
-                found.setdefault(names, Footing(wire, planes))
+                found.setdefault(names, PlaneWire(wire, planes))
         return tuple(found.values())
 
     def _knows(self, wire: Wire) -> bool:
@@ -114,11 +111,11 @@ class WireIndex:
 _LINK: Final = WireKind.LINK
 
 
-def planes_in(stand: Stand) -> tuple[Plane, ...]:
-    """Give the planes of all wires, each once, in their order."""
-    if len(stand) == 1:
-        return stand[0].planes
-    found = {plane.name: plane for footing in stand for plane in footing.planes}
+def planes_in(plane_wires: PlaneWires) -> tuple[Plane, ...]:
+    """Return the planes of all wires, each once, in their order."""
+    if len(plane_wires) == 1:
+        return plane_wires[0].planes
+    found = {plane.name: plane for each in plane_wires for plane in each.planes}
     return tuple(sorted(found.values(), key=lambda plane: (plane.order, plane.name)))
 
 

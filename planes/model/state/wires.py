@@ -1,13 +1,13 @@
-"""Which wires a configuration puts a pod on.
+"""The wires that a configuration may attach a pod to.
 
-All plugins of a list count, and every spelling of their keys: what is asked here is where a pod
-could get to, not what one plugin makes of it.
+All plugins of a list count, and every spelling of their keys: a wire is listed where any plugin
+might use it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from planes.model.state.spellings import Spellings
 from planes.model.state.wire import MAX_VLAN, Wire, WireKind, device_wire, link_wires
@@ -19,7 +19,7 @@ _MAX_DEPTH: Final = 4  # delegates of delegates
 
 
 def wires_of(conflist: ConfList, resource: str = "") -> frozenset[Wire]:
-    """Give the wires of a network.
+    """Return the wires of a network.
 
     Args:
         conflist: its configuration.
@@ -49,8 +49,17 @@ def _on_master(keys: Spellings) -> Iterator[Wire]:
     yield from _masters(keys, None if is_whole else 0)
 
 
+def _ipvlan(keys: Spellings) -> Iterator[Wire]:
+    """Yield its master; without one the plugin takes the interface that prevResult names."""
+    yield from _on_master(keys)
+    for previous in keys.children("prevResult"):
+        for interface in previous.children("interfaces"):
+            for name in interface.texts("name"):
+                yield from link_wires(name)
+
+
 def _macvtap(keys: Spellings) -> Iterator[Wire]:
-    for master in keys.texts("master"):  # without one its device plugin knows the lower device
+    for master in keys.texts("master"):  # without one only its device plugin knows the parent
         yield from link_wires(master)
 
 
@@ -60,12 +69,17 @@ def _vlan(keys: Spellings) -> Iterator[Wire]:
 
 
 def _masters(keys: Spellings, vlan: int | None) -> Iterator[Wire]:
-    is_inner = any(value is True for value in keys.all("linkInContainer"))
-    if is_inner:
+    inside = keys.all("linkInContainer")
+    if any(value is True for value in inside):
         yield Wire(WireKind.INNER, "", vlan)
-    # Plugins before 1.3 do not know linkInContainer: they take the host's link of that name.
-    for master in keys.names("master") or ([] if is_inner else [""]):
+    # Plugins before 1.3 do not know linkInContainer and take the host's link of that name.
+    for master in keys.names("master") or ([] if _is_inner_only(inside) else [""]):
         yield from link_wires(master, vlan)
+
+
+def _is_inner_only(values: list[Any]) -> bool:
+    """Report whether all spellings of a switch are on: of several, a plugin reads any one."""
+    return bool(values) and all(value is True for value in values)
 
 
 def _bridge(keys: Spellings) -> Iterator[Wire]:
@@ -105,10 +119,10 @@ def _devices(keys: Spellings) -> Iterator[Wire]:
 
 
 def _bond(keys: Spellings) -> Iterator[Wire]:
-    is_inner = any(value is True for value in keys.all("linksInContainer"))
-    if is_inner:
+    inside = keys.all("linksInContainer")
+    if any(value is True for value in inside):
         yield Wire(WireKind.INNER, "", 0)
-    for link in () if is_inner else keys.children("links"):
+    for link in () if _is_inner_only(inside) else keys.children("links"):
         for name in link.texts("name"):
             yield from link_wires(name, None)
 
@@ -120,7 +134,7 @@ def _flannel(keys: Spellings) -> Iterator[Wire]:
 
 
 def _unknown(keys: Spellings, depth: int = 0) -> Iterator[Wire]:
-    """Yield what a plugin nobody here knows most likely means by the usual keys."""
+    """Yield the wires of an unknown plugin, as far as it uses the usual keys."""
     vlans = [*_vlans(keys, "vlan", []), *_vlans(keys, "vlanId", [])] or [0]
     yield from _bridges(keys.texts("bridge"), vlans)
     for master in keys.texts("master"):
@@ -146,7 +160,7 @@ def _delegates(keys: Spellings, default: str, key: str, depth: int = 0) -> Itera
 
 
 def _vlans(keys: Spellings, key: str, default: list[int | None] | None = None) -> list[int | None]:
-    """Give the VLANs that a key may name; None for one that cannot be read."""
+    """Return the VLANs of a key; None for a value that cannot be read."""
     found: list[int | None] = [
         value
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_VLAN
@@ -157,7 +171,7 @@ def _vlans(keys: Spellings, key: str, default: list[int | None] | None = None) -
 
 
 def _of_resource(conflist: ConfList, resource: str) -> Iterator[Wire]:
-    """Yield the wires of a resource; beside a master it is what RDMA needs, and no wire."""
+    """Yield the wires of a resource; beside a master it is for RDMA, and no wire."""
     for plugin in conflist.plugins:
         if plugin.type in _BY_VLAN:
             for vlan in _vlans(Spellings(plugin.raw), "vlan"):
@@ -176,7 +190,7 @@ _Reader = Callable[[Spellings], Iterator[Wire]]
 _BY_VLAN: Final = frozenset({"sriov", "ib-sriov", "ib-sriov-cni", "ovs", "accelerated-bridge"})
 _READERS: Final[Mapping[str, _Reader]] = {
     "macvlan": _on_master,
-    "ipvlan": _on_master,
+    "ipvlan": _ipvlan,
     "ipoib": _on_master,
     "ib-ipoib": _on_master,
     "macvtap": _macvtap,

@@ -1,4 +1,4 @@
-"""CNI and network-plumbing formats: versions, netconfs, results, network-status.
+"""Formats of CNI and the Network Plumbing Group: versions, netconfs, results, network-status.
 
-What is read from and written to runtimes and plugins, every version of it. Knows no planes.
+They are read from and written to runtimes and plugins, in every version. Planes are not known here.
 """

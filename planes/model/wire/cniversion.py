@@ -1,7 +1,7 @@
-"""CNI spec versions: which exist, what each allows, which one a configuration asks for.
+"""CNI spec versions: which are supported, their verbs, and the version of a configuration.
 
-A configuration without version means 0.1.0. Versions are compared as numbers, supported ones
-matched as text, exactly as the reference plugins do.
+A configuration without version has 0.1.0. Versions are compared as numbers, supported ones matched
+as text, exactly as by the reference plugins.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DOTTED = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,2}", re.ASCII)
 
 
 class Verb(StrEnum):
-    """What a runtime can ask a plugin to do (spec 1.1.0 §2)."""
+    """The operations of a plugin (spec 1.1.0 §2)."""
 
     ADD = "ADD"
     DEL = "DEL"
@@ -35,10 +35,10 @@ _SINCE = {Verb.CHECK: "0.4.0", Verb.GC: "1.1.0", Verb.STATUS: "1.1.0"}
 
 
 def check_supported(version: str) -> str:
-    """Give the version a configuration means.
+    """Return the version of a configuration, OLDEST for none.
 
     Raises:
-        BadInput: code 1; we do not speak it.
+        BadInput: code 1; it is not supported.
     """
     meant = version or OLDEST
     if meant not in SUPPORTED:
@@ -54,7 +54,7 @@ def check_verb(version: str, verb: Verb) -> None:
     """Refuse a verb that the configuration's version does not have.
 
     Raises:
-        BadInput: code 1; the version is not ours or too old for the verb.
+        BadInput: code 1; the version is not supported or too old for the verb.
     """
     meant = check_supported(version)
     since = _SINCE.get(verb)
@@ -84,7 +84,7 @@ def parse_version(version: str) -> tuple[int, int, int]:
 
 
 def at_least(version: str, other: str) -> bool:
-    """Tell whether a version is the other one or newer.
+    """Report whether a version is the other one or newer.
 
     Raises:
         BadInput: code 1; one of them is no version.
@@ -93,9 +93,9 @@ def at_least(version: str, other: str) -> bool:
 
 
 def negotiate(conf: JsonObject) -> str:
-    """Choose the version to run a configuration with (spec 1.1.0 §1, `cniVersions`).
+    """Return the version to run a configuration with (spec 1.1.0 §1, `cniVersions`).
 
-    The highest of `cniVersions` and `cniVersion` that is not newer than ours; without
+    It is the highest of `cniVersions` and `cniVersion` that is not newer than CURRENT; without
     `cniVersions`, `cniVersion` as it is written.
 
     Raises:

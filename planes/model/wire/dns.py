@@ -30,7 +30,7 @@ class Dns:
         return bool(self.nameservers or self.domain or self.search or self.options)
 
     def to_json(self) -> JsonObject:
-        """Give the JSON form, without empty members."""
+        """Return the JSON form, without empty members."""
         obj: JsonObject = {}
         if self.nameservers:
             obj["nameservers"] = list(self.nameservers)

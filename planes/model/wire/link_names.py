@@ -1,7 +1,7 @@
-"""Names of links inside a network configuration: which members they are in, and what they may be.
+"""Names of links in a network configuration: the members that have them, and a check of them.
 
-The kernel takes a name with "%" as a pattern to number by itself: asked for `br%d` it makes `br0`,
-and whoever asked looks for `br%d` in vain and leaves `br0` behind.
+The kernel replaces "%d" in a name by a number: asked for `br%d` it creates `br0`, and the plugin,
+which looks for `br%d`, fails and leaves `br0` behind.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from planes.model.names import shown
 from planes.model.wire.netconf import ConfList
 
 LINK_MEMBERS: Final = ("bridge", "master", "device", "vrfname", "ifname", "bondname")
-"""What plugins that we know make or look for a link by; in Go, and here, in any case."""
+"""Members by which known plugins name a link; upper or lower case, as in Go."""
 
 
 def check_link_names(conflist: ConfList) -> ConfList:
-    """Give a configuration back whose links have names that stand for themselves.
+    """Return a configuration, checked for names with "%" of its links.
 
     Raises:
-        BadInput: code 7; one has not.
+        BadInput: code 7; a link has one.
     """
     for plugin in conflist.plugins:
         fields = plugin.fields()

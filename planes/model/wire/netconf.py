@@ -1,60 +1,66 @@
-"""Network configurations: one plugin's (`NetConf`), and the list a network is made of (`ConfList`).
+"""Network configurations: one plugin's (`NetConf`), and the list of a network (`ConfList`).
 
-Members we do not know pass through unchanged, numbers of any size included; bytes are the same
-for the same content. What libcni injects before it runs a plugin is injected here (spec 1.1.0
+Unknown members are passed on unchanged, numbers of any size included; the same content gives the
+same bytes. The members that libcni injects before it runs a plugin are injected here (spec 1.1.0
 §3, libcni conf.go and api.go).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 
 from planes.model.decode import Fields, loads_object
 from planes.model.encode import dumps
 from planes.model.errors import BadInput, CniCode, JsonObject
 from planes.model.names import check_network_name, shown
-from planes.model.wire.cniversion import at_least, check_supported, negotiate
+from planes.model.wire.cniversion import CURRENT, at_least, check_supported, negotiate
 from planes.model.wire.result import Result, parse_result, result_version, same_form
 
 _WHAT: Final = "the network configuration"
+_REMEDY: Final = "correct the network's configuration: spec.config of a NAD, or the node's file"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NetConf:
-    """One plugin's configuration; the raw object is never changed."""
+    """One plugin's configuration; the raw object is never changed.
+
+    Cached properties hold what many steps of an ADD ask for. A member of a wrong type raises
+    `BadInput` each time that it is asked for, never before.
+    """
 
     raw: JsonObject
+    _prev: Result | None = field(default=None, repr=False, compare=False)
     _fields: Fields = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # Kept: an attach asks its configuration a hundred things.
-        object.__setattr__(self, "_fields", Fields(self.raw, _WHAT))
+        object.__setattr__(self, "_fields", Fields(self.raw, _WHAT, remedy=_REMEDY))
 
     def fields(self) -> Fields:
-        """Give typed access to the members; errors name the path in the configuration."""
+        """Return typed access to the members; errors name the path in the configuration."""
         return self._fields
 
-    @property
+    @cached_property
     def type(self) -> str:
         """The plugin's file name."""
-        return self.fields().string("type")
+        return self._fields.string("type")
 
     @property
     def name(self) -> str:
         """The network's name, "" before it is injected."""
-        return self.fields().string("name")
+        return self._fields.string("name")
 
     @property
     def cni_version(self) -> str:
         """The version as written, "" where absent."""
-        return self.fields().string("cniVersion")
+        return self._fields.string("cniVersion")
 
-    @property
+    @cached_property
     def capabilities(self) -> frozenset[str]:
         """The capabilities declared true."""
-        declared = self.fields().child("capabilities")
+        declared = self._fields.child("capabilities")
         if declared is None:
             return frozenset()
         return frozenset(key for key in declared.names() if declared.boolean(key))
@@ -62,24 +68,39 @@ class NetConf:
     @property
     def ipam(self) -> JsonObject:
         """The IPAM configuration, empty where absent."""
-        return self.fields().object("ipam") or {}
+        return self._fields.object("ipam") or {}
 
-    @property
+    @cached_property
     def ipam_type(self) -> str:
         """The IPAM plugin's file name, "" for a network without addresses."""
-        ipam = self.fields().child("ipam")
+        ipam = self._fields.child("ipam")
         return "" if ipam is None else ipam.string("type")
 
     @property
     def runtime_config(self) -> JsonObject:
-        """What the runtime passes for declared capabilities, empty where absent."""
-        return self.fields().object("runtimeConfig") or {}
+        """The capability arguments that the runtime passes, empty where absent."""
+        return self._fields.object("runtimeConfig") or {}
 
-    @property
+    @cached_property
     def args_cni(self) -> JsonObject:
         """The `args.cni` member, empty where absent."""
-        args = self.fields().child("args")
+        args = self._fields.child("args")
         return {} if args is None else args.object("cni") or {}
+
+    @cached_property
+    def lower_links(self) -> frozenset[str]:
+        """The interfaces of the sandbox that it needs as lower devices.
+
+        That is `master` with `linkInContainer` (vlan, macvlan, ipvlan) and `links` with
+        `linksInContainer` (bond). Values of a wrong type are ignored: the plugin refuses them.
+        """
+        fields = self._fields
+        names = [fields.raw("master")] if fields.raw("linkInContainer") else []
+        links = fields.raw("links") if fields.raw("linksInContainer") else None
+        if isinstance(links, list):
+            each = (Fields(link, "a link") for link in links if isinstance(link, dict))
+            names += [link.raw("name") for link in each]
+        return frozenset(name for name in names if isinstance(name, str))
 
     def for_plugin(
         self,
@@ -90,26 +111,31 @@ class NetConf:
         capability_args: Mapping[str, Any],
         extra: Mapping[str, Any] | None = None,
     ) -> NetConf:
-        """Give the configuration a plugin is run with, as libcni injects it.
+        """Return the configuration to run a plugin with, as libcni injects it.
 
-        Name and version are the list's; `prevResult` comes in the list's version; `runtimeConfig`
-        is what is both declared and passed and replaces a configured one, unless it is empty.
-        `capabilities` stay, as libcni leaves them in.
+        Name and version are the list's; `prevResult` is in the list's version; `runtimeConfig` has
+        the capability arguments that are declared and passed, and replaces a configured one unless
+        it is empty. `capabilities` stay, as with libcni.
 
         Raises:
             BadInput: code 1; the previous result has no form in the version.
         """
         injected: JsonObject = {**(extra or {}), "name": name, "cniVersion": cni_version}
+        known: Result | None = None
         # before 0.3.0 there are no chains, and no form for a result without address
         if prev_result is not None and (prev_result.ips or at_least(cni_version, "0.3.0")):
             injected["prevResult"] = prev_result.to_version(cni_version)
+            known = prev_result if same_form(cni_version, CURRENT) else None  # older ones lose some
         passed = self._passed(capability_args)
         if passed:
             injected["runtimeConfig"] = passed
         # a member in another case could win over the injected one in a Go plugin
-        folded = {key.casefold() for key in injected}
-        kept = {key: value for key, value in self.raw.items() if key.casefold() not in folded}
-        return NetConf({**kept, **injected})
+        folded = frozenset(map(str.casefold, injected))
+        others = [key for key in self.raw if key not in injected and key.casefold() in folded]
+        made = {**self.raw, **injected}
+        for key in others:
+            del made[key]
+        return NetConf(made, known)
 
     def _passed(self, capability_args: Mapping[str, Any]) -> JsonObject:
         if not capability_args:
@@ -121,12 +147,14 @@ class NetConf:
         }
 
     def prev_result(self) -> Result | None:
-        """Read `prevResult`; without version of its own it has the configuration's.
+        """Read `prevResult`; without a version of its own it has the configuration's.
 
         Raises:
-            BadInput: code 6; it is no result, or of a version with another form than ours.
+            BadInput: code 6; it is no result, or its version has another form.
         """
-        obj = self.fields().object("prevResult")
+        if self._prev is not None:
+            return self._prev
+        obj = self._fields.object("prevResult")
         if obj is None:
             return None
         version = self.cni_version
@@ -140,7 +168,7 @@ class NetConf:
         return parse_result(obj, default_version=version)
 
     def encode(self) -> bytes:
-        """Write it compactly, keys sorted.
+        """Return it as compact JSON with sorted keys.
 
         Raises:
             BadInput: code 6; it is nested too deep.
@@ -148,13 +176,13 @@ class NetConf:
         return dumps(self.raw, _WHAT)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ConfList:
     """A network: its plugins in order, run as one.
 
     Attributes:
         cni_version: the one to run it with, always supported.
-        raw: the list object it was read from, or stands for.
+        raw: the list as an object.
     """
 
     name: str
@@ -166,11 +194,11 @@ class ConfList:
     raw: JsonObject
 
     def capabilities(self) -> frozenset[str]:
-        """Give what any of the plugins declares true."""
+        """Return the capabilities that any plugin declares true."""
         return frozenset().union(*(plugin.capabilities for plugin in self.plugins))
 
     def with_plugins(self, confs: Iterable[JsonObject]) -> ConfList:
-        """Give the list with more plugins at its end (those of its folder, libcni 1.3).
+        """Return the list with the plugins of its folder at its end (libcni 1.3).
 
         Raises:
             BadInput: code 7; one of them is no plugin configuration, or there is no plugin at all.
@@ -183,23 +211,16 @@ class ConfList:
             )
         added = tuple(_plugin(conf, f"folder plugin {index}") for index, conf in enumerate(more))
         raw = {**self.raw, "plugins": [*(p.raw for p in self.plugins), *more]}
-        return ConfList(
-            self.name,
-            self.cni_version,
-            (*self.plugins, *added),
-            self.disable_check,
-            self.disable_gc,
-            self.load_only_inlined_plugins,
-            raw,
-        )
+        return replace(self, plugins=(*self.plugins, *added), raw=raw)
 
-    def encode(self) -> bytes:
-        """Write it compactly, keys sorted.
+    @cached_property
+    def text(self) -> str:
+        """The list as compact JSON with sorted keys.
 
         Raises:
             BadInput: code 6; it is nested too deep.
         """
-        return dumps(self.raw, _WHAT)
+        return dumps(self.raw, _WHAT).decode()
 
 
 def parse_conflist(
@@ -214,12 +235,12 @@ def parse_conflist(
     Args:
         data: JSON text or the object.
         default_name: the name where the configuration has none.
-        what: names the configuration in errors.
+        what: the name of the configuration in errors.
         allow_empty: accept a list without `plugins` that allows plugins from its folder.
 
     Raises:
-        BadInput: code 6 for no JSON or a wrong type, 1 for a version that is not ours, 7 for
-            anything else libcni would refuse.
+        BadInput: code 6 for no JSON or a wrong type, 1 for a version that is not supported,
+            7 for anything else that libcni refuses.
     """
     obj = data if isinstance(data, dict) else loads_object(data, what)
     fields = Fields(obj, what)
@@ -265,12 +286,12 @@ def _plugin(conf: JsonObject, what: str) -> NetConf:
             remedy='set "type" to the name of a file in the plugin directory',
         )
     netconf = NetConf(conf)
-    netconf.capabilities  # noqa: B018 - read for its BadInput: a wrong type is refused at once
+    netconf.capabilities  # noqa: B018 - read for its BadInput: a wrong type is refused here
     return netconf
 
 
 def _switch(fields: Fields, key: str, what: str) -> bool:
-    """Read a boolean that libcni also takes as the text "true" or "false", in any case."""
+    """Read a boolean, also as the text "true" or "false" in any case, as libcni does."""
     value = fields.raw(key)
     if isinstance(value, str) and value.lower() in {"true", "false"}:
         return value.lower() == "true"

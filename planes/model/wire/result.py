@@ -1,12 +1,13 @@
-"""What an ADD gives: interfaces, addresses, routes, DNS, in the canonical (1.1.0) form.
+"""The result of an ADD: interfaces, addresses, routes, DNS, in the canonical (1.1.0) form.
 
-Every spec version is read into this form and written from it (spec 1.1.0 §5; conversions are
-those of libcni). Addresses are spelled one way each (`fd00::5/64`) and keep their host bits.
+Every spec version is read into this form and written from it (spec 1.1.0 §5; conversions as in
+libcni). Each address has one spelling (`fd00::5/64`) and keeps its host bits.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from planes.model.bounds import MAX_INTERFACES, MAX_RESULT_IPS, MAX_RESULT_ROUTES
@@ -38,9 +39,9 @@ _FAMILY: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Result:
-    """The outcome of an ADD, of one plugin or of a whole conflist."""
+    """The result of an ADD, of one plugin or of a whole conflist."""
 
     interfaces: tuple[Interface, ...] = ()
     ips: tuple[Address, ...] = ()
@@ -48,17 +49,26 @@ class Result:
     dns: Dns = NO_DNS
 
     def to_version(self, version: str) -> JsonObject:
-        """Give the JSON form of a spec version, members in that version's order.
+        """Return the JSON form of a spec version, members in that version's order.
 
         Raises:
-            BadInput: code 1; the version is not ours, or has no form for a result without address.
+            BadInput: code 1; the version is not supported, or has no form for a result without an
+                address.
         """
         meant = check_supported(version)
         family = _FAMILY[meant]
         if family == 2:
             return self._to_two(meant)
-        canonical = family == 10
-        obj: JsonObject = {"cniVersion": meant}
+        members = self._canonical if family == 10 else self._members(canonical=False)
+        return {"cniVersion": meant, **members}
+
+    @cached_property
+    def _canonical(self) -> JsonObject:
+        """The members of the canonical form; a pod's result is journaled, passed on and printed."""
+        return self._members(canonical=True)
+
+    def _members(self, *, canonical: bool) -> JsonObject:
+        obj: JsonObject = {}
         if self.interfaces:
             obj["interfaces"] = [link.to_json(canonical=canonical) for link in self.interfaces]
         if self.ips:
@@ -70,7 +80,7 @@ class Result:
         return obj
 
     def _to_two(self, version: str) -> JsonObject:
-        """Keep the first address of each family and the routes of those families."""
+        """Return the form of 0.1.0 and 0.2.0: the first address of each family, with its routes."""
         obj: JsonObject = {"cniVersion": version}
         for family in (4, 6):
             first = next((ip for ip in self.ips if ip.family == family), None)
@@ -97,37 +107,37 @@ def _two_address(address: Address, routes: tuple[Route, ...]) -> JsonObject:
 
 
 def encode_result(result: Result, version: str) -> bytes:
-    """Write a result as the reference plugins print it: four spaces, no final newline.
+    """Return a result as the reference plugins print it: four spaces, no final newline.
 
     Raises:
         BadInput: see `Result.to_version`.
     """
     obj = result.to_version(version)
-    # from 1.0.0 on the reference goes through a map, which sorts the members
+    # from 1.0.0 on the reference encodes a map, which sorts the members
     return pretty(obj, _WHAT, sort_keys=_FAMILY[obj["cniVersion"]] == 10)
 
 
 def result_version(obj: JsonObject, default_version: str) -> str:
-    """Give the version a result is written in: its own, else the default.
+    """Return the version of a result: its own, else the default.
 
     Raises:
-        BadInput: code 6 for a wrong type, 1 for a version that is not ours.
+        BadInput: code 6 for a wrong type, 1 for a version that is not supported.
     """
     return check_supported(Fields(obj, _WHAT).string("cniVersion") or default_version)
 
 
 def same_form(version: str, other: str) -> bool:
-    """Tell whether results of two supported versions have one form."""
+    """Report whether results of two supported versions have one form."""
     return _FAMILY[version or OLDEST] == _FAMILY[other or OLDEST]
 
 
 def parse_result(data: bytes | JsonObject, *, default_version: str) -> Result:
-    """Read a result of any version; without version of its own it has the default one.
+    """Read a result of any version; without a version of its own it has the default one.
 
-    `null` reads as an empty result, as libcni tolerates it.
+    `null` is an empty result, as for libcni.
 
     Raises:
-        BadInput: code 6; it is no result. Code 1; its version is not ours.
+        BadInput: code 6; it is no result. Code 1; its version is not supported.
     """
     obj = data if isinstance(data, dict) else loads(data, _WHAT)
     if obj is None:
@@ -153,7 +163,7 @@ def parse_result(data: bytes | JsonObject, *, default_version: str) -> Result:
 
 
 def _bounded(fields: Fields, key: str, limit: int) -> list[Fields]:
-    """Give the elements of a list that a plugin made, and that later work goes through again."""
+    """Return the elements of a list of a plugin's result, of bounded length."""
     count = len(fields.objects(key))
     if count > limit:
         raise fields.bad(key, f"has {count} elements; at most {limit} are allowed")

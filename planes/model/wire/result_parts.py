@@ -1,7 +1,7 @@
-"""The parts of a CNI result: interfaces, addresses, routes, each read and written on its own.
+"""The parts of a CNI result: interfaces, addresses, routes.
 
-Addresses are spelled one way each (`fd00::5/64`), IPv4-mapped ones as IPv4, and keep their host
-bits. Wrong types and addresses that are none raise `BadInput` with code 6.
+Each address has one spelling (`fd00::5/64`), IPv4-mapped ones that of IPv4, and keeps its host
+bits. Wrong types and invalid addresses raise `BadInput` with code 6.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from planes.model.addresses import parse_address
 from planes.model.decode import Fields
 from planes.model.errors import BadInput, JsonObject
 
-# Addresses in the one spelling we would give them ourselves, where a pattern can tell: IPv4, and
-# IPv6 whose only zero groups are those that "::" stands for. Saves most of the time of a parse.
+# Addresses that have their one spelling already, where a pattern can match that: IPv4, and IPv6
+# whose only zero groups are those of "::". It saves most of the time of parsing.
 _OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _GROUP: Final = r"[1-9a-f][0-9a-f]{0,3}"
 _SPELLED: Final = re.compile(
@@ -27,7 +27,7 @@ _SPELLED: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A link the ADD made or used; `sandbox` is its namespace's path, "" on the host."""
+    """A link that the ADD made or used; `sandbox` is its namespace's path, "" on the host."""
 
     name: str
     mac: str = ""
@@ -37,7 +37,7 @@ class Interface:
     pci_id: str = ""
 
     def to_json(self, *, canonical: bool = True) -> JsonObject:
-        """Give the JSON form; before 1.0.0 it has name, mac and sandbox only."""
+        """Return the JSON form; before 1.0.0 it has name, mac and sandbox only."""
         obj: JsonObject = {"name": self.name}
         if self.mac:
             obj["mac"] = self.mac
@@ -71,7 +71,7 @@ class Address:
         return _family_of(self.address)
 
     def to_json(self, *, canonical: bool = True) -> JsonObject:
-        """Give the JSON form; before 1.0.0 it says the address family."""
+        """Return the JSON form; before 1.0.0 it has the address family."""
         obj: JsonObject = {} if canonical else {"version": str(self.family)}
         if self.interface is not None:
             obj["interface"] = self.interface
@@ -83,7 +83,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route of the sandbox; `gw` "" leaves the gateway to the family's first address."""
+    """A route of the sandbox; with `gw` "" it has the gateway of the family's first address."""
 
     dst: str
     gw: str = ""
@@ -100,11 +100,11 @@ class Route:
 
     @property
     def is_default(self) -> bool:
-        """True for a destination that is everything."""
+        """Whether its destination is 0.0.0.0/0 or ::/0."""
         return self.dst in {"0.0.0.0/0", "::/0"}
 
     def to_json(self) -> JsonObject:
-        """Give the JSON form."""
+        """Return the JSON form."""
         obj: JsonObject = {"dst": self.dst}
         if self.gw:
             obj["gw"] = self.gw
@@ -131,7 +131,7 @@ def parse_interface(fields: Fields, *, canonical: bool) -> Interface:
 
 
 def parse_ip(fields: Fields, key: str = "address") -> Address:
-    """Read an address; `key` names the member that holds it."""
+    """Read an address from the member `key`."""
     address, gateway = _cidr(fields, key), _address(fields, "gateway")
     return Address(address, gateway, fields.optional_integer("interface"))
 

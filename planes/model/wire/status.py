@@ -1,7 +1,8 @@
-"""network-status: what a pod's annotation says about each of its attachments.
+"""network-status: the annotation with the interfaces and addresses of a pod's attachments.
 
-The bytes are those of Multus (the Network Plumbing Group's format as its clients know it), with
-one exception: a default route without gateway shows the gateway in force, or nothing.
+The bytes are those of Multus (the Network Plumbing Group's format), with one exception: for a
+default route without gateway it has the gateway in force, or none, where Multus 4.3.0 writes
+`<nil>`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class NetworkStatus:
         ips: bare addresses.
         default: true for the pod's own interface only.
         gateway: gateways of the default routes.
-        device_info: what the device plugin says about the device.
+        device_info: facts of the device plugin about the device.
     """
 
     name: str
@@ -42,7 +43,7 @@ class NetworkStatus:
     device_info: JsonObject | None = None
 
     def to_json(self) -> JsonObject:
-        """Give the JSON form: this order, `dns` always, no other empty member."""
+        """Return the JSON form: this order, `dns` always, no other empty member."""
         obj: JsonObject = {"name": self.name}
         if self.interface:
             obj["interface"] = self.interface
@@ -63,9 +64,14 @@ class NetworkStatus:
 
 
 def statuses_of(
-    name: str, result: Result, *, is_default: bool, ifname: str
+    name: str,
+    result: Result,
+    *,
+    is_default: bool,
+    ifname: str,
+    device_info: JsonObject | None = None,
 ) -> tuple[NetworkStatus, ...]:
-    """Describe one network's result, as Multus does.
+    """Return the elements for one network's result, as Multus does.
 
     A result with one interface gives one element with all addresses; with several, one element
     for each interface that has a sandbox, addresses by their index; with none, none.
@@ -75,24 +81,38 @@ def statuses_of(
         result: of the whole conflist.
         is_default: whether it is the pod's default network.
         ifname: the interface asked for; the default one where no address has a gateway.
+        device_info: information about the network's device; every element has it.
     """
     if not result.interfaces:
         return ()
     if len(result.interfaces) == 1:
         link = result.interfaces[0] if result.interfaces[0].sandbox else Interface("")
         ips = [address.ip for address in result.ips]
-        return (_status(name, link, ips, is_default, result),)
+        return (_status(name, link, ips, is_default, result, device_info=device_info),)
     inside = [index for index, link in enumerate(result.interfaces) if link.sandbox]
     main = _main(result, inside, ifname) if is_default else None
     ips_of = _ips_by_interface(result, inside)
     return tuple(
-        _status(name, result.interfaces[index], ips_of[index], index == main, result)
+        _status(
+            name,
+            result.interfaces[index],
+            ips_of[index],
+            index == main,
+            result,
+            device_info=device_info,
+        )
         for index in inside
     )
 
 
 def _status(
-    name: str, link: Interface, ips: list[str], default: bool, result: Result
+    name: str,
+    link: Interface,
+    ips: list[str],
+    default: bool,
+    result: Result,
+    *,
+    device_info: JsonObject | None,
 ) -> NetworkStatus:
     return NetworkStatus(
         name=name,
@@ -103,11 +123,12 @@ def _status(
         default=default,
         dns=result.dns,
         gateway=tuple(_gateways(result)),
+        device_info=device_info,
     )
 
 
 def _gateways(result: Result) -> Iterator[str]:
-    """Yield the gateway in force of each default route: its own, else its family's first."""
+    """Yield the gateway of each default route: its own, else its family's first."""
     for route in result.routes:
         if route.is_default:
             family = (ip.gateway for ip in result.ips if ip.family == route.family and ip.gateway)
@@ -117,7 +138,7 @@ def _gateways(result: Result) -> Iterator[str]:
 
 
 def _main(result: Result, inside: list[int], ifname: str) -> int | None:
-    """Choose the pod's own interface among several in its sandbox."""
+    """Return the index of the pod's own interface among several in its sandbox."""
     for address in result.ips:
         if address.gateway and address.interface in inside:
             return address.interface
@@ -126,7 +147,7 @@ def _main(result: Result, inside: list[int], ifname: str) -> int | None:
 
 
 def _ips_by_interface(result: Result, inside: list[int]) -> dict[int, list[str]]:
-    """Sort the addresses by interface; those without index belong to the last one."""
+    """Return the addresses by interface; those without index belong to the last one."""
     ips: dict[int, list[str]] = {index: [] for index in inside}
     for address in result.ips:
         index = address.interface
@@ -138,13 +159,13 @@ def _ips_by_interface(result: Result, inside: list[int]) -> dict[int, list[str]]
 
 
 def encode_status(statuses: Iterable[NetworkStatus]) -> str:
-    """Write the annotation as Multus does: each element indented, joined by bare commas."""
+    """Return the annotation as Multus writes it: each element indented, joined by bare commas."""
     elements = [pretty(status.to_json(), _WHAT) for status in statuses]
     return (b"[" + b",".join(elements) + b"]").decode()
 
 
 def parse_status(text: str) -> tuple[NetworkStatus, ...]:
-    """Read the annotation; no text is no element.
+    """Read the annotation; an empty text has no elements.
 
     Raises:
         BadInput: code 6; it is no list of elements.
@@ -153,7 +174,7 @@ def parse_status(text: str) -> tuple[NetworkStatus, ...]:
 
 
 def parse_addresses(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Read of each element its network and addresses alone: all that matters of most pods.
+    """Read network and addresses alone of each element, which is enough for most pods.
 
     Raises:
         BadInput: code 6; it is no list of elements.

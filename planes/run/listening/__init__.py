@@ -1,4 +1,4 @@
-"""A TCP port that strangers reach: whom it lets in, what each may hold, who goes when it is full.
+"""A TCP port that anybody can reach: its listener, its peers and their bounds, HTTP and TLS.
 
-May hold: sockets, TLS, HTTP connections and their bounds. May not hold: what is asked for.
+May hold: sockets, TLS, HTTP connections and their bounds. May not hold: what requests mean.
 """

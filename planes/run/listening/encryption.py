@@ -2,7 +2,7 @@
 
 asyncio gives each TLS connection a buffer of 256 KiB, used or not: 1,000 silent peers took 504 MiB.
 And it reads whatever TLS records come. A KeyUpdate (RFC 8446, section 4.6.3) has 27 bytes and costs
-20 µs, records of one byte cost as much: 40 connections of them held everybody up for seconds.
+20 µs, records of one byte cost as much: 40 connections of them delayed all others for seconds.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class SmallTls(SSLProtocol):
 
     Args:
         protocol: gets the decrypted bytes.
-        carried: gives how many decrypted bytes the protocol has got.
-        ended: told once the connection is over, also where no handshake came to its end.
-        overdone: told before the connection is broken off, because its records carry too little.
+        carried: returns how many decrypted bytes the protocol has got.
+        ended: called once the connection is over, also where no handshake came to its end.
+        overdone: called before the connection is aborted because its records carry too little.
     """
 
     max_size = READ_BYTES
@@ -47,19 +47,19 @@ class SmallTls(SSLProtocol):
         overdone: Callable[[], None],
     ) -> None:
         loop = asyncio.get_running_loop()
-        greeted: asyncio.Future[None] = loop.create_future()
-        # A failed handshake ends the connection; nobody has to be told of its exception.
-        greeted.add_done_callback(lambda done: done.cancelled() or done.exception())
+        handshake: asyncio.Future[None] = loop.create_future()
+        # A failed handshake ends the connection; its exception is retrieved here.
+        handshake.add_done_callback(lambda done: done.cancelled() or done.exception())
         super().__init__(
             loop,
             protocol,
             context,
-            greeted,
+            handshake,
             server_side=True,
             ssl_handshake_timeout=handshake_seconds,
             ssl_shutdown_timeout=_SHUTDOWN_SECONDS,
         )
-        # Encrypted bytes that wait while the decrypted ones are not taken.
+        # Encrypted bytes that wait while the protocol does not read the decrypted ones.
         self._app_transport.set_read_buffer_limits(2 * READ_BYTES)
         self._records = Records()
         self._idle_records = 0.0
@@ -69,11 +69,11 @@ class SmallTls(SSLProtocol):
         self._overdone = overdone
 
     def buffer_updated(self, nbytes: int) -> None:
-        """See asyncio.BufferedProtocol; break off where records carry next to nothing."""
+        """See asyncio.BufferedProtocol; abort where records carry next to nothing."""
         began = self._records.feed(self.get_buffer(nbytes)[:nbytes])
         carried, before = self._carried(), self._carried_before
         paid = (carried - before) / _CARRIED_BYTES
-        # Never below zero: nobody saves up for later by sending much that is useful.
+        # Never below zero: useful bytes sent earlier do not pay for later records.
         self._idle_records = max(0.0, self._idle_records - paid) + began
         self._carried_before = carried
         if self._idle_records > _MOST_RECORDS + nbytes / _RECORD_BYTES:  # these may carry

@@ -1,4 +1,4 @@
-"""TLS records, as far as they can be told without a key: how a client begins, and how many come."""
+"""What of TLS can be read without a key: the ClientHello's length, and where records begin."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Records:
         self._rest = 0
 
     def feed(self, data: memoryview) -> int:
-        """Take what came next; return how many records have begun in it."""
+        """Read the next bytes; return how many records begin in them."""
         found = at = 0
         while at < len(data):
             if self._rest:

@@ -15,7 +15,7 @@ SECONDS_PER_TEST = 120
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test here the time that cluster tests have."""
+    """Return every test here the time that cluster tests have."""
     for item in items:
         here = "tests/attacks/apiserver" in str(item.path)
         if here and item.get_closest_marker("timeout") is None:

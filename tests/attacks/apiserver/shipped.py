@@ -12,12 +12,22 @@ from typing import Any
 
 import pytest
 
-from planes.kube.ipblocks import NodeBlock
+from planes.kube.addresses.ipblocks import NodeBlock
 from planes.model.addresses import parse_network
 from planes.model.errors import JsonObject
 from tests.cluster.apiserver import ApiServer, running_api_server
 from tests.cluster.lab.binaries import CONTROL_PLANE, why_missing
-from tests.cluster.rest import MANIFESTS, NAMESPACES, Reply, Rest, pods, serve_planes, wait_for
+from tests.cluster.rest import (
+    MANIFESTS,
+    NAMESPACES,
+    PLANES,
+    Reply,
+    Rest,
+    pods,
+    serve_planes,
+    wait_for,
+)
+from tests.support.planes import plane_object
 
 SYSTEM = "netplane-system"
 DAEMON, WEBHOOK = "netplane-cni", "netplane-webhook"
@@ -122,12 +132,16 @@ class Shipped:
         events = pods("default").replace("/pods", "/events?dryRun=All")
         wait_for(lambda: self.n1.create(events, about), by_policy)
         wait_for(lambda: self.webhook.create(events, about), by_policy)
+        made = self.admin.create(PLANES, plane_object("probe"))
+        assert made.is_success, made.message
+        path = f"{PLANES}/probe?dryRun=All"
+        wait_for(lambda: self.webhook.merge(path, {"metadata": {"labels": {"a": "b"}}}), by_policy)
         many = {"metadata": {"name": "probe", "labels": {f"l{n}": "" for n in range(1200)}}}
         wait_for(lambda: self.admin.try_out(NAMESPACES, many), by_policy)
 
 
 def pod_object(name: str, space: str, node: str, account: str = "default") -> JsonObject:
-    """Give a pod that is bound to a node."""
+    """Return a pod that is bound to a node."""
     spec = {
         "nodeName": node,
         "serviceAccountName": account,
@@ -138,20 +152,20 @@ def pod_object(name: str, space: str, node: str, account: str = "default") -> Js
 
 
 def node_block(plane: str, cidr: str, node: str) -> JsonObject:
-    """Give a node's block as its daemon makes it, for any cidr."""
+    """Return a node's block as its daemon makes it, for any cidr."""
     return NodeBlock(plane, node, parse_network(cidr)).to_json()
 
 
 def labelled(obj: Mapping[str, Any]) -> JsonObject:
-    """Give an object with a label more."""
+    """Return an object with a label more."""
     return {**obj, "metadata": {**obj["metadata"], "labels": {"a": "b"}}}
 
 
 def by_policy(reply: Reply) -> bool:
-    """Tell whether one of our policies refused, not a role or the definition."""
+    """Report whether one of our policies refused, not a role or the definition."""
     return reply.status == 403 and "ValidatingAdmissionPolicy 'netplane-" in reply.message
 
 
 def refused(reply: Reply) -> bool:
-    """Tell whether the request was refused, by policy or as what the definition forbids."""
+    """Report whether the request was refused, by policy or as what the definition forbids."""
     return by_policy(reply) or reply.status == 422

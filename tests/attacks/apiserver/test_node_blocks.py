@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from planes.kube.holders import Holder, static_object, write_holders
-from planes.kube.ipblocks import Shape, grid_object, new_block
+from planes.kube.addresses.holders import Holder, static_object, write_holders
+from planes.kube.addresses.ipblocks import Shape, grid_object, new_block
 from planes.model.addresses import parse_network
 from planes.model.errors import JsonObject
 from planes.store.protocol import AddressOwner
@@ -18,13 +18,13 @@ NETWORK = parse_network("10.9.0.192/26")
 
 
 def entries(node: str, *addresses: str) -> dict[str, str]:
-    """Give holders of a node as its daemon writes them."""
+    """Return holders of a node as its daemon writes them."""
     owner = AddressOwner("c" * 64, "net1", "shop", "db-0", "uid-1", node)
     return write_holders({IPv4Address(text): Holder(owner, 7) for text in addresses})
 
 
 def static(plane: str, **holders: str) -> JsonObject:
-    """Give a static block that n1 makes; its holders by address, each as its node writes it."""
+    """Return a static block that n1 makes; its holders by address, each as its node writes it."""
     return {**static_object(plane, NETWORK, {}, "n1"), "holders": holders}
 
 
@@ -207,15 +207,6 @@ def test_node_writes_and_removes_its_own_holders(shipped: Shipped) -> None:
     reply = shipped.n1.ask("PUT", path, {**reply.body, "holders": less, "wanted": WANTED})
     assert reply.is_success, reply.message
     assert (reply.body["holders"], reply.body["wanted"]) == (less, WANTED)
-
-
-def test_node_changes_and_deletes_no_block(shipped: Shipped) -> None:
-    own = shipped.block(node_block("kept", "10.4.0.0/26", "n1"))
-    path = f"{BLOCKS}/{own['metadata']['name']}"
-    assert refused(shipped.n1.ask("PUT", path, {**own, "spec": {**own["spec"], "node": "n2"}}))
-    assert by_policy(shipped.n1.ask("PUT", path, dict(own)))
-    assert shipped.n1.ask("DELETE", path).status == 403
-    assert shipped.read(path)["spec"] == own["spec"]
 
 
 def test_node_a_full_block_of_64_long_entries_is_written_within_the_cost_of_the_rules(

@@ -10,21 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from planes.kube.access import connect
-from planes.kube.address_book import KubeAddressBook
-from planes.kube.client import Client
-from planes.kube.event_writer import EventWriter
+from planes.kube.addresses.address_book import KubeAddressBook
+from planes.kube.addresses.node_look import OUT_OF_SERVICE_TAINT
+from planes.kube.client.access import connect
+from planes.kube.client.client import Client
+from planes.kube.store.event_writer import EventWriter
 from planes.model.errors import Unavailable
 from planes.model.events import Event
-from planes.model.spec.plane import Plane
+from planes.model.spec.plane_spec import Plane
 from planes.run.clock import SystemClock
 from planes.store.protocol import AddressOwner
 from tests.attacks.apiserver.shipped import BLOCKS, Shipped
 from tests.cluster.rest import Rest, pods
 from tests.support.planes import make_plane
-from webhook.controller.books import PlaneSeen
 from webhook.controller.events import PlaneEvents
 from webhook.controller.holders import HolderKeeper
+from webhook.controller.node_looks import LOOK_SECONDS
+from webhook.controller.objects import PlaneSeen
 
 FIXED = "10.31.0.64"
 PLANE = make_plane(
@@ -46,7 +48,7 @@ class Programs:
         self.n1, self.n2, self.webhook = n1, n2, webhook
         self.one = KubeAddressBook(n1, "n1", folder / "n1", clock)
         self.two = KubeAddressBook(n2, "n2", folder / "n2", clock)
-        self.keeper = HolderKeeper(webhook, clock, chance=lambda: 0.5, failed=lambda: None)
+        self.keeper = HolderKeeper(webhook, clock, randomness=lambda: 0.5, failed=lambda: None)
 
 
 @pytest.fixture
@@ -96,14 +98,48 @@ async def test_node_daemons_take_blocks_and_addresses_and_give_them_back(
     assert {each["spec"]["madeBy"] for each in found} == {"n1", "n2"}
 
 
-async def test_node_a_dead_holder_passes_on_by_daemons_and_leader(
+async def test_node_daemons_lend_borrow_and_return_blocks(
+    shipped: Shipped, programs: Programs
+) -> None:
+    """With their own tokens, under roles and policies."""
+    plane = make_plane("lending", subnets=[{"cidr": "10.32.0.0/29"}], ipam={"blockSize": 30})
+    books = (programs.one, programs.two)
+    runs = [asyncio.create_task(book.run()) for book in books]
+    try:
+        got = [(await take(programs.one, plane, owner(n, "n1")))[0] for n in range(11, 15)]
+        got += [(await take(programs.two, plane, owner(n, "n2")))[0] for n in (15, 16)]
+        assert len(set(got)) == 6
+        found = shipped.read(f"{BLOCKS}?fieldSelector=spec.plane=lending")["items"]
+        assert {each["spec"]["node"] for each in found if each.get("lent")} == {"n1"}
+        for number in range(11, 17):
+            await books[number > 14].release("lending", f"c{number}", "net1")
+    finally:
+        for run in runs:
+            run.cancel()
+        await asyncio.gather(*runs, return_exceptions=True)
+    for book in books:
+        await book.retire()
+    found = shipped.read(f"{BLOCKS}?fieldSelector=spec.plane=lending")["items"]
+    assert not [each for each in found if each["spec"]["use"] == "Node" or each.get("holders")]
+
+
+async def test_node_the_address_of_a_deleted_pod_passes_on_when_its_node_is_out_of_service(
     shipped: Shipped, programs: Programs
 ) -> None:
     await take(programs.one, PLANE, owner(4, "n1"), FIXED)
-    with pytest.raises(Unavailable, match="has still to take it out"):
+    with pytest.raises(Unavailable, match="may still run there"):
         await take(programs.two, PLANE, owner(5, "n2"), FIXED)
+    name = "controls.static.10-31-0-64-26"
     for _ in range(2):
-        await programs.keeper.look("controls.static.10-31-0-64-26")
+        await programs.keeper.reconcile(name)
+    assert FIXED in shipped.read(f"{BLOCKS}/{name}")["holders"]
+    taint = {"key": OUT_OF_SERVICE_TAINT, "value": "nodeshutdown", "effect": "NoExecute"}
+    assert shipped.admin.merge("/api/v1/nodes/n1", {"spec": {"taints": [taint]}}).is_success
+    async with asyncio.timeout(2 * LOOK_SECONDS):
+        while FIXED in shipped.read(f"{BLOCKS}/{name}")["holders"]:
+            await programs.keeper.reconcile(name)
+            await asyncio.sleep(0.5)
+    assert shipped.admin.merge("/api/v1/nodes/n1", {"spec": {"taints": None}}).is_success
     assert await take(programs.two, PLANE, owner(5, "n2"), FIXED) == [FIXED]
 
 

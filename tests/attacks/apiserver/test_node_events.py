@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from planes.model.errors import JsonObject
-from planes.model.events import Event, to_object
+from planes.model.events import Event, about_node, to_object
 from tests.attacks.apiserver.shipped import Shipped, by_policy
 
 NOW = "2026-11-21T08:23:36Z"
@@ -15,13 +15,13 @@ EVENTS = "/api/v1/namespaces/default/events"
 
 
 def pod_event(name: str, host: str = "n1") -> JsonObject:
-    """Give an event as the daemon of a node writes it."""
+    """Return an event as the daemon of a node writes it."""
     event = Event("AddedInterface", "Add net1 [10.9.0.1/24]", "Normal", "default", "web", "u")
     return to_object(event, name=name, now_rfc3339=NOW, host=host)
 
 
 def plane_event(name: str) -> JsonObject:
-    """Give an event as the webhook's controller writes it."""
+    """Return an event as the webhook's controller writes it."""
     plane = {"apiVersion": "netplane.io/v1alpha1", "kind": "Plane", "name": "business", "uid": "u"}
     return {
         **pod_event(name, ""),
@@ -36,7 +36,7 @@ FORGED: dict[str, dict[str, Any]] = {
     "of the kubelet": {"source": {"component": "kubelet", "host": "n1"}},
     "reported by another": {"reportingComponent": "kubelet"},
     "reported from elsewhere": {"reportingInstance": "n2"},
-    "about a node": {"involvedObject": {"kind": "Node", "name": "n2"}},
+    "about another node": {"involvedObject": {"kind": "Node", "name": "n2"}},
 }
 
 
@@ -45,6 +45,16 @@ def test_node_daemon_tells_of_pods_and_counts_it(shipped: Shipped) -> None:
     assert (made := shipped.n1.create(EVENTS, pod_event("own"))).is_success, made.message
     reply = shipped.n1.merge(f"{EVENTS}/own", {"count": 2, "lastTimestamp": NOW})
     assert reply.is_success, reply.message
+
+
+def test_node_daemon_tells_of_its_own_node(shipped: Shipped) -> None:
+    """What becomes of Multus' settings after a takeover: `kubectl describe node` shows it."""
+    event = about_node("n1", "MultusSettings", "followed: delegates", warns=False)
+    obj = to_object(event, name="node", now_rfc3339=NOW, host="n1")
+    assert (made := shipped.n1.create(EVENTS, obj)).is_success, made.message
+    other = about_node("n2", "MultusSettings", "forged", warns=True)
+    forged = to_object(other, name="other-node", now_rfc3339=NOW, host="n1")
+    assert by_policy(shipped.n1.create(EVENTS, forged))
 
 
 @pytest.mark.parametrize("change", FORGED.values(), ids=FORGED)

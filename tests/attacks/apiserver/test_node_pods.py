@@ -100,10 +100,12 @@ def test_node_token_that_is_bound_to_no_pod_writes_nothing(shipped: Shipped, our
     assert "bound to no node" in reply.message
 
 
-@pytest.mark.parametrize("door", ["", "/ephemeralcontainers", "/resize"])
-def test_node_has_no_other_door_to_a_pod(shipped: Shipped, ours: str, door: str) -> None:
+@pytest.mark.parametrize("subresource", ["", "/ephemeralcontainers", "/resize"])
+def test_node_cannot_write_to_a_pod_in_any_other_way(
+    shipped: Shipped, ours: str, subresource: str
+) -> None:
     patch = {"metadata": {"annotations": {STATUS: "[]"}}}
-    assert shipped.n1.merge(f"{pods('default')}/{ours}{door}", patch).status == 403
+    assert shipped.n1.merge(f"{pods('default')}/{ours}{subresource}", patch).status == 403
 
 
 def test_node_deletes_no_pod(shipped: Shipped, ours: str) -> None:

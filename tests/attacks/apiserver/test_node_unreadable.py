@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from planes.kube.holders import read_static
-from planes.kube.ipblocks import GRID, NODE, STATIC, read_shape
+from planes.kube.addresses.holders import read_static
+from planes.kube.addresses.ipblocks import GRID, NODE, STATIC, read_shape
 from planes.model.errors import JsonObject
 from tests.attacks.apiserver.shipped import BLOCKS, Shipped
 
@@ -35,7 +35,7 @@ STATICS = [
 
 
 def some_block(rng: random.Random) -> JsonObject:
-    """Give a block that has a chance to be taken, right or slightly wrong."""
+    """Return a block that has a chance to be taken, right or slightly wrong."""
     use = rng.choice(["Node", "Static", "Grid"])
     text = rng.choice(list(NETWORKS))
     length = rng.choice(LENGTHS)

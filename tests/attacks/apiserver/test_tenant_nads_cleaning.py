@@ -70,7 +70,7 @@ def test_tenant_holds_up_no_deletion_of_its_namespace(cluster: Installed) -> Non
 
 
 def _is_held(cluster: Installed) -> bool:
-    """Tell whether a person could not delete the NAD now: so its pods are known."""
+    """Report whether a person could not delete the NAD now: so its pods are known."""
     try:
         cluster.server.kubectl("delete", KIND, "own", "-n", "going", "--dry-run=server")
     except KubectlError as error:

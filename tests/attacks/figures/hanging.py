@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.attacks.figures.figure import Figure
-from tests.attacks.hanging import Scene, sandboxes, scene
+from tests.attacks.hanging import AttackedNode, attacked_node, sandboxes
 
 BOUND = 2.0
 VISITS = 20
@@ -30,9 +30,12 @@ def hanging_plugins() -> Iterator[Figure]:
 
 
 def _measured(
-    attack: str, hang: Callable[[Scene, int], Iterator[None]], count: int
+    attack: str, hang: Callable[[AttackedNode, int], Iterator[None]], count: int
 ) -> Iterator[Figure]:
-    with tempfile.TemporaryDirectory(prefix="np-t-") as directory, scene(Path(directory)) as made:
+    with (
+        tempfile.TemporaryDirectory(prefix="np-t-") as directory,
+        attacked_node(Path(directory)) as made,
+    ):
         made.start()
         made.visit("warm")
         with contextmanager(hang)(made, count):
@@ -42,8 +45,8 @@ def _measured(
             yield Figure(attack, "SIGTERM to the daemon's end", _end(made), GRACE, "s")
 
 
-def _visits(made: Scene) -> tuple[float, float]:
-    """Give the slowest ADD and DEL: a pod with a plugin of its own by exec, and one without."""
+def _visits(made: AttackedNode) -> tuple[float, float]:
+    """Return the slowest ADD and DEL: a pod with a plugin of its own by exec, and one without."""
     taken = [
         made.visit(f"{pod}{number}", f"shop/{pod}")
         for number in range(VISITS)
@@ -52,7 +55,7 @@ def _visits(made: Scene) -> tuple[float, float]:
     return max(add for add, _ in taken), max(delete for _, delete in taken)
 
 
-def _end(made: Scene) -> float:
+def _end(made: AttackedNode) -> float:
     process = made.place.process
     assert process is not None
     begun = time.monotonic()
@@ -61,14 +64,14 @@ def _end(made: Scene) -> float:
     return time.monotonic() - begun
 
 
-def _adds(made: Scene, count: int) -> Iterator[None]:
+def _adds(made: AttackedNode, count: int) -> Iterator[None]:
     with sandboxes(count) as theirs:
         made.attack(theirs)
         made.until_hanging(8)
         yield
 
 
-def _dels(made: Scene, count: int) -> Iterator[None]:
+def _dels(made: AttackedNode, count: int) -> Iterator[None]:
     with sandboxes(count) as theirs:
         made.attack(theirs, pod="late")
         for thread in made.threads:
@@ -78,7 +81,7 @@ def _dels(made: Scene, count: int) -> Iterator[None]:
         yield
 
 
-def _locked(made: Scene, count: int) -> Iterator[None]:
+def _locked(made: AttackedNode, count: int) -> Iterator[None]:
     """Have a foreign process hold host-local's lock, as one that hangs would: threads hang."""
     directory = made.place.directory / "host-local" / "locked"
     directory.mkdir(parents=True, exist_ok=True)

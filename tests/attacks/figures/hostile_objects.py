@@ -13,7 +13,7 @@ import orjson
 from planes.kube.resources import IPBLOCKS, NADS, NAMESPACES, PLANES, PODS
 from planes.model.errors import JsonObject
 from planes.model.names import NETWORKS_ANNOTATION, STATUS_ANNOTATION
-from tests.bench.review_world import namespace_objects, plane_objects
+from tests.bench.review_cases import namespace_objects, plane_objects
 
 NAMESPACE: Final = "evil"
 _NAME: Final = "an-object-of-the-tenant"
@@ -22,7 +22,7 @@ _ADDRESSES: Final = 18_000
 
 
 def friendly(plural: str) -> list[bytes]:
-    """Give the objects of a kind that were there before the attack."""
+    """Return the objects of a kind that were there before the attack."""
     evil = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     found: dict[str, list[JsonObject]] = {
         PLANES.plural: plane_objects(),
@@ -41,7 +41,7 @@ class HostileNads:
         self._kinds = [orjson.dumps(_dated(one)) for one in _hostile_nads()]
 
     def __call__(self, number: int, version: int) -> bytes:
-        """Give the NAD of a number."""
+        """Return the NAD of a number."""
         return _renamed(self._kinds[number % len(self._kinds)], f"nad-{number:05}", version)
 
 
@@ -61,7 +61,7 @@ class HostilePods:
         self._whole = orjson.dumps(_dated({"metadata": _metadata(annotations=annotations)}))
 
     def __call__(self, number: int, version: int) -> bytes:
-        """Give the pod of a number."""
+        """Return the pod of a number."""
         return _renamed(self._whole, f"pod-{number:05}", version)
 
 
@@ -95,7 +95,7 @@ def _nad(config: str, **metadata: Any) -> JsonObject:
 
 
 def _metadata(**more: Any) -> JsonObject:
-    """Give metadata as an API server writes it of such kinds: keys in their order."""
+    """Return metadata as an API server writes it of such kinds: keys in their order."""
     meta = {"name": _NAME, "namespace": NAMESPACE, "uid": f"uid-of-{_NAME}", **more}
     return dict(sorted(meta.items()))
 

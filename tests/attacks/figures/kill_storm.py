@@ -18,10 +18,10 @@ _SOCKET_SECONDS: Final = 2.0
 
 
 def measure() -> Iterable[Figure]:
-    """Kill the daemon; what was left, and how long its socket was away at most."""
+    """Kill the daemon; return what was left, and how long its socket was away at most."""
     kills = int(os.environ.get("ATTACK_KILLS", "1000"))
     with storm() as made:
-        outcome = made.rage(kills)
+        outcome = made.kill_repeatedly(kills)
     left = len(outcome.left) + len(outcome.wedged)
     yield Figure(_ATTACK, f"left after {outcome.kills} kills", left, 0, "")
     yield Figure(_ATTACK, "socket, median", median(outcome.sockets), _SOCKET_SECONDS, "s")

@@ -12,8 +12,8 @@ from tests.attacks.figures.figure import Figure
 from tests.attacks.local import PORT, attackers, sockets
 from tests.attacks.peers.attacks import ON_METRICS
 from tests.cni.scene import set_up
-from tests.support.daemon import place
-from tests.support.netns import node, why_no_link_kind
+from tests.support.node.daemon import place
+from tests.support.node.netns import node, why_no_link_kind
 
 _ROUNDS = 15
 _DESCRIPTORS = 256

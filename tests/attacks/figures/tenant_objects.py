@@ -23,7 +23,7 @@ from typing import Final
 
 from tests.attacks.figures.figure import Figure
 from tests.bench.processes import resident_mebibytes, running
-from tests.bench.review_world import cases
+from tests.bench.review_cases import cases
 from tests.support.certificates import current, make_root, make_serving
 from tests.webhook.test_program import free_port
 
@@ -73,7 +73,7 @@ class _Program:
         return resident_mebibytes(self.pid)
 
     def peak(self) -> float:
-        """Give the most memory that it has ever held, in MiB."""
+        """Return the most memory that it has ever held, in MiB."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
@@ -180,7 +180,7 @@ def _got(port: int, path: str) -> tuple[int, str]:
 
 @contextmanager
 def _watched(*programs: _Program) -> Iterator[list[float]]:
-    """Look at what programs hold in memory, fifty times a second; gives the most of each."""
+    """Look at what programs hold in memory, fifty times a second; return the most of each."""
     most = [0.0 for _ in programs]
 
     def look() -> None:
@@ -196,7 +196,7 @@ class _Latencies:
     seconds: list[float] = field(default_factory=list)
 
     def percentile(self, percent: int) -> float:
-        """Give a percentile in milliseconds."""
+        """Return a percentile in milliseconds."""
         ordered = sorted(self.seconds)
         return ordered[len(ordered) * percent // 100] * 1000
 

@@ -36,7 +36,7 @@ class Target:
         return await asyncio.open_connection(HOST, self.port, ssl=self.context)
 
     def hello(self) -> bytes:
-        """Give a ClientHello."""
+        """Return a ClientHello."""
         outgoing = ssl.MemoryBIO()
         side = (self.context or ssl.create_default_context()).wrap_bio(ssl.MemoryBIO(), outgoing)
         with contextlib.suppress(ssl.SSLWantReadError):

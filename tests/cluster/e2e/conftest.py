@@ -22,7 +22,7 @@ _counter = itertools.count(1)
 
 
 def why_no_cluster() -> str:
-    """Say why no cluster can run here; "" where one can."""
+    """Return why no cluster can run here; "" where one can."""
     if not IMAGE.exists():
         return f"needs {IMAGE.relative_to(ROOT)}: run `make image`"
     return why_missing(NODES) or why_impossible()
@@ -92,7 +92,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Tell what was measured."""
+    """Write what was measured."""
     figures = config.stash[FIGURES]
     if figures.ready:
         terminalreporter.section("figures")

@@ -52,7 +52,7 @@ class Stay:
         self.traces[when] = [traces.of_cluster(self.cluster), *nodes]
 
     def is_as_before(self) -> bool:
-        """Whether the nodes are what they were."""
+        """Report whether the nodes are what they were."""
         now = [traces.of_node(node) for node in self.cluster.nodes]
         return now == self.traces["before"][1:]
 
@@ -70,7 +70,7 @@ class Stay:
         }
 
     def are_refusing(self) -> bool:
-        """Whether every node's cleaner ended because pods still have planes."""
+        """Report whether every node's cleaner ended because pods still have planes."""
         codes = [exit_code(status) for status in self.cleaners().values()]
         return codes == [STILL_IN_USE] * len(NODES)
 
@@ -177,11 +177,19 @@ def uninstalled(cleaned: Stay) -> Stay:
     return cleaned
 
 
+def test_installing_begins_with_no_failed_probe(quick_start: Stay) -> None:
+    """Each would be a warning that everybody who installs has to find harmless (issue 10, 8)."""
+    events = quick_start.cluster.server.get("events", "-n", "netplane-system")["items"]
+    messages = [one["message"] for one in events if one["reason"] == "Unhealthy"]
+    assert [text for text in messages if text.startswith("Startup probe failed")] == []
+
+
 def test_the_quick_start_shows_pods_with_planes_and_their_events(quick_start: Stay) -> None:
     said = quick_start.said["quick start"]
     added = re.findall(r"Add (net[12]) \[\S+/16\] from netplane-system/(\w+)", said)
     assert sorted(added) == [("net1", "business")] * 2 + [("net2", "storage")] * 2
-    assert re.search(r"^business +macvlan +eth1 +192\.168\.0\.0/16 ", said, flags=re.M)
+    row = r"^business +macvlan +netplane-system/business +eth1 +192\.168\.0\.0/16 "
+    assert re.search(row, said, flags=re.M)
 
 
 def test_installing_is_seen_in_the_cluster_and_on_each_node(quick_start: Stay) -> None:

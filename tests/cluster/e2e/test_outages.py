@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import pytest
 from tests.cluster.apiserver import KubectlError
 from tests.cluster.e2e.conftest import Spaces
 from tests.cluster.lab.cluster import Cluster
-from tests.cluster.netplane import DAEMON, STATIC_IPS, SYSTEM, WEBHOOK, Netplane, Workspace
+from tests.cluster.netplane import DAEMON, SYSTEM, WEBHOOK, Netplane, Workspace
 from tests.cluster.workloads import deployment, is_ready, lacked, pod
 
 PLANES = ("net1", "net2")
@@ -169,34 +168,14 @@ def test_a_drained_node_is_empty_and_its_pods_have_their_planes_elsewhere(
         pods = space.pods()
         assert {one["spec"]["nodeName"] for one in pods} == {"node1"}
         assert [one for one in pods if lacked(one)] == []
-        journals = "ls /var/lib/netplane/journal"
-        assert cluster.node("node2").run("sh", "-c", journals) == ""
+        node2 = cluster.node("node2")
+        # A sandbox that an earlier test's reboot ended is removed by the kubelet a minute later.
+        cluster.wait_for(
+            "an empty journal", lambda: not node2.run("ls", "/var/lib/netplane/journal"), seconds=90
+        )
     finally:
         cluster.kubectl("uncordon", "node2")
     netplane.wait_for_rollouts()
-
-
-@pytest.mark.timeout(300)
-def test_the_static_address_of_a_pod_on_a_lost_node_passes_on(
-    netplane: Netplane, cluster: Cluster, space: Workspace
-) -> None:
-    """The leader takes the old entry out, and the old node takes nothing back."""
-    wish = {STATIC_IPS: json.dumps({"business": ["192.168.100.77"]})}
-    lost = cluster.node("node2")
-    space.apply(pod("first", node=lost.name, needs=PLANES, annotations=wish))
-    space.wait_ready("first")
-    lost.stop()
-    try:
-        space.kubectl("delete", "pod", "first", "--force", "--grace-period=0")
-        space.apply(pod("second", node="node1", needs=PLANES, annotations=wish))
-        space.wait_ready("second", seconds=150)
-    finally:
-        lost.start()
-        cluster.wait_for(f"{lost.name} Ready", lambda: cluster.is_ready(lost), seconds=90)
-    netplane.wait_for_rollouts()
-    assert space.networks("second")["net1"] == ["192.168.100.77"]
-    holders = cluster.server.get("ipb", "business.static.192-168-100-64-26")["holders"]
-    assert holders["192.168.100.77"].startswith("node1|")
 
 
 def restarts(pods: list[dict[str, Any]]) -> int:

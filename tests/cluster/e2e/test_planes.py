@@ -11,12 +11,15 @@ from tests.cluster.lab.cluster import Cluster
 from tests.cluster.netplane import (
     NETWORKS,
     STATIC_IPS,
+    SYSTEM,
+    WEBHOOK,
     Netplane,
     Workspace,
     address,
     example,
 )
 from tests.cluster.workloads import deployment, pod
+from tests.support.planes import plane_object
 
 
 def test_pods_of_a_labelled_namespace_get_its_planes(space: Workspace) -> None:
@@ -124,3 +127,42 @@ def test_the_list_of_planes_tells_how_much_they_are_used(
 def in_use(cluster: Cluster, plane: str) -> int:
     status = cluster.server.get("plane", plane).get("status", {})
     return int(status.get("inUse", -1))
+
+
+def test_a_plane_whose_every_pod_fails_says_so_with_node_and_reason(
+    cluster: Cluster, spaces: Spaces
+) -> None:
+    """It stayed in force, and only the pods' own events said that nobody got it (issue 10, 7)."""
+    network = {"type": "macvlan", "master": "eth99"}
+    subnets = [{"cidr": "10.99.0.0/24", "gateway": "10.99.0.1"}]
+    cluster.server.apply(plane_object("broken", network=network, subnets=subnets))
+    try:
+        space = spaces(broken="enabled")
+        space.apply(pod("one", node="node1"))
+        cluster.wait_for(
+            "a plane that fails", lambda: available(cluster, "broken") == "False", seconds=100
+        )
+        (condition,) = conditions(cluster, "broken", "Available")
+        assert condition["reason"] == "AttachingFails"
+        assert "latest on node1: " in condition["message"]
+        assert "eth99" in condition["message"]
+        assert available(cluster, "business") != "False"
+        space.kubectl("delete", "pod", "one", "--wait")
+    finally:
+        cluster.kubectl("delete", "plane", "broken", "--ignore-not-found")
+
+
+def test_the_running_webhook_lists_what_is_wrong(netplane: Netplane) -> None:
+    """As the document says; only programs of its own pod are told."""
+    argv = ("-n", SYSTEM, "exec", WEBHOOK, "--", "python3", "-m", "webhook", "problems")
+    assert netplane.cluster.kubectl(*argv).strip()
+
+
+def available(cluster: Cluster, plane: str) -> str:
+    """Return the status of a plane's condition Available, "" where there is none yet."""
+    return "".join(one["status"] for one in conditions(cluster, plane, "Available"))
+
+
+def conditions(cluster: Cluster, plane: str, kind: str) -> list[dict[str, str]]:
+    status = cluster.server.get("plane", plane).get("status", {})
+    return [one for one in status.get("conditions", ()) if one["type"] == kind]

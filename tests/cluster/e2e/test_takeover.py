@@ -1,4 +1,4 @@
-"""From Multus to Netplane and back, on a cluster of its own.
+"""From Multus to Netplane and back, on a cluster made for this test.
 
 Multus is real, thin on one node and thick on the other, and there are pods that live through all.
 Each stage is a fixture on top of the one before, made once; the tests look at what it left.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -16,69 +15,15 @@ import pytest
 from tests.cluster import accounts
 from tests.cluster.documents import blocks
 from tests.cluster.e2e.conftest import stage
-from tests.cluster.lab.cluster import Cluster, running_cluster
-from tests.cluster.lab.node import Node
-from tests.cluster.legacy import INTERFACES, attached, networks
+from tests.cluster.e2e.takeover import Scene, begin, configs_of, disk_of
+from tests.cluster.lab.cluster import running_cluster
 from tests.cluster.multus import CACHE, CONF_DIR, Multus, why_no_multus
-from tests.cluster.netplane import DAEMON, IMAGE, STATUS, Netplane, Workspace
+from tests.cluster.netplane import DAEMON, IMAGE, Netplane, Workspace
+from tests.cluster.workloads import pod
 
 OURS, SAVED = "00-netplane.conflist", ".netplane-saved"
-DISKS = ("/etc/cni", "/opt/cni", "/var/lib/cni", "/var/lib/netplane")
-# What a running Multus or a later pod changes: a token, and the address that was last given out.
-CHANGING = ("multus.kubeconfig", "last_reserved_ip")
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@dataclass
-class Scene:
-    """The cluster, and what was written down on the way."""
-
-    cluster: Cluster
-    netplane: Netplane
-    multus: Multus
-    space: Workspace
-    configs: dict[str, bytes] = field(default_factory=dict)
-    disks: dict[str, dict[str, str]] = field(default_factory=dict)
-    accounts: dict[str, accounts.Account] = field(default_factory=dict)
-    statuses: dict[str, Any] = field(default_factory=dict)
-
-    def start(self, name: str) -> None:
-        """Run a pod of that name, with two networks, on each node."""
-        self.space.apply(*(attached(name, node) for node in self.cluster.nodes))
-        self.space.wait_ready(*(f"{name}-{node.number}" for node in self.cluster.nodes))
-
-    def delete(self, *names: str) -> None:
-        """Delete the pods of these names on all nodes."""
-        gone = [f"{name}-{node.number}" for name in names for node in self.cluster.nodes]
-        self.space.kubectl("delete", "pod", *gone, "--wait")
-
-    def status(self, pod: str) -> list[dict[str, Any]]:
-        """The network-status of a pod."""
-        text = self.space.get("pod", pod)["metadata"]["annotations"][STATUS]
-        found: list[dict[str, Any]] = json.loads(text)
-        return found
-
-    def pings(self, name: str) -> bool:
-        """Whether the pods of a name reach each other over every interface."""
-        there = self.space.networks(f"{name}-2")
-        for interface in ("eth0", *INTERFACES):
-            (address,) = there[interface]
-            argv = ("ping", "-c1", "-w5", "-I", interface, address)
-            if " 0% packet loss" not in self.space.inside(f"{name}-1", *argv):
-                return False
-        return True
-
-
-def disk_of(node: Node) -> dict[str, str]:
-    found = accounts.disk(node, DISKS)
-    return {path: what for path, what in found.items() if not any(one in path for one in CHANGING)}
-
-
-def configs_of(node: Node) -> list[str]:
-    """The CNI configs of a node in the order in which a runtime looks at them."""
-    names = sorted(path.name for path in node.disk(CONF_DIR).iterdir())
-    return [name for name in names if name.endswith((".conf", ".conflist"))]
 
 
 def shape(status: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
@@ -88,7 +33,7 @@ def shape(status: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def left_on_nodes(scene: Scene) -> list[str]:
-    """What is on the nodes besides what the pods that stay had at first."""
+    """Return what is on the nodes besides what the pods that stay had at first."""
     return [
         f"{node.name}: {line}"
         for node in scene.cluster.nodes
@@ -108,23 +53,6 @@ def under_multus(empty_cluster_reason: str) -> Iterator[Scene]:
         with stage(cluster, "takeover-under-multus"):
             begin(scene)
         yield scene
-
-
-def begin(scene: Scene) -> None:
-    scene.multus.load()
-    scene.multus.install()
-    scene.space.create({})
-    for node in scene.cluster.nodes:
-        scene.space.apply(*networks(node))
-        scene.cluster.wait_for("Multus' config", scene.multus.config(node).exists)
-    scene.start("stays")
-    for node in scene.cluster.nodes:
-        scene.configs[node.name] = scene.multus.config(node).read_bytes()
-        scene.disks[node.name] = disk_of(node)
-        scene.accounts[node.name] = accounts.of_pods(node)
-    scene.start("old")
-    for name in [one["metadata"]["name"] for one in scene.space.pods()]:
-        scene.statuses[name] = scene.status(name)
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +104,31 @@ def given_back(beside: Scene) -> Scene:
     return scene
 
 
+@pytest.fixture(scope="module")
+def taken_again(given_back: Scene) -> Scene:
+    """Netplane has taken over once more, and Multus is deleted for good."""
+    scene = given_back
+    with stage(scene.cluster, "takeover-again"):
+        (script,) = blocks("docs/cluster.md", "From Multus, and back")
+        scene.netplane.command_line(script)
+        scene.netplane.wait_for_rollouts()
+        scene.multus.delete()
+    return scene
+
+
+@pytest.fixture(scope="module")
+def without_multus(taken_again: Scene) -> Scene:
+    """Netplane is uninstalled, as the document says, while no Multus runs."""
+    scene = taken_again
+    with stage(scene.cluster, "takeover-without-multus"):
+        script = blocks("docs/cluster.md", "Uninstall")[0]
+        before, wait, rest = script.partition("kubectl delete -k manifests/overlays/default")
+        scene.netplane.command_line(before, seconds=120)
+        scene.cleaned = scene.netplane.log("netplane-cni")
+        scene.netplane.command_line(wait + rest, seconds=120)
+    return scene
+
+
 def test_the_nodes_have_pods_of_both_forms_of_multus(under_multus: Scene) -> None:
     scene = under_multus
     for node in scene.cluster.nodes:
@@ -223,7 +176,7 @@ def test_new_pods_get_no_address_of_a_pod_of_multus(taken: Scene) -> None:
 
 
 def test_pods_of_multus_are_deleted_with_everything_of_theirs(emptied: Scene) -> None:
-    """Also with the addresses of a chain, which Multus itself leaks, and with its own files."""
+    """Also with the addresses of a chain, which this Multus (4.3.0) leaks, and with its files."""
     left: list[str] = []
 
     def nothing_left() -> bool:
@@ -277,3 +230,30 @@ def test_new_pods_run_under_multus_again_beside_the_old(given_back: Scene) -> No
         assert {one["source"]["component"] for one in added} == {"multus"}
     assert given_back.pings("later")
     assert given_back.pings("stays")
+
+
+def test_a_node_tells_what_became_of_multus_settings(taken_again: Scene) -> None:
+    for node in taken_again.cluster.nodes:
+        said = taken_again.cluster.kubectl("describe", "node", node.name)
+        config = taken_again.multus.config(node).name
+        assert f"Multus' file {config}" in said
+        assert "MultusSettings" in said
+
+
+def test_uninstalling_does_not_bring_back_a_multus_that_is_gone(without_multus: Scene) -> None:
+    """Its program stays on the node, with the thin form's void token or the thick one's shim."""
+    for node in without_multus.cluster.nodes:
+        assert configs_of(node) == ["10-lab.conflist"]
+        config = without_multus.multus.config(node)
+        assert config.with_name(config.name + SAVED).exists()
+    told = [line for line in without_multus.cleaned if "stays set aside" in line]
+    assert len(told) == len(without_multus.cluster.nodes)
+
+
+def test_new_pods_run_with_the_cluster_network_where_multus_is_gone(without_multus: Scene) -> None:
+    nodes = without_multus.cluster.nodes
+    names = [f"alone-{node.number}" for node in nodes]
+    without_multus.space.apply(
+        *(pod(name, node=node.name) for name, node in zip(names, nodes, strict=True))
+    )
+    without_multus.space.wait_ready(*names)

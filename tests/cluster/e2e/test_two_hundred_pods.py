@@ -58,7 +58,7 @@ def check_running(cluster: Cluster, space: Workspace) -> None:
 
 
 def events(space: Workspace) -> set[str]:
-    """The interfaces that are told of for every pod, once each."""
+    """Return the interfaces that are told of for every pod, once each."""
     told = Counter(
         (one["involvedObject"]["name"], one["message"].split()[1])
         for one in space.get("events")["items"]
@@ -75,6 +75,6 @@ def in_use(cluster: Cluster) -> set[int]:
 
 
 def quiet(cluster: Cluster) -> bool:
-    """Whether the pods of earlier tests are gone."""
+    """Report whether the pods of earlier tests are gone."""
     pods = cluster.server.get("pods", "-A")["items"]
     return all(one["metadata"]["namespace"] == "netplane-system" for one in pods)

@@ -30,12 +30,12 @@ NODES = (
 
 
 def folder() -> Path:
-    """The folder with the Kubernetes programs: $E2E_BIN, else the checkout's own build."""
+    """Return the folder with the Kubernetes programs: $E2E_BIN, else the checkout's own build."""
     return Path(os.environ.get("E2E_BIN") or BUILT)
 
 
 def find(name: str) -> Path | None:
-    """The program of that name: from the built ones first, then from PATH."""
+    """Return the program of that name: from the built ones first, then from PATH."""
     built = folder() / name
     if os.access(built, os.X_OK):
         return built
@@ -44,7 +44,7 @@ def find(name: str) -> Path | None:
 
 
 def program(name: str) -> str:
-    """The path of a program that `why_missing` was asked about.
+    """Return the path of a program that `why_missing` was asked about.
 
     Raises:
         FileNotFoundError: It is not there.
@@ -56,7 +56,7 @@ def program(name: str) -> str:
 
 
 def why_missing(names: Iterable[str]) -> str:
-    """Say which programs are missing and how to get them; "" where all are there."""
+    """Return which programs are missing and how to get them; "" where all are there."""
     missing = [name for name in names if find(name) is None]
     if not missing:
         return ""

@@ -9,6 +9,8 @@ echo 1 >/proc/sys/net/ipv4/ip_forward
 mount --rbind /sys/fs/cgroup "$dir/cgroup"
 mount -t sysfs sysfs /sys
 mount --rbind "$dir/cgroup" /sys/fs/cgroup
+# Namespaces of the machine would come and go in the mounts of the node, even below its own /run.
+umount --recursive --lazy /run/netns 2>/dev/null || true
 mount -t tmpfs tmpfs /run
 mkdir -p /run/lab /run/netns /run/lock
 mount --bind "$bin" /run/lab

@@ -32,7 +32,7 @@ def remove(groups: str, *, seconds: float = 10) -> None:
 
 
 def _left(groups: str) -> list[str]:
-    """Remove what is empty; gives what is not."""
+    """Remove what is empty; return what is not."""
     left = []
     for top in _hierarchies():
         for path, _, _ in os.walk(top / groups.lstrip("/"), topdown=False):

@@ -13,7 +13,7 @@ import fcntl
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.cluster.apiserver import ApiServer, KubectlError, Options
@@ -28,6 +28,8 @@ _BOOT = Path(__file__).with_name("boot-cluster.sh")
 # Not /tmp or /run: a node has those of its own, and must see the certificates and images.
 _PLACE = Path("/var/tmp")
 _PREFIX = "netplane-e2e-"
+_SPARES = 3
+"""Nodes that may be added: the API server reads who its users are when it starts."""
 _LONG_AGO = datetime.datetime.fromtimestamp(0, datetime.UTC)
 
 
@@ -38,6 +40,7 @@ class Cluster:
         self.folder = folder
         self.inside = Enclosure("cluster", (str(_BOOT),), folder, None)
         self._count = nodes
+        self._images: list[Path] = []
         self._programs: list[Process] = []
         self.nodes: list[Node] = []
         self.server: ApiServer
@@ -49,7 +52,7 @@ class Cluster:
             NotReadyError: A part did not come up.
         """
         self.inside.start()
-        names = [f"node{number}" for number in range(1, self._count + 1)]
+        names = [f"node{number}" for number in range(1, self._count + _SPARES + 1)]
         users = {f"system:node:{name}": ("system:nodes",) for name in names}
         options = Options(
             users={"admin": ("system:masters",), "alice": (), "bob": (), **users},
@@ -67,18 +70,10 @@ class Cluster:
         self.server.start()
         self._start_controllers()
         (self.folder / "image").mkdir()
-        images.write_pause(self.folder / "image" / "pause.tar")
-        images.write_busybox(self.folder / "image" / "busybox.tar", program("busybox"))
-        for number in range(1, self._count + 1):
-            node = Node(
-                number, self._count, self.folder / f"node{number}", self.inside, self.server
-            )
-            self.nodes.append(node)
-            node.install()
-            node.start()
-            node.load(self.folder / "image" / "pause.tar")
-            node.load(self.folder / "image" / "busybox.tar")
-        self.wait_for("all nodes Ready", self._all_ready, seconds=90)
+        self._images = [self.folder / "image" / f"{name}.tar" for name in ("pause", "busybox")]
+        images.write_pause(self._images[0])
+        images.write_busybox(self._images[1], program("busybox"))
+        self.add_nodes(self._count)
 
     def down(self) -> None:
         """Stop everything and remove what was made."""
@@ -89,6 +84,35 @@ class Cluster:
         if hasattr(self, "server"):
             self.server.stop()
         self.inside.stop()
+
+    def add_nodes(self, count: int) -> list[Node]:
+        """Start nodes with all images that were loaded; returns when every node is Ready.
+
+        Raises:
+            NotReadyError: One did not come up.
+        """
+        added = []
+        for number in range(len(self.nodes) + 1, len(self.nodes) + count + 1):
+            folder = self.folder / f"node{number}"
+            node = Node(number, self._count, folder, self.inside, self.server)
+            self.nodes.append(node)
+            added.append(node)
+            node.install()
+            node.start()
+            for image in self._images:
+                node.load(image)
+        self.wait_for("all nodes Ready", self._all_ready, seconds=90)
+        return added
+
+    def remove_nodes(self, nodes: Sequence[Node]) -> None:
+        """Switch off the nodes that were added last, and remove all that is known of them."""
+        for node in reversed(nodes):
+            node.stop()
+            self.kubectl("delete", "node", node.name, "--ignore-not-found")
+            pods = ("delete", "pod", "-A", f"--field-selector=spec.nodeName={node.name}")
+            self.kubectl(*pods, "--force", "--grace-period=0", "--wait=false")
+            assert self.nodes.pop() is node
+            shutil.rmtree(node.folder, ignore_errors=True)
 
     def power_off(self) -> None:
         """Switch off all nodes and the control plane; disks and etcd keep what they have."""
@@ -110,13 +134,14 @@ class Cluster:
         self.wait_for("all nodes Ready", lambda: self._all_ready(since), seconds=90)
 
     def node(self, name: str) -> Node:
-        """The node of that name."""
+        """Return the node of that name."""
         return next(node for node in self.nodes if node.name == name)
 
     def load(self, image: Path) -> None:
         """Import an image on all nodes."""
         here = self.folder / "image" / image.name
         shutil.copy(image, here)
+        self._images.append(here)
         for node in self.nodes:
             node.load(here)
 
@@ -150,7 +175,7 @@ class Cluster:
         self.wait_for(f"{node.name} Ready", lambda: self.is_ready(node, since), seconds=90)
 
     def is_ready(self, node: Node, since: datetime.datetime = _LONG_AGO) -> bool:
-        """Whether the node said that it is Ready, at a time or after."""
+        """Report whether the node said that it is Ready, at a time or after."""
         for one in self.server.get("node", node.name)["status"].get("conditions", []):
             if one["type"] == "Ready" and one["status"] == "True":
                 return datetime.datetime.fromisoformat(one["lastHeartbeatTime"]) >= since

@@ -67,16 +67,16 @@ class Enclosure:
             holder.kill()
 
     def entering(self, *argv: str) -> list[str]:
-        """Give the command line that runs a command inside."""
+        """Return the command line that runs a command inside."""
         spaces = ("--mount", "--net", "--pid", "--uts", "--wd=/")
         return ["nsenter", "-t", str(self.init), *spaces, "--", *argv]
 
     def entering_network(self, *argv: str) -> list[str]:
-        """Give the command line that runs a program of this machine on its network."""
+        """Return the command line that runs a program of this machine on its network."""
         return ["nsenter", "-t", str(self.init), "--net", "--", *argv]
 
     def run(self, *argv: str, text: str = "", seconds: float = 60.0) -> str:
-        """Run a command inside; gives its output.
+        """Run a command inside; return its output.
 
         Raises:
             RunError: It ended with an error.
@@ -89,7 +89,7 @@ class Enclosure:
 
 
 def run(argv: Sequence[str], *, text: str = "", seconds: float = 60.0) -> str:
-    """Run a command; gives its output.
+    """Run a command; return its output.
 
     Raises:
         RunError: It ended with an error.
@@ -103,7 +103,7 @@ def run(argv: Sequence[str], *, text: str = "", seconds: float = 60.0) -> str:
 
 
 def _first_process_below(pid: int) -> int:
-    """The descendant that is number 1 in a pid namespace of its own."""
+    """Return the descendant that is number 1 in a pid namespace of its own."""
     end = time.monotonic() + 5
     while time.monotonic() < end:
         below = {pid}
@@ -127,7 +127,7 @@ def _parents() -> dict[int, int]:
 
 
 def _numbers(pid: int) -> list[str]:
-    """A process's pid in each pid namespace, outermost first (NSpid of /proc/PID/status)."""
+    """Return a process's pid in each pid namespace, outermost first (NSpid of /proc/PID/status)."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("NSpid:"):

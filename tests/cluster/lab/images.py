@@ -82,7 +82,7 @@ def write(path: Path, name: str, entrypoint: Sequence[str], files: Mapping[str, 
 
 
 def _layer(files: Mapping[str, Path]) -> bytes:
-    """A tar of {path in the image: file here}; the same program twice is a hard link."""
+    """Return a tar of {path in the image: file here}; the same program twice is a hard link."""
     out = io.BytesIO()
     first: dict[Path, str] = {}
     with tarfile.open(fileobj=out, mode="w") as tar:

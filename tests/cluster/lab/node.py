@@ -41,7 +41,7 @@ class Node:
         self.kubelet: Process | None = None
 
     def disk(self, path: str) -> Path:
-        """Where a path below /etc, /opt, /var/lib or /var/log of the node is here."""
+        """Return where a path below /etc, /opt, /var/lib or /var/log of the node is here."""
         return self.folder / path.lstrip("/").replace("var/", "var-", 1)
 
     def install(self) -> None:
@@ -90,6 +90,14 @@ class Node:
         # And a rebooted machine has no control groups of before.
         cgroups.remove(self._groups)
 
+    def unplug(self, interface: str) -> None:
+        """Pull the cable of an interface; without eth0 nothing of the node reaches the cluster."""
+        self._cluster.ip("link", "set", f"{self.name}-{interface}", "down")
+
+    def plug(self, interface: str) -> None:
+        """Put the cable in again."""
+        self._cluster.ip("link", "set", f"{self.name}-{interface}", "up")
+
     def start_containerd(self) -> None:
         """Start containerd, and load the pause image where it is new."""
         self._containerd = self._process("containerd", "containerd", "-c", "/etc/containerd.toml")
@@ -120,7 +128,7 @@ class Node:
         self.run("ctr", "-n", "k8s.io", "images", "import", str(image), seconds=120)
 
     def run(self, *argv: str, text: str = "", seconds: float = 60.0) -> str:
-        """Run a command on the node; gives its output."""
+        """Run a command on the node; return its output."""
         return self.inside.run(*argv, text=text, seconds=seconds)
 
     def _process(self, name: str, *argv: str) -> Process:

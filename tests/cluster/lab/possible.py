@@ -14,7 +14,7 @@ _MAKES_NAMESPACES = ("unshare", "--mount", "--net", "--pid", "--uts", "--fork", 
 
 
 def why_impossible() -> str:
-    """Say what the machine does not allow; "" where it allows all."""
+    """Return what the machine does not allow; "" where it allows all."""
     if os.geteuid() != 0:
         return "needs root"
     if said := _failed(_MAKES_NAMESPACES):
@@ -32,7 +32,7 @@ def why_impossible() -> str:
 
 
 def _failed(argv: tuple[str, ...]) -> str:
-    """Give what a command said as it failed, "" where it did not."""
+    """Return what a command said as it failed, "" where it did not."""
     try:
         done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=20)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -79,7 +79,7 @@ class Process:
         self.stop(grace=5.0, signal_first=signal.SIGKILL)
 
     def tail(self, lines: int = 15) -> str:
-        """The last lines of its log."""
+        """Return the last lines of its log."""
         with contextlib.suppress(FileNotFoundError):
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
         return ""

@@ -12,21 +12,24 @@ import pytest
 
 from tests.cluster.apiserver import Options, running_api_server
 from tests.cluster.lab.binaries import CONTROL_PLANE, why_missing
-from tests.node.shop import MANIFESTS
-from tests.support.cluster_node import ClusterNode
-from tests.support.netns import Namespace, machine, namespace, why_no_link_kind, why_no_reference
-from tests.support.shim import STRICT, compile_shim, compiler
+from tests.node.manifests import MANIFESTS
+from tests.support.node.cluster_node import ClusterNode
+from tests.support.node.netns import (
+    Namespace,
+    host_with_cards,
+    namespace,
+    unchanged_machine,
+    why_no_link_kind,
+    why_no_reference,
+)
+from tests.support.node.shim import static_shim
 
 Sandboxes = Callable[[int], list[Namespace]]
 
 
 @pytest.fixture(scope="module")
 def shim_binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    cc = compiler()
-    if cc is None:
-        pytest.skip("no C compiler: install gcc")
-    target = tmp_path_factory.mktemp("shim") / "netplane"
-    return compile_shim(target, *STRICT, "-static", cc=cc)
+    return static_shim(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +38,8 @@ def cluster(shim_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     reason = why_missing(CONTROL_PLANE) or why_no_link_kind("macvlan") or why_no_reference("bridge")
     if reason:
         pytest.skip(reason)
-    before = machine()
-    with ExitStack() as stack:
-        host, far = (stack.enter_context(namespace(kind)) for kind in ("host", "far"))
-        for card in ("eth1", "eth2"):
-            host.ip("link", "add", card, "type", "veth", "peer", "name", card, "netns", far.name)
-            host.ip("link", "set", card, "up")
-            far.ip("link", "set", card, "up")
-        host.ip("link", "set", "lo", "up")
+    with unchanged_machine(), ExitStack() as stack:
+        host = stack.enter_context(host_with_cards("eth1", "eth2"))
         sockets = Path(tempfile.mkdtemp(prefix="np-t-"))
         stack.callback(shutil.rmtree, sockets, ignore_errors=True)
         entering = ("nsenter", f"--net={host.path}", "--")
@@ -53,7 +50,6 @@ def cluster(shim_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         node.join(MANIFESTS)
         stack.callback(node.stop)
         yield node
-    assert machine() == before
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Pods that the default network attached before us: torn down by it, also after it was away."""
+"""Pods attached before Netplane: the default network's plugin tears them down."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.cluster_node import ClusterNode
-from tests.support.netns import Namespace
-from tests.support.node import addresses_in, eventually
-from tests.support.uninstalling import bin_dir, install, uninstall
+from tests.support.node.cluster_node import ClusterNode
+from tests.support.node.netns import Namespace
+from tests.support.node.node import addresses_in, eventually
+from tests.support.node.uninstalling import bin_dir, install, uninstall
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(180)]
 
@@ -50,7 +50,7 @@ class OldPod:
         self._result: JsonObject = json.loads(done.stdout)
 
     def delete(self) -> int:
-        """Call DEL as the runtime does, which holds the result; the exit status."""
+        """Call DEL as the runtime does, which holds the result; return the exit status."""
         conf = {"cniVersion": "1.0.0", "name": self._name, "type": "netplane"}
         stdin = {**conf, "prevResult": self._result}
         return self._node.call("DEL", "old", self._sandbox, pod="anybody", stdin=stdin).status

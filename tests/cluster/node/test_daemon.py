@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from planes.model.names import STATUS_ANNOTATION
-from tests.support.cluster_node import ClusterNode
-from tests.support.netns import Namespace
-from tests.support.node import addresses_in, eventually
+from tests.support.node.cluster_node import ClusterNode
+from tests.support.node.netns import Namespace
+from tests.support.node.node import addresses_in, eventually
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(180)]
 
@@ -31,7 +31,7 @@ def node(cluster: ClusterNode) -> Iterator[ClusterNode]:
     cluster.stop()
 
 
-def test_a_pod_gets_its_planes_and_the_world_hears_of_it(
+def test_a_pod_gets_its_planes_and_status_and_events_are_published(
     node: ClusterNode, sandboxes: Sandboxes
 ) -> None:
     (sandbox,) = sandboxes(1)

@@ -1,4 +1,4 @@
-"""A reign for each test."""
+"""A running controller for each test."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.webhook.controller.reign import Reign, reigning
+from tests.webhook.controller.running_controller import RunningController, running_controller
 
 
 @pytest.fixture
-async def reign() -> AsyncIterator[Reign]:
-    async with reigning() as made:
+async def controller() -> AsyncIterator[RunningController]:
+    async with running_controller() as made:
         yield made

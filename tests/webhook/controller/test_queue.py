@@ -19,7 +19,7 @@ from webhook.controller.queue import WorkQueue
 async def running(
     handle: Callable[[str], Awaitable[bool]], clock: FakeClock
 ) -> AsyncIterator[WorkQueue[str]]:
-    queue: WorkQueue[str] = WorkQueue(handle, clock, chance=lambda: 1.0)
+    queue: WorkQueue[str] = WorkQueue(handle, clock, randomness=lambda: 1.0)
     task = asyncio.ensure_future(queue.run())
     try:
         yield queue
@@ -172,7 +172,7 @@ async def test_a_look_that_breaks_is_logged_and_ends_nothing(
     assert [each.message for each in caplog.records if each.exc_info] == ["look failed"]
 
 
-async def test_what_somebody_undoes_again_and_again_is_written_ever_more_seldom() -> None:
+async def test_a_write_that_is_undone_each_time_is_repeated_ever_less_often() -> None:
     clock, writes = FakeClock(), 0
 
     async def handle(key: str) -> bool:
@@ -189,7 +189,7 @@ async def test_what_somebody_undoes_again_and_again_is_written_ever_more_seldom(
         assert writes < 80
 
 
-async def test_many_other_writes_do_not_make_a_quarrel_forgotten() -> None:
+async def test_many_other_writes_do_not_reset_the_backoff_of_a_key() -> None:
     clock, writes = FakeClock(), Counter[str]()
 
     async def handle(key: str) -> bool:
@@ -198,9 +198,9 @@ async def test_many_other_writes_do_not_make_a_quarrel_forgotten() -> None:
 
     async with running(handle, clock) as queue:
         for _ in range(10):
-            queue.add("quarrel")
+            queue.add("contested")
             await settle()
-        assert writes["quarrel"] == 5
+        assert writes["contested"] == 5
         for number in range(5000):
             queue.add(f"other-{number}")
         while sum(writes.values()) < 5005:
@@ -208,6 +208,6 @@ async def test_many_other_writes_do_not_make_a_quarrel_forgotten() -> None:
         clock.advance(0.5)  # the first wait is over: the writes it held back come once
         await settle()
         for _ in range(10):
-            queue.add("quarrel")
+            queue.add("contested")
             await settle()
-        assert writes["quarrel"] == 6
+        assert writes["contested"] == 6

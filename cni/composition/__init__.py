@@ -1,0 +1,1 @@
+"""The composition of the daemon: `parts.compose` makes all collaborators, one module per room."""

@@ -1,0 +1,1 @@
+"""Devices of pods: what the kubelet allocated, and files with information about them."""

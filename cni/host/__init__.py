@@ -1,0 +1,1 @@
+"""The node's operating system: processes, chroot, exec, listening sockets, the state lock."""

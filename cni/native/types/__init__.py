@@ -1,0 +1,1 @@
+"""The native types, one file each."""

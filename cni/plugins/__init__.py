@@ -1,0 +1,1 @@
+"""Run CNI configurations: chains of plugins, native or by exec."""

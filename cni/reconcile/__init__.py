@@ -1,0 +1,1 @@
+"""Reconcile journal, addresses and sandboxes in the background, beside the calls."""

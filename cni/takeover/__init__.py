@@ -1,0 +1,1 @@
+"""What a node had before us: sandboxes of Multus and of others, and Multus' settings."""

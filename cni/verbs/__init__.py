@@ -1,0 +1,1 @@
+"""The CNI verbs: a handler for each, from a checked call to its stdout."""

@@ -1,0 +1,113 @@
+"""What commands print: results on stdout; progress, warnings and errors on stderr.
+
+Invariant: escape sequences go to a terminal only, colours not if NO_COLOR is set. With
+`--output json` stdout has exactly one JSON document.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any, Final, TextIO
+
+import orjson
+
+from planes.model.errors import PlanesError
+
+_COLOURS: Final[Mapping[str, str]] = MappingProxyType(
+    {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
+)
+_FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_FRAME_SECONDS: Final = 0.1
+
+
+class Console:
+    """Prints text for people, or JSON for programs.
+
+    Args:
+        stdout: for results.
+        stderr: for progress, warnings and errors.
+        env: NO_COLOR and TERM count.
+        is_json: print results as JSON.
+    """
+
+    def __init__(
+        self, stdout: TextIO, stderr: TextIO, env: Mapping[str, str], *, is_json: bool = False
+    ) -> None:
+        self._stdout = stdout
+        self._stderr = stderr
+        self.is_json = is_json
+        is_plain = bool(env.get("NO_COLOR")) or env.get("TERM") == "dumb"
+        self._is_live = stderr.isatty() and env.get("TERM") != "dumb"
+        self._has_colour = {
+            id(stdout): stdout.isatty() and not is_plain and not is_json,
+            id(stderr): stderr.isatty() and not is_plain,
+        }
+
+    def line(self, text: str, colour: str = "") -> None:
+        """Print a line of the result, unless the result is JSON."""
+        if not self.is_json:
+            print(self._paint(text, colour, self._stdout), file=self._stdout, flush=True)
+
+    def print_json(self, value: Any) -> None:
+        """Print the result, if it is to be JSON."""
+        if self.is_json:
+            data = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+            print(data.decode(), file=self._stdout, flush=True)
+
+    def note(self, text: str, colour: str = "") -> None:
+        """Print a line on stderr."""
+        print(self._paint(text, colour, self._stderr), file=self._stderr, flush=True)
+
+    def warn(self, text: str) -> None:
+        """Print a warning on stderr."""
+        self.note(f"warning: {text}", "yellow")
+
+    def error(self, error: PlanesError) -> None:
+        """Print the message of an error, and its remedy below it."""
+        self.note(error.message, "red")
+        for line in error.remedy.splitlines():
+            self.note(f"  {line}")
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print columns as wide as their longest cell."""
+        lines = [tuple(header), *map(tuple, rows)]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+        for number, line in enumerate(lines):
+            cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            self.line("  ".join(cells).rstrip(), "bold" if number == 0 else "")
+
+    @contextmanager
+    def progress(self, text: str) -> Iterator[None]:
+        """Show progress while the block runs: redrawn on a terminal, else one plain line."""
+        if not self._is_live:
+            self.note(f"{text} …")
+            yield
+            return
+        stop = threading.Event()
+        ticker = threading.Thread(target=self._tick, args=(text, stop), daemon=True)
+        ticker.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            ticker.join()
+            print("\r\x1b[2K", end="", file=self._stderr, flush=True)
+
+    def _tick(self, text: str, stop: threading.Event) -> None:
+        count = 0
+        while True:
+            seconds = count * _FRAME_SECONDS
+            passed = f" {seconds:.0f} s" if seconds >= 1 else ""
+            line = f"{_FRAMES[count % len(_FRAMES)]} {text}{passed}"
+            print(f"\r\x1b[2K{line}", end="", file=self._stderr, flush=True)
+            count += 1
+            if stop.wait(_FRAME_SECONDS):
+                return
+
+    def _paint(self, text: str, colour: str, stream: TextIO) -> str:
+        if not colour or not self._has_colour[id(stream)]:
+            return text
+        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"

@@ -1,0 +1,205 @@
+"""Read a kubeconfig: the cluster and the user of its current context, or of a named one.
+
+kubernetes_asyncio looks entries up by name (`ConfigNode`) and reads the `exec` of a user
+(`ExecProvider`). Its `KubeConfigLoader` is not used: it keeps the chosen cluster and user private,
+and loading logs in at once. Nor is `FileOrData`: `as_file` writes secrets to temporary files, and
+`as_data` reads a file once, which then would not be read again when it rotates.
+
+Invariant: what is a file stays a file; the kubeconfig's size is bounded before it is parsed. No
+secret ever shows in a repr, text or log.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import yaml
+
+from planes.kube.client import lean
+from planes.kube.client.credential_plugin import CredentialPlugin
+from planes.kube.client.credentials import Access, Source
+from planes.model.errors import BadInput, JsonObject, NotFound
+
+_MAX_BYTES = 1 << 20
+_HOWS = "auth-provider", "username"
+_EXEC_VERSIONS = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1"))
+_EXEC_EXTENSION: Final = "client.authentication.k8s.io/exec"
+_LOG_IN: Final = "use a user with token, tokenFile, or client-certificate and client-key"
+
+
+def from_kubeconfig(path: Path, root: str = "", context: str = "") -> Access:
+    """Return the access of a context: CA, and token, client certificate or credential plugin.
+
+    Args:
+        path: the file.
+        root: prefix of its absolute paths.
+        context: the context's name, "" for the current one.
+
+    Raises:
+        NotFound: there is no such file.
+        BadInput: it is not a kubeconfig, has no such context, or logs in in an unsupported way
+            (OIDC …).
+    """
+    config = _Config(path, _read(path), root, lean.load_config("kube_config"))
+    if context and config.entry("contexts", "context", context) is None:
+        raise config.unusable(f"it has no context {context}", "name one of its contexts")
+    name = context or config.text(config.top, "current-context")
+    chosen = config.named("contexts", "context", name)
+    cluster = config.named("clusters", "cluster", config.text(chosen, "cluster"))
+    user = config.named("users", "user", config.text(chosen, "user"))
+    if cluster.get("insecure-skip-tls-verify"):
+        raise config.unusable("insecure-skip-tls-verify is set", "set certificate-authority")
+    for how in _HOWS:
+        if how in user:
+            raise config.unusable(f"its user logs in by {how}", _LOG_IN)
+    token = config.source(user, "tokenFile", "token", is_base64=False)
+    access = Access(
+        server=config.text(cluster, "server").rstrip("/"),
+        authority=config.source(cluster, "certificate-authority"),
+        token=token,
+        certificate=config.source(user, "client-certificate"),
+        key=config.source(user, "client-key"),
+        server_name=cluster.get("tls-server-name", ""),
+        proxy=cluster.get("proxy-url", ""),
+        plugin=_plugin(config, user["exec"], cluster) if "exec" in user else None,
+    )
+    if (access.certificate is None) != (access.key is None):
+        raise config.unusable("it has a client certificate or key without the other", _LOG_IN)
+    is_secret = token is not None or access.key is not None
+    if is_secret and access.plugin is not None:
+        raise config.unusable("its user logs in by exec and in another way", "keep one of them")
+    is_secret = is_secret or access.plugin is not None
+    if not access.server.startswith("https://" if is_secret else ("https://", "http://")):
+        raise config.unusable("its server is not an https:// address", "set https://HOST:PORT")
+    return access
+
+
+def _plugin(config: _Config, spec: Any, cluster: Mapping[str, Any]) -> CredentialPlugin:
+    """Return the credential plugin that the `exec` of a user names."""
+    if config.root:
+        raise config.unusable("its user logs in by exec, whose program is the node's", _LOG_IN)
+    config.text(spec, "command")
+    if spec.get("apiVersion") not in _EXEC_VERSIONS:
+        raise config.unusable("the apiVersion of its exec is not known", f"set {_EXEC_VERSIONS[0]}")
+    if spec.get("interactiveMode") == "Always":
+        raise config.unusable("its exec asks at a terminal", "set interactiveMode to IfAvailable")
+    if not _is_list(spec.get("args"), _is_text):
+        raise config.unusable("args of its exec is not a list of texts")
+    if not _is_list(spec.get("env"), _is_variable):
+        raise config.unusable("env of its exec is not a list of name and value")
+    provider = config.module.ExecProvider(config.module.ConfigNode("exec", spec))
+    command, *args = provider.args
+    if "/" in command:
+        command = str(config.path.parent.absolute() / command)
+    told = config.told(cluster) if spec.get("provideClusterInfo") else None
+    return CredentialPlugin((command, *args), provider.api_version, provider.env, told)
+
+
+def _is_list(value: Any, is_item: Any) -> bool:
+    return value is None or (isinstance(value, list) and all(map(is_item, value)))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_variable(value: Any) -> bool:
+    return isinstance(value, dict) and _is_text(value.get("name")) and _is_text(value.get("value"))
+
+
+def _read(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise NotFound(
+            f"cannot read the kubeconfig {path}: {error.strerror or error}",
+            remedy="name a file we may read with --kubeconfig",
+        ) from error
+    try:
+        # The text of a parser's error quotes the file, and the file is a secret.
+        return yaml.safe_load(data[:_MAX_BYTES])
+    except (yaml.YAMLError, ValueError) as error:
+        raise BadInput(f"cannot use the kubeconfig {path}: it is not YAML") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Config:
+    """A kubeconfig's content, checked as it is read; `module` is `kube_config`."""
+
+    path: Path
+    top: Any = field(repr=False)
+    root: str
+    module: Any = field(repr=False)
+
+    def unusable(self, why: str, remedy: str = "correct the file") -> BadInput:
+        return BadInput(f"cannot use the kubeconfig {self.path}: {why}", remedy=remedy)
+
+    def text(self, holder: Any, key: str) -> str:
+        value = holder.get(key) if isinstance(holder, dict) else None
+        if not isinstance(value, str) or not value:
+            raise self.unusable(f"{key} is not set")
+        return value
+
+    def entry(self, plural: str, singular: str, name: str) -> dict[str, Any] | None:
+        """Return the one entry of a name, as `kubectl` refuses two; None where there is none."""
+        entries = self.top.get(plural) if isinstance(self.top, dict) else None
+        usable = [
+            entry
+            for entry in (entries if isinstance(entries, list) else [])
+            if isinstance(entry, dict) and "name" in entry and isinstance(entry.get(singular), dict)
+        ]
+        try:
+            found = self.module.ConfigNode(plural, usable).get_with_name(name, safe=True)
+        except self.module.ConfigException as error:
+            raise self.unusable(f"it has two {plural} of one name") from error
+        value: dict[str, Any] | None = None if found is None else found[singular].value
+        return value
+
+    def named(self, plural: str, singular: str, name: str) -> dict[str, Any]:
+        found = self.entry(plural, singular, name)
+        if found is None:
+            raise self.unusable(f"it has no {singular} of the name it refers to")
+        return found
+
+    def told(self, cluster: Mapping[str, Any]) -> JsonObject:
+        """Return what a plugin with `provideClusterInfo` is told, without the CA."""
+        names = "server", "tls-server-name", "proxy-url"
+        told: JsonObject = {name: cluster[name] for name in names if cluster.get(name)}
+        extensions = cluster.get("extensions")
+        for extension in extensions if isinstance(extensions, list) else []:
+            if isinstance(extension, dict) and extension.get("name") == _EXEC_EXTENSION:
+                told["config"] = extension.get("extension")
+        try:
+            orjson.dumps(told)
+        except orjson.JSONEncodeError as error:
+            raise self.unusable(f"its extension {_EXEC_EXTENSION} is not JSON") from error
+        return told
+
+    def source(
+        self,
+        holder: Mapping[str, Any],
+        file_key: str,
+        data_key: str = "",
+        *,
+        is_base64: bool = True,
+    ) -> Source | None:
+        key = data_key or f"{file_key}-data"
+        data, file = holder.get(key), holder.get(file_key)
+        if isinstance(data, str) and data:
+            if not is_base64:
+                return data.encode()
+            try:
+                return base64.b64decode(data, validate=True)
+            except (binascii.Error, ValueError) as error:
+                raise self.unusable(f"{key} is not base64") from error
+        if isinstance(file, str) and file:
+            is_elsewhere = file.startswith("/") and self.root
+            return Path(f"{self.root}{file}") if is_elsewhere else self.path.parent / file
+        return None

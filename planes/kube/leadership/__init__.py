@@ -1,0 +1,1 @@
+"""Leader election by a Lease, and an API through which only the leader can write."""

@@ -1,0 +1,1 @@
+"""Attaching and detaching on fakes: order, undo, and how long one try may take."""

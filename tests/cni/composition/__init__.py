@@ -1,0 +1,1 @@
+"""How the daemon is put together: what its metrics show."""

@@ -1,0 +1,1 @@
+"""What the kubelet allocated, and device information files."""

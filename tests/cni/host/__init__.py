@@ -1,0 +1,1 @@
+"""The node's operating system: containment of plugins, programs of another root, locks."""

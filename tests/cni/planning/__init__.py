@@ -1,0 +1,1 @@
+"""Planning an ADD: pods, interface names, wires, masters and plane health."""

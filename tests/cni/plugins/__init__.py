@@ -1,0 +1,1 @@
+"""Running plugins: conflists, binaries, their turns, and causes of their errors."""

@@ -1,0 +1,1 @@
+"""Recovery, orphans, own addresses, and dropping what cannot be detached."""

@@ -1,0 +1,1 @@
+"""Sandboxes and settings that were there before us: of Multus and of others."""

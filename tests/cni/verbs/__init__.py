@@ -1,0 +1,1 @@
+"""The CNI verbs on fakes, and Multus' /delegate."""

@@ -1,0 +1,1 @@
+"""Addresses of planes on a cluster: blocks of nodes, and static addresses."""

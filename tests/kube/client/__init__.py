@@ -1,0 +1,1 @@
+"""The client over real TLS: access, credentials, requests and streams."""

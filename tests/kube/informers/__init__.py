@@ -1,0 +1,1 @@
+"""Reflectors and caches on an API server in memory."""

@@ -1,0 +1,1 @@
+"""The node runtime on fakes: scripted plugins and a kernel in memory."""

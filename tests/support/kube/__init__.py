@@ -1,0 +1,1 @@
+"""An API server in memory, and others that behave as tests script them."""

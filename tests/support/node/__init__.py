@@ -1,0 +1,1 @@
+"""Nodes of tests: namespaces, daemons as processes, the real shim."""

@@ -1,0 +1,1 @@
+"""Webhooks of tests: real ones on loopback, and scripted ones."""
