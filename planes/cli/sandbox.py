@@ -16,6 +16,7 @@ from typing import Final
 
 import orjson
 
+from planes.cli.interrupts import held_back
 from planes.model.errors import BadInput, Denied, Internal, JsonObject, PlanesError, Unavailable
 
 NETNS_DIR: Final = Path("/run/netns")
@@ -187,13 +188,14 @@ def _result(stdout: bytes) -> JsonObject:
 
 def _ip(*words: str) -> None:
     try:
-        done = subprocess.run(
-            ["ip", *words],  # noqa: S607 - found by PATH: distributions put it in different places
-            capture_output=True,
-            text=True,
-            timeout=_IP_SECONDS,
-            check=False,
-        )
+        with held_back():
+            done = subprocess.run(
+                ["ip", *words],  # noqa: S607 - found by PATH: distributions differ in its place
+                capture_output=True,
+                text=True,
+                timeout=_IP_SECONDS,
+                check=False,
+            )
     except FileNotFoundError as error:
         raise Internal(
             "cannot make network namespaces: the ip command is missing",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cni.net import namespaces
+from planes.cli.interrupts import held_back
 from tests.bench.table import SkippedError
 from tests.support.node.netns import Namespace, run, why_no_link_kind, why_no_reference
 
@@ -61,31 +61,14 @@ def node(sandboxes: int) -> Iterator[Node]:
 def _namespace(kind: str) -> Iterator[Namespace]:
     made = Namespace(f"np-b-{os.getpid()}-{kind}{secrets.token_hex(4)}")
     try:
-        with _interrupted_afterwards():
+        with held_back():
             run("ip", "netns", "add", made.name)
         yield made
     finally:
         # Ctrl-C may come before it is made: what is there decides.
-        with _interrupted_afterwards():
+        with held_back():
             if Path(made.path).exists():
                 run("ip", "netns", "del", made.name)
-
-
-@contextmanager
-def _interrupted_afterwards() -> Iterator[None]:
-    """Hold back Ctrl-C for a moment; KeyboardInterrupt is raised at the end if it came.
-
-    An interrupt while Popen starts a program leaves that program running: a namespace would be made
-    after it was looked for. Only the main thread may call this.
-    """
-    came: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if came:
-        raise KeyboardInterrupt
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from planes.cli.interrupts import held_back
+
 ROOT = Path(__file__).resolve().parents[2]
 _READY_SECONDS = 30.0
 
@@ -60,16 +62,17 @@ def running(
     Raises:
         RuntimeError: it does not get ready; with the last line of its log.
     """
-    with log.open("ab") as sink:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=sink,
-            cwd=ROOT,
-            start_new_session=True,  # Ctrl-C is for the benchmark, which then ends it in order
-        )
+    process: subprocess.Popen[bytes] | None = None
     try:
+        with log.open("ab") as sink, held_back():
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                cwd=ROOT,
+                start_new_session=True,  # Ctrl-C is for the benchmark, which then ends it in order
+            )
         deadline = time.monotonic() + _READY_SECONDS
         while not is_ready():
             if process.poll() is not None or time.monotonic() > deadline:
@@ -78,12 +81,17 @@ def running(
             time.sleep(0.02)
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def resident_mebibytes(pid: int) -> float:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from planes.cli.interrupts import held_back
 from planes.model.errors import Internal, Unavailable
 
 PREFIX: Final = "netplane-demo-"  # not "np-…": namespaces of standalone pods begin so
@@ -153,7 +154,8 @@ def _ip(*words: str) -> str:
 
 
 def _run(command: Sequence[str], text: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    with held_back():
+        return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
 
 
 def _first_line(text: str) -> str:

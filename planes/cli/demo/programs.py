@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from planes.cli.interrupts import held_back
 from planes.model.errors import Internal
 
 READY_SECONDS: Final = 20.0
@@ -37,7 +38,7 @@ class Program:
         Raises:
             Internal: it ended or is not ready in time; the message has its last log line.
         """
-        with self._log.open("ab") as log:
+        with self._log.open("ab") as log, held_back():
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
