@@ -72,7 +72,7 @@ def refusal_of_status(asked: Asked, code: int, status: dict[str, Any]) -> Planes
     if code == 403:
         return Denied(text, remedy=f"let our account {asked.verb} {asked.resource.plural}")
     if code == 404:
-        return NotFound(text, remedy=_remedy_of_missing(asked, status))
+        return _missing(asked, text, status)
     error, remedy = _ERRORS.get(code, (Unavailable, "try again later"))
     return error(text, remedy=remedy)
 
@@ -96,8 +96,17 @@ def _fields(status: dict[str, Any]) -> set[str]:
     return {str(cause.get("field")) for cause in _causes(status)}
 
 
-def _remedy_of_missing(asked: Asked, status: dict[str, Any]) -> str:
-    details = status.get("details")
-    if asked.name and isinstance(details, dict) and details.get("name"):
-        return "check its name, or make it"
-    return f"check that the server has {asked.resource.plural}.{asked.resource.group}".rstrip(".")
+def _missing(asked: Asked, text: str, status: dict[str, Any]) -> PlanesError:
+    """Return the error for a 404.
+
+    That an object is gone is believed only of an API server, whose Status gives the reason: upon it
+    addresses are released. A proxy says 404 for an API server that is away, and an API server
+    itself for a kind that it does not have (yet).
+    """
+    kind = f"{asked.resource.plural}.{asked.resource.group}".rstrip(".")
+    if not asked.name:
+        return NotFound(text, remedy=f"check that the server has {kind}")
+    if status.get("reason") != "NotFound":
+        remedy = f"check that the server has {kind}, and that no proxy answers in its place"
+        return Unavailable(text, remedy=remedy)
+    return NotFound(text, remedy="check its name, or make it")

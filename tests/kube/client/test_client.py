@@ -193,6 +193,27 @@ async def test_deleting_what_is_gone_is_fine(api: ScriptedApi, client: Client) -
     await client.delete(PODS, "web", namespace="shop")
 
 
+@pytest.mark.parametrize("body", [b"404 page not found\n", b"<html>", b"{}", b'{"kind": "Status"}'])
+async def test_that_an_object_is_gone_is_believed_of_an_api_server_only(
+    api: ScriptedApi, client: Client, body: bytes
+) -> None:
+    """A 404 without the Status of an API server, as of proxies, does not show that it is gone."""
+    api.then(says(body, 404), says(body, 404))
+    with pytest.raises(Unavailable, match=r"status 404.*has pods, and that no proxy"):
+        await client.get(PODS, "web", namespace="shop")
+    with pytest.raises(Unavailable):
+        await client.delete(PODS, "web", namespace="shop")
+
+
+async def test_a_list_of_a_kind_that_is_missing_is_not_found(
+    api: ScriptedApi, client: Client
+) -> None:
+    """An API server says so in plain text: it has no Status for a path that it does not know."""
+    api.then(says(b"404 page not found\n", 404))
+    with pytest.raises(NotFound, match=r"check that the server has pods$"):
+        assert [page async for page in client.pages(Query(PODS))]
+
+
 @pytest.mark.parametrize("name", ["", ".", ".."])
 async def test_what_would_be_another_path_is_not_asked_for(client: Client, name: str) -> None:
     with pytest.raises(BadInput):
