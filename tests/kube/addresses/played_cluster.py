@@ -78,6 +78,7 @@ class Cluster:
         self.clock = FakeClock()
         self.numbers = count()
         self.tasks: list[asyncio.Task[None]] = []
+        self.freeing: set[str] = set()
         self.nodes = [self.boot(name, folder / name) for name in NODES]
         leader = SteppedKube(self.kube, self.line)
         self.leader = HolderKeeper(leader, self.clock, randomness=lambda: 0.5, failed=lambda: None)
@@ -167,14 +168,19 @@ class Cluster:
     def free(self, _index: int) -> None:
         """Have the leader look at a static block in which a holder was found dead."""
         objects = self.kube.objects(IPBLOCKS)
-        blocks = [obj["metadata"]["name"] for obj in objects if obj.get("wanted")]
-        if blocks:
+        wanting = {obj["metadata"]["name"] for obj in objects if obj.get("wanted")}
+        # The leader's queue does not look at one twice at the same time.
+        if blocks := sorted(wanting - self.freeing):
             name = self.draw(st.sampled_from(blocks))
+            self.freeing.add(name)
             self.tasks.append(asyncio.create_task(self._free(name)))
 
     async def _free(self, name: str) -> None:
-        with contextlib.suppress(PlanesError):
-            await self.leader.reconcile(name)
+        try:
+            with contextlib.suppress(PlanesError):
+                await self.leader.reconcile(name)
+        finally:
+            self.freeing.discard(name)
 
     def kill(self, index: int) -> None:
         """Kill a daemon (-9): its sandboxes live on; or of a machine that is set up anew."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from planes.kube.addresses.ipblocks import NodeBlock, grid_object
@@ -115,6 +115,7 @@ def test_no_static_address_of_a_lost_machine_is_passed_on_twice(data: st.DataObj
 
 @pytest.mark.timeout(240)
 def test_no_address_is_held_twice_where_nodes_lend_and_return() -> None:
+    """Played until all has happened: in one play of nine a node borrows."""
     seen: Counter[str] = Counter()
 
     @settings(QUICK, max_examples=30)
@@ -125,4 +126,8 @@ def test_no_address_is_held_twice_where_nodes_lend_and_return() -> None:
         seen.update(cluster.seen)
 
     played()
-    assert min(seen["lent"], seen["borrowed"], seen["returned"]) > 0, seen
+    for number in range(9):
+        if min(seen["lent"], seen["borrowed"], seen["returned"]) > 0:
+            return
+        seed(number)(played)()
+    raise AssertionError(seen)
