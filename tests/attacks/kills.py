@@ -7,6 +7,7 @@ moment of that, again and again; then all sandboxes are taken down and nothing m
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -79,7 +80,7 @@ class Storm:
         self._node = here
         self._sandboxes = sandboxes
         self._random = random.Random(seed)  # noqa: S311 - it chooses moments, nothing else
-        self._count = 0
+        self._numbers = itertools.count(1)
         self._leases = hanging_plugins.install(daemon.directory)
         set_up(daemon)
         daemon.manifest("moods", *_pods_and_nads())
@@ -116,8 +117,7 @@ class Storm:
         if sandbox.container:
             self._take_down(sandbox)
             return
-        self._count += 1
-        sandbox.container = f"k{os.getpid()}-{self._count}"
+        sandbox.container = f"k{os.getpid()}-{next(self._numbers)}"
         sandbox.pod = self._random.choice(_PODS)
         with suppress(CniError, DiedError, OSError):
             self._daemon.call(

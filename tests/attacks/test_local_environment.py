@@ -49,6 +49,11 @@ def _can_be_read(pid: int) -> bool:
     return done.wait(0.5)
 
 
+def _has_mark(pid: int) -> bool:
+    """Report whether a program's environment can be seen: a moment after Popen returns."""
+    return b"NETPLANE_EXEC" in Path(f"/proc/{pid}/environ").read_bytes()
+
+
 @pytest.mark.kernel
 def test_local_user_whose_environment_cannot_be_read_keeps_no_plugin_running(
     tmp_path: Path,
@@ -58,6 +63,7 @@ def test_local_user_whose_environment_cannot_be_read_keeps_no_plugin_running(
         eventually(lambda: not _can_be_read(user))
         with subprocess.Popen(SLEEPER, env={"NETPLANE_EXEC": f"{OWNER}.1.1"}) as plugin:
             try:
+                eventually(lambda: _has_mark(plugin.pid))
                 assert kill_previous(OWNER) == 1
                 assert plugin.wait(5) == -9
             finally:

@@ -48,6 +48,7 @@ def daemon() -> Iterator[tuple[Place, Node]]:
 
 
 @kernel
+@pytest.mark.timeout(120)
 def test_local_user_on_the_metrics_port_keeps_no_sandbox_waiting() -> None:
     """Descriptors are left, ADD and DEL are answered, and the log does not grow with the attack."""
     with daemon() as (made, here), attackers(made, list(ON_METRICS)):

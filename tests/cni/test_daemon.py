@@ -82,7 +82,7 @@ def test_del_with_the_namespace_gone_releases_all_addresses(daemon: Place, here:
     daemon.call("ADD", f"/run/netns/{name}", pod="shop/web")
     subprocess.run(["ip", "netns", "del", name], check=True)
     daemon.call("DEL", f"/run/netns/{name}", pod="shop/web")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while leftovers(daemon, here) != NOTHING and time.monotonic() < deadline:
         time.sleep(0.05)  # the kernel takes the interfaces down in its own time
     assert leftovers(daemon, here) == NOTHING

@@ -24,7 +24,9 @@ def probed(place: Place, **spec: object) -> None:
     manifest = place.directory / "manifests" / "shop.yaml"
     objects = json.loads("[" + ",".join(manifest.read_text().split("\n---\n")) + "]")
     network = {"type": "macvlan", "master": "eth1", "mode": "bridge"}
-    ipam = {"conflictDetection": "Probe"}
+    # An answer ends it at once; who answers is a thread of this process, which may have to wait.
+    probe = {"count": 5, "intervalMilliseconds": 200}
+    ipam = {"conflictDetection": "Probe", "probe": probe}
     objects[0] = plane_object("business", network=network, ipam=ipam, **spec)
     place.manifest("shop", *objects)
 

@@ -19,7 +19,7 @@ from tests.support.node.netns import Namespace, Node, picture
 from tests.support.node.plugins import detach
 from tests.support.node.scenarios import V4, host_local
 
-pytestmark = [pytest.mark.kernel, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(180)]
 
 
 REFUSED = {
@@ -97,7 +97,7 @@ async def test_cancelled_at_any_moment_the_device_is_on_the_host(
             assert "eth1" in a_node.host.ip("link")
             assert list(device_records.glob("c1*")) == []
             assert list((tmp_path / "ipam").glob("testnet/10.*")) == []
-        delay += 0.003
+        delay = delay * 1.05 + 0.003
     await detach(kernel, host_device, device_call, conf)
 
 

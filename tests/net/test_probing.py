@@ -56,7 +56,7 @@ async def test_probes_keep_their_distance(kernel: Kernel, a_node: Node, tmp_path
         await one.plugin().add(call, one.conf)
     times = [at for at, said in seen if said.is_asking and said.address.version == 4]
     assert len(times) == 2
-    assert times[1] - times[0] >= 0.28
+    assert times[1] - times[0] >= 0.2  # the default is 0.1, and a late reader shortens it
     await detach(kernel, one.plugin(), call, one.conf)
 
 

@@ -19,7 +19,7 @@ from planes.model.addresses import parse_address
 from planes.model.errors import CniCode, Conflict
 from planes.model.wire.netconf import NetConf
 from planes.store.protocol import AddressOwner
-from tests.net.probed_wire import MACVLAN, wire
+from tests.net.probed_wire import MACVLAN, PROBE, wire
 from tests.support.node.netns import Node
 from tests.support.node.plugins import NoPlugin, detach
 from tests.support.node.wire import LIAR, answering, packet_socket_in, recorded
@@ -174,7 +174,8 @@ async def test_networks_of_a_pod_are_probed_together(
 
 
 async def test_a_cancelled_add_leaves_nothing(kernel: Kernel, a_node: Node, tmp_path: Path) -> None:
-    one = wire(kernel, tmp_path, MACVLAN)
+    patient = {**PROBE["ipam"], "probe": {"waitMilliseconds": 1000}}
+    one = wire(kernel, tmp_path, MACVLAN, ipam=patient)
     call = await one.call(a_node.sandbox.path)
     adding = asyncio.ensure_future(one.plugin().add(call, one.conf))
     await asyncio.sleep(0.15)

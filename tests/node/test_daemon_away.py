@@ -37,7 +37,7 @@ def test_a_del_while_the_daemon_is_away_succeeds_at_once(
     own_node.stop()
     deleted = own_node.call("DEL", "c1", sandbox, pod="web")
     assert (deleted.status, deleted.stdout) == (0, b"")
-    assert deleted.seconds < 0.5
+    assert deleted.seconds < 10  # it waits for the disk, but for no daemon
     own_node.start()
 
 

@@ -17,7 +17,7 @@ from tests.support.node.netns import CNI_BIN_DIR, Namespace, namespace
 from tests.support.node.node import ROOT, LiveNode, addresses_in, eventually
 from tests.support.node.uninstalling import bin_dir, install, uninstall
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
 NETWORKS = {"k8s.v1.cni.cncf.io/networks": "shop/odd"}
 ODD = {"cniVersion": "1.0.0", "name": "odd", "type": "odd", "runtimeConfig": {}}
@@ -156,7 +156,7 @@ def test_when_the_plugin_is_back_the_entry_goes_by_itself(node: LiveNode) -> Non
     node.start()
     deleted_without_plugin(node, "c1")
     put_plugin(node)
-    eventually(lambda: pending(node) == [], seconds=30)
+    eventually(lambda: pending(node) == [], seconds=60)
     assert list(kept(node).iterdir()) == []
 
 

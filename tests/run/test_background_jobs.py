@@ -65,12 +65,19 @@ async def test_jobs_that_hang_keep_no_other_from_its_turn() -> None:
         assert works.ended == [99]
 
 
+async def _until_begun(works: Works, count: int) -> None:
+    async with asyncio.timeout(10):
+        while len(works.begun) < count:
+            await asyncio.sleep(0.01)
+
+
 async def test_beyond_a_number_slow_jobs_keep_their_slots() -> None:
     works = Works()
     async with jobs_in(slots=2, slow_seconds=0.001, most_slow=4) as made:
         for number in range(20):
             made.start(number, partial(works.waits, number))
-        await asyncio.sleep(0.1)
+        await _until_begun(works, 6)
+        await asyncio.sleep(0.05)
         assert len(works.begun) == 6
 
 
@@ -98,7 +105,7 @@ async def test_closing_ends_jobs_that_run_that_are_slow_and_that_wait() -> None:
     made = BackgroundJobs(slots=1, slow_seconds=0.01, most_slow=1)
     for number in range(4):
         made.start(number, partial(works.waits, number))
-    await asyncio.sleep(0.05)
+    await _until_begun(works, 2)
     await made.close()
     assert sorted(works.begun) == sorted(works.ended) == [0, 1]
     assert len(made) == 0

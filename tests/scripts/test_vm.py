@@ -18,8 +18,8 @@ _KERNEL = """\
 #!/bin/bash
 [[ "$*" =~ "--engine "([a-z]+) ]]; engine=${BASH_REMATCH[1]}
 [[ "$*" =~ " -m "(second_kernel|sriov|second_kernel or sriov)" tests/" ]]; marked=${BASH_REMATCH[1]}
-echo "$engine: $marked: ${*: -1}" >>"$TOLD/starts"
 trap 'echo stopped >"$TOLD/$engine"; exit 2' TERM
+echo "$engine: $marked: ${*: -1}" >>"$TOLD/starts"
 if [ -n "${HANG:-}" ]; then while :; do sleep 0.05; done; fi
 [[ " ${FAIL:-} " != *" $engine "* ]] || exit "${CODE:-1}"
 """

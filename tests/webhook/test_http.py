@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -148,18 +149,22 @@ async def test_a_body_that_does_not_arrive_is_408(hook: Hook) -> None:
     assert await peer.is_closed()
 
 
-async def test_where_too_many_bodies_are_on_their_way_the_slowest_is_503(hook: Hook) -> None:
+async def test_where_too_many_bodies_are_on_their_way_the_slowest_is_503() -> None:
     head = (
         b"POST /mutate/pods HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         b"Content-Length: 100\r\n\r\n{"
     )
-    first, second = await hook.connect(), await hook.connect()
-    first.writer.write(head)
-    await asyncio.sleep(0.05)
-    second.writer.write(head)
-    assert (await first.reply()).status == 503
-    assert (await second.reply()).status == 408
-    assert hook.metric("unfinished_bodies") == 0
+    patient = dataclasses.replace(SMALL, body_seconds=2.0)
+    async with hooked(FakeStore(), limits=patient, handlers=HANDLERS) as hook:
+        first, second = await hook.connect(), await hook.connect()
+        first.writer.write(head)
+        async with asyncio.timeout(10):
+            while hook.metric("unfinished_bodies") < 1:
+                await asyncio.sleep(0.005)
+        second.writer.write(head)
+        assert (await first.reply()).status == 503
+        assert (await second.reply()).status == 408
+        assert hook.metric("unfinished_bodies") == 0
 
 
 async def test_expect_100_continue_is_honoured(hook: Hook) -> None:

@@ -59,6 +59,11 @@ def is_alive(pid: int) -> bool:
     return found is not None and found.state != "Z"
 
 
+def _has_mark(pid: int) -> bool:
+    """Report whether a program's environment can be seen: a moment after Popen returns."""
+    return b"NETPLANE_EXEC" in Path(f"/proc/{pid}/environ").read_bytes()
+
+
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not holds():
@@ -93,7 +98,7 @@ async def test_what_keeps_a_plugins_output_open_ends_at_the_deadline(
     path = str(write_plugin(tmp_path, "leaver", text))
     async with asyncio.timeout(20):
         with pytest.raises(Unavailable, match="did not end"):
-            await programs().run(path, {}, b"", 1)
+            await programs().run(path, {}, b"", 3)
     assert read_process(int((tmp_path / "pid").read_text())) is None
 
 
@@ -196,6 +201,7 @@ async def test_names_of_unfinished_plugins_stay_until_those_are_gone(tmp_path: P
     (tmp_path / f"{OWNER}.1.1").touch()
     sleeper = [sys.executable, "-c", "import time; time.sleep(300)"]
     with subprocess.Popen(sleeper, env={"NETPLANE_EXEC": f"{OWNER}.1.1"}) as hung:
+        await until(lambda: _has_mark(hung.pid))
         assert kill_previous(OWNER, tmp_path) == 1
         assert hung.wait(5) == -9
     await until(lambda: [path.name for path in tmp_path.iterdir()] == ["0"])

@@ -23,8 +23,8 @@ def test_a_second_holder_is_refused_at_once_where_nobody_is_to_come(tmp_path: Pa
 def test_with_patience_the_one_before_may_end(tmp_path: Path) -> None:
     held = lock_state_dir(tmp_path)
     ending = threading.Timer(0.3, os.close, [held])
-    ending.start()
     begun = time.monotonic()
+    ending.start()
     os.close(lock_state_dir(tmp_path, timeout=10))
     assert 0.2 < time.monotonic() - begun < 5
     ending.join()

@@ -137,9 +137,9 @@ async def test_at_the_deadline_it_is_killed_with_what_it_started(tmp_path: Path)
     """An IPAM binary that hangs holds its parent's pipes: it must go too."""
     script(tmp_path, f"sleep 60 & echo $! > {tmp_path}/child; wait")
     begun = time.monotonic()
-    with pytest.raises(Unavailable, match=r"0\.3 s"):
-        await plugin(deadline=0.3).add(call(tmp_path), CONF)
-    assert time.monotonic() - begun < 5
+    with pytest.raises(Unavailable, match=r"3 s"):
+        await plugin(deadline=3).add(call(tmp_path), CONF)
+    assert time.monotonic() - begun < 20
     await _gone(int((tmp_path / "child").read_text()))
 
 

@@ -223,11 +223,10 @@ async def test_looks_again_and_again(tmp_path: Path) -> None:
     assert entry is not None
     await made.journal.update(replace(entry, stage=Stage.LEAVING))
     task = asyncio.create_task(made.reconciler.run())
-    for _ in range(100):
-        await asyncio.sleep(0.001)
-        made.clock.advance(30)
-        if not len(made.journal):
-            break
+    async with asyncio.timeout(10):
+        while len(made.journal):
+            await asyncio.sleep(0.001)
+            made.clock.advance(30)
     task.cancel()
     await asyncio.wait([task])
     assert made.leftovers()["calls"] == 0

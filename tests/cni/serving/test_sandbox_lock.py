@@ -115,7 +115,7 @@ async def test_whatever_comes_meanwhile_waits_for_the_add_and_its_dels(place: Pl
     async with asyncio.timeout(5):
         await asyncio.gather(*tasks)
     assert [verb for verb, _ in place.handler.calls] == ["DEL", "ADD", "CHECK", "DEL"]
-    assert place.handler.waited[-1] >= 0.02
+    assert place.handler.waited[-1] > 0
 
 
 async def test_a_sandbox_that_is_held_keeps_no_other_from_its_replay(place: Place) -> None:

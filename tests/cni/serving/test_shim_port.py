@@ -187,7 +187,9 @@ async def test_a_client_that_goes_away_does_not_cancel_its_call(tmp_path: Path) 
         writer.write(request())
         await verbs.begun.wait()
         writer.transport.abort()
-        await asyncio.sleep(0.2)
+        async with asyncio.timeout(10):
+            while not verbs.ended:
+                await asyncio.sleep(0.01)
         assert (verbs.ended, verbs.cancelled) == ([("ADD", "c0ffee")], [])
 
 

@@ -218,7 +218,9 @@ async def test_it_looks_again_and_again_until_cancelled(place: Place) -> None:
     for number in (2, 3):
         await asyncio.wait_for(place.verbs.begun.wait(), 5)
         place.verbs.begun.clear()
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(10):
+            while not place.clock.sleepers:
+                await asyncio.sleep(0.001)
         place.put(f"{number}.request", request())
         place.clock.advance(2.0)
     await asyncio.wait_for(place.verbs.begun.wait(), 5)

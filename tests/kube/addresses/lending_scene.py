@@ -13,6 +13,7 @@ from planes.model.errors import JsonObject
 from planes.model.events import Event
 from planes.model.spec.plane_spec import Plane
 from planes.store.protocol import AddressOwner
+from tests.kube.addresses.stepped import Inline
 from tests.support.clock import FakeClock
 from tests.support.kube.fake_kube import FakeKube
 from tests.support.planes import make_plane
@@ -45,6 +46,7 @@ class Nodes:
             node,
             self.state / node,
             self.clock,
+            executor=Inline(),  # the clock runs on whether threads have come to it or not
             plane_of=lambda _name: self.plane,
             emit=emit,
         )

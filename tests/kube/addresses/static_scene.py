@@ -44,9 +44,9 @@ def pod(kube: FakeKube, who: AddressOwner, **metadata: Any) -> None:
     kube.put_object(PODS, {"metadata": {"name": who.pod, "namespace": "ns", **metadata}})
 
 
-def book_of(kube: FakeKube, state: Path, node: str = "n1") -> KubeAddressBook:
+def book_of(kube: FakeKube, state: Path, node: str = "n1", factor: float = 40) -> KubeAddressBook:
     """Return a node's book; what waits for four seconds waits for a tenth of one."""
-    return KubeAddressBook(kube, node, state / node, FastClock(40))
+    return KubeAddressBook(kube, node, state / node, FastClock(factor))
 
 
 def node_blocks_of(kube: FakeKube, state: Path, node: str = "n1") -> NodeBlocks:

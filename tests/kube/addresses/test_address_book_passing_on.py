@@ -53,9 +53,10 @@ async def test_the_address_of_a_dead_pod_of_another_node_is_to_be_tried_again(
 
 
 async def test_an_add_waits_for_the_leader_that_knows_the_node_to_be_off(
-    one: KubeAddressBook, two: KubeAddressBook, kube: FakeKube
+    one: KubeAddressBook, kube: FakeKube, tmp_path: Path
 ) -> None:
     """The kubelet's next attempt would come 10 to 15 seconds later."""
+    two = book_of(kube, tmp_path, "n2", factor=4)
     await take(one, owner(1), A)
     taking = asyncio.create_task(take(two, owner(2, "n2"), A))
     while not kube.objects(IPBLOCKS)[0].get("wanted"):

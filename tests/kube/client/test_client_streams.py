@@ -124,9 +124,11 @@ async def test_a_watch_that_is_denied_says_so(api: ScriptedApi, client: Client) 
     assert error.remedy == "let our account watch pods"
 
 
-async def test_a_silent_stream_ends_after_the_idle_time(api: ScriptedApi, client: Client) -> None:
-    api.then(streams(bookmark("6"), 0.2, bookmark("7"), 0.2, bookmark("8"), 5.0))
-    seen, error = await follow(client)
+async def test_a_silent_stream_ends_after_the_idle_time(api: ScriptedApi) -> None:
+    api.then(streams(bookmark("6"), 0.7, bookmark("7"), 0.7, bookmark("8"), 15.0))
+    limits = RequestLimits(connect=5.0, total=5.0, idle=1.2)
+    async with client_of(api, limits=limits) as client:
+        seen, error = await follow(client)
     assert seen == ["BOOKMARK 6", "BOOKMARK 7", "BOOKMARK 8"]
     assert error is None
 

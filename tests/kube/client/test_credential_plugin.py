@@ -53,8 +53,15 @@ def is_running(pid: int) -> bool:
     """Report whether a process runs; one that only waits to be reaped does not."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # reaped before, or while it was read
         return False
+
+
+async def until_ended(pid: int) -> None:
+    """Wait until a process that was killed is not running: it has to be given the CPU to die."""
+    async with asyncio.timeout(10):
+        while is_running(pid):
+            await asyncio.sleep(0.01)
 
 
 async def test_a_token_without_an_end_is_kept(script: Script) -> None:
@@ -123,13 +130,13 @@ async def test_while_it_cannot_be_renewed_a_valid_token_stays(script: Script) ->
 
 
 async def test_the_loop_goes_on_while_it_runs(script: Script) -> None:
-    script.does(f"sleep 0.3; cat <<EOF\n{credential(token='token')}\nEOF")
+    script.does(f"sleep 2; cat <<EOF\n{credential(token='token')}\nEOF")
     logging_in = asyncio.create_task(login_of(script).current())
     longest, before = 0.0, time.monotonic()
     while not logging_in.done():
         await asyncio.sleep(0.01)
         longest, before = max(longest, time.monotonic() - before), time.monotonic()
-    assert longest < 0.25
+    assert longest < 1.5
     assert (await logging_in).token == "token"
 
 
@@ -138,7 +145,7 @@ async def test_one_that_hangs_is_killed_with_its_children(script: Script, tmp_pa
     failure = await failure_of(login_of(script, seconds=0.5))
     assert failure.message.endswith("did not end within 0.5 s")
     for pid in (tmp_path / "pids").read_text().split():
-        assert not is_running(int(pid))
+        await until_ended(int(pid))
 
 
 async def test_a_caller_that_gives_up_ends_it(script: Script, tmp_path: Path) -> None:

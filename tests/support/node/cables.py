@@ -40,7 +40,7 @@ def await_carrier(path: str, *names: str) -> None:
         switch = Path(f"/proc/sys/net/ipv6/conf/{names[0]}/disable_ipv6")
         has_ipv6 = switch.exists() and switch.read_text().strip() == "0"
         with IPRoute() as kernel:
-            for _ in range(500):
+            for _ in range(2000):
                 links = [one for one in kernel.get_links() if one.get("IFLA_IFNAME") in names]
                 ready = {one["index"] for one in links if one.get("IFLA_OPERSTATE") == "UP"}
                 if has_ipv6:
@@ -48,6 +48,6 @@ def await_carrier(path: str, *names: str) -> None:
                 if len(ready) == len(names):
                     return
                 time.sleep(0.01)
-        raise AssertionError(f"{', '.join(names)} had no carrier after 5 s")
+        raise AssertionError(f"{', '.join(names)} had no carrier after 20 s")
 
     inside(path, wait)

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from cni.plugins.plugin import Call
+from tests.support.node.cables import await_carrier
 from tests.support.node.netns import CNI_BIN_DIR, Namespace, Node, picture
 
 CURRENT_BIN_DIR = os.environ.get("NETPLANE_TEST_CURRENT_CNI_BIN_DIR", "build/reference/bin")
@@ -38,6 +39,8 @@ def plug_in(node: Node, *addresses: str, ifname: str = "eth0", host_link: str = 
     for address in addresses:
         sandbox.ip("addr", "add", address, "dev", ifname, *(["nodad"] if ":" in address else []))
     sandbox.ip("link", "set", ifname, "up")
+    await_carrier(host.path, host_link)
+    await_carrier(sandbox.path, ifname)
 
 
 def call_of(node: Node, ifname: str = "eth0", *cni_args: tuple[str, str]) -> Call:

@@ -22,7 +22,7 @@ from tests.support.node.netns import CNI_BIN_DIR, Namespace
 from tests.support.node.reply import Reply
 
 ROOT = Path(__file__).parents[3]
-READY_SECONDS = 20.0
+READY_SECONDS = 120.0
 NAMESPACE = "shop"
 _BRIDGES = frozenset({"cni0", "cni1"})  # a bridge outlives its containers, as the reference's
 _LOCKS = frozenset({".lock", "lock", "cursor"})
@@ -201,7 +201,7 @@ class LiveNode:
         """Call the shim with exactly this environment."""
         begun = time.monotonic()
         process = self._start_shim(env)
-        out, err = process.communicate(as_bytes(stdin), timeout=25)
+        out, err = process.communicate(as_bytes(stdin), timeout=100)
         return Reply(process.returncode, out, err, time.monotonic() - begun)
 
     def begin_call(self, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -232,7 +232,7 @@ class LiveNode:
         found: list[JsonObject] = json.loads(path.read_text())
         return found
 
-    def remains(self, seconds: float = 3.0) -> list[str]:
+    def remains(self, seconds: float = 20.0) -> list[str]:
         """Name what was left behind by calls, once the kernel has had time to end namespaces."""
         deadline = time.monotonic() + seconds
         while (found := self._remains()) and time.monotonic() < deadline:
@@ -286,7 +286,7 @@ def as_bytes(stdin: JsonObject | bytes | None = None) -> bytes:
 
 def end_call(process: subprocess.Popen[bytes]) -> tuple[int, bytes]:
     """Wait for a call that has begun; return its status and stdout."""
-    stdout, _ = process.communicate(timeout=25)
+    stdout, _ = process.communicate(timeout=100)
     return process.returncode, stdout
 
 

@@ -105,7 +105,7 @@ class Podman:
     def remove_all(self) -> None:
         """Remove every container, and their cgroups once the last helper process has ended."""
         self.attempt("rm", "-f", "-a", "-t", "0")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 40
         while groups := list(Path("/sys/fs/cgroup").glob(f"*{self._cgroup}")):
             assert time.monotonic() < deadline, f"podman left {groups}"
             for made in groups:
