@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 import yaml
 
+from planes.model.names import JOINED_LABEL
 from tests.cluster.apiserver import ApiServer, KubectlError, running_api_server
 from tests.cluster.lab.binaries import CONTROL_PLANE, why_missing
 from tests.cluster.lab.process import free_ports
@@ -157,9 +158,17 @@ class Installed:
     def ready(self) -> None:
         until(40, lambda: self.ask("/readyz")[0] == 200)
 
+    def asked(self) -> None:
+        """Wait until the API server asks it: it has to see the caBundle that was written first."""
+        probe = json.dumps(namespace("probe", **MEMBER))
+        dry_run = ("create", "--dry-run=server", "-o", "json", "-f", "-")
+        until(30, lambda: JOINED_LABEL in self.server.kubectl(*dry_run, text=probe))
+
     def calls(self) -> float:
         """Count the reviews answered so far."""
-        text = self.ask("/metrics")[1]
+        # A rendering is served for a while; the next one differs, if only in the age of watches.
+        old = self.ask("/metrics")[1]
+        text = until(20, lambda: (new := self.ask("/metrics")[1]) != old and new)
         counts = re.findall(r"^netplane_reviews_total\{.*\} (\S+)$", text, re.MULTILINE)
         return sum(map(float, counts))
 
@@ -180,6 +189,7 @@ def running_webhook(*objects: Mapping[str, Any]) -> Iterator[Installed]:
             made.server.apply(PLANE)
             made.start()
             made.ready()
+            made.asked()
             made.server.apply(*objects)
             yield made
         finally:

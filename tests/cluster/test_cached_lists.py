@@ -79,9 +79,10 @@ async def test_a_watching_of_any_moment_is_true_again_after_a_restart_of_the_ser
             async with asyncio.timeout(60):
                 while not reflector.is_synced:
                     await asyncio.sleep(0.02)
-                await asyncio.to_thread(server.stop_server)
-                await asyncio.to_thread(server.start_server)
-                await client.create(PODS, pod(), namespace="default")
+            await asyncio.to_thread(server.stop_server)
+            await asyncio.to_thread(server.start_server)
+            await client.create(PODS, pod(), namespace="default")
+            async with asyncio.timeout(60):  # watches pause longer with each failure
                 while len(view.objects) < 2:
                     await asyncio.sleep(0.05)
         finally:

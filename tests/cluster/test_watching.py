@@ -48,7 +48,7 @@ async def following(client: Client, query: Query) -> AsyncIterator[tuple[Reflect
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):  # watches pause longer with each failure
         while not condition():
             await asyncio.sleep(0.02)
 

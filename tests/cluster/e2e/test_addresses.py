@@ -67,7 +67,7 @@ def test_a_plane_is_used_to_its_last_address_and_then_says_why(
         space.kubectl("rollout", "status", "deployment/many", "--timeout=150s", seconds=160)
         assert len({one["spec"]["nodeName"] for one in space.pods()}) == 2
         space.apply(deployment("last", len(usable) - PODS + 1, needs=("net1",)))
-        cluster.wait_for("125 addresses", lambda: len(addresses(space)) == len(usable))
+        cluster.wait_for("125 addresses", lambda: len(addresses(space)) == len(usable), seconds=180)
         found = addresses(space)
         assert set(found) == usable
         assert len(found) == len(usable)
@@ -186,7 +186,7 @@ def test_no_address_of_a_pool_of_whereabouts_is_handed_out_while_its_pods_run(
         cluster.kubectl("label", "namespace", new.name, "plane.netplane.io/pooled=required")
         free = {str(one) for one in ipaddress.ip_network("10.73.0.0/28").hosts()} - taken
         new.apply(deployment("all", len(free) + 1, needs=("net1",)))
-        cluster.wait_for("all that are free", lambda: len(addresses(new)) >= len(free))
+        cluster.wait_for("all free ones", lambda: len(addresses(new)) >= len(free), seconds=180)
         cluster.wait_for("one that waits", lambda: new.messages("FailedCreatePodSandBox"))
         assert sorted(addresses(new)) == sorted(free)
         for node in ("node1", "node2"):
@@ -207,7 +207,7 @@ def test_a_pod_of_a_node_out_of_service_keeps_its_address_elsewhere(
 def test_a_pod_of_a_deleted_node_keeps_its_address_elsewhere(
     stated: LostNodes, figures: Figures
 ) -> None:
-    figures.note("address kept, node deleted", stated.moved_after("forced", seconds=WITHIN))
+    figures.note("address kept, node deleted", stated.moved_after("forced", seconds=2 * WITHIN))
     # Kubernetes itself takes 40 to 60 s to delete a pod that nobody deletes by force.
     found = stated.moved_after("deleted", seconds=2 * WITHIN)
     figures.note("address kept, node deleted, pod left to Kubernetes", found)

@@ -11,6 +11,7 @@ from tests.cluster.netplane import Netplane
 TURNS = 1
 
 
+@pytest.mark.timeout(400)
 def test_pods_with_and_without_planes_are_timed(figures: Figures, spaces: Spaces) -> None:
     """Those of a cluster without Netplane were timed before it was installed."""
     figures.time_pods("with Netplane, no plane", spaces())

@@ -22,7 +22,9 @@ def test_traffic_to_the_port_of_the_node_reaches_the_pod_and_its_rules_go_with_i
     space.wait_ready("served")
 
     url = f"http://{cluster.node('node2').address}:{PORT}/index.html"
-    assert "it is me" in cluster.node("node1").run("curl", "-s", "-m", "10", url)
+    # Ready is told when the container's process runs; the server in it listens a moment later.
+    retry = ("--retry", "10", "--retry-connrefused", "--retry-delay", "1")
+    assert "it is me" in cluster.node("node1").run("curl", "-s", "-m", "10", *retry, url)
     assert mappings(cluster, PORT)
     assert sorted(space.networks("served")) == ["eth0", "net1"]
 

@@ -81,6 +81,7 @@ def test_no_pod_lacks_a_plane_while_the_webhooks_are_replaced_under_churn(
     assert space.messages("PlaneRepaired") == []
 
 
+@pytest.mark.timeout(300)
 def test_without_a_webhook_the_node_attaches_what_is_missing(
     netplane: Netplane, spaces: Spaces
 ) -> None:
@@ -92,6 +93,7 @@ def test_without_a_webhook_the_node_attaches_what_is_missing(
         space.cluster.wait_for("event", lambda: space.messages("PlaneRepaired", "one"))
 
 
+@pytest.mark.timeout(300)
 def test_without_a_webhook_a_required_plane_fails_closed(
     netplane: Netplane, spaces: Spaces
 ) -> None:
@@ -99,7 +101,13 @@ def test_without_a_webhook_a_required_plane_fails_closed(
     refused = pytest.raises(KubectlError, match=f"{space.name} requires plane business")
     with netplane.webhook_away(), refused:
         space.apply(pod("one"))
-    space.apply(pod("one", needs=("net1",)))
+
+    def is_applied() -> bool:
+        space.apply(pod("one", needs=("net1",)))
+        return True
+
+    # The API server finds the webhook again by EndpointSlices, which another controller writes.
+    space.cluster.wait_for("the webhook to be asked", is_applied)
     space.wait_ready("one")
 
 

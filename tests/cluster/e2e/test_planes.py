@@ -96,9 +96,12 @@ def test_why_a_pod_is_refused_is_seen_on_its_deployment(
     assert "denied the request" in message
     assert said in message
     assert STATIC_IPS in message
-    described = space.kubectl("get", "deployment", "bad", "-o", "yaml")
-    assert "ReplicaFailure" in described
-    assert said in described
+
+    def is_shown() -> bool:
+        described = space.kubectl("get", "deployment", "bad", "-o", "yaml")
+        return "ReplicaFailure" in described and said in described
+
+    space.cluster.wait_for("the Deployment's condition", is_shown)
 
 
 def test_the_events_of_a_pod_name_each_interface_with_its_address(space: Workspace) -> None:

@@ -37,7 +37,7 @@ def test_two_hundred_pods_come_and_go_and_leave_nothing(cluster: Cluster, spaces
         return not left
 
     try:
-        cluster.wait_for("nothing left of the pods", nothing_left, seconds=60)
+        cluster.wait_for("nothing left of the pods", nothing_left, seconds=180)
     finally:
         assert left == []
     cluster.wait_for("planes count nothing", lambda: in_use(cluster) == {0}, seconds=60)
