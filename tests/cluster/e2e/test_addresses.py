@@ -207,7 +207,7 @@ def test_a_pod_of_a_node_out_of_service_keeps_its_address_elsewhere(
 def test_a_pod_of_a_deleted_node_keeps_its_address_elsewhere(
     stated: LostNodes, figures: Figures
 ) -> None:
-    figures.note("address kept, node deleted", stated.moved_after("forced", seconds=2 * WITHIN))
+    figures.note("address kept, node deleted", stated.moved_after("forced", seconds=WITHIN))
     # Kubernetes itself takes 40 to 60 s to delete a pod that nobody deletes by force.
     found = stated.moved_after("deleted", seconds=2 * WITHIN)
     figures.note("address kept, node deleted, pod left to Kubernetes", found)
