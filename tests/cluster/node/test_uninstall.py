@@ -71,7 +71,8 @@ def test_a_node_that_took_over_from_multus_is_given_back(
     node.start()
     eventually((node.conf_dir / FILE_NAME).exists)
     eventually((node.conf_dir / f"00-multus.conf{SAVED}").exists)
-    assert not (node.conf_dir / "00-multus.conf").exists()
+    # It is saved before ours is written, and set aside after that.
+    eventually(lambda: not (node.conf_dir / "00-multus.conf").exists())
     node.put_pod("web", STATIC)
     assert node.call("ADD", "c1", sandbox, pod="web").status == 0
     assert addresses_in(sandbox).keys() == ALL
