@@ -51,7 +51,7 @@ def main(argv: Sequence[str], env: Mapping[str, str], stdout: TextIO, stderr: Te
     except BadInput as error:
         console.error(error)
         return 2
-    console = Console(stdout, stderr, env, is_json=settings[OUTPUT.key] == "json")
+    console = Console(stdout, stderr, env, output=settings[OUTPUT.key])
     try:
         return command.run(Context(settings, given, env, console))
     except PlanesError as error:

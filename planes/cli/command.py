@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from planes.cli.console import Console
+from planes.cli.console import Console, Format
 from planes.model.errors import BadInput
 from planes.run.settings import Option
 from planes.run.values import whole
@@ -25,10 +25,11 @@ class UsageError(BadInput):
     """The command line is incomplete or makes no sense: exit status 2."""
 
 
-def _output(text: str) -> str:
-    if text not in {"text", "json"}:
-        raise ValueError(f"{text!r} is neither text nor json")
-    return text
+def _output(text: str) -> Format:
+    known = {"text": Format.TABLE, **{one.value: one for one in Format}}  # `text`: up to 0.1.0
+    if text not in known:
+        raise ValueError(f"{text!r} is none of table, wide, json and yaml")
+    return known[text]
 
 
 MANIFESTS: Final = Option(
@@ -63,7 +64,12 @@ WAIT_SECONDS: Final = Option(
     "--wait-seconds", "60", "seconds to wait for netplane-cni where it is away", _wait, metavar="N"
 )
 OUTPUT: Final = Option(
-    "--output", "text", "text or json", _output, metavar="text|json", letter="-o"
+    "--output",
+    "table",
+    "how results are printed",
+    _output,
+    metavar="table|wide|json|yaml",
+    letter="-o",
 )
 
 

@@ -91,7 +91,7 @@ def run_explain(context: Context) -> int:
     entries = [*_of_pods(context.console, inputs, state), *about]
     if not entries:
         context.console.line("No pod to explain, and nothing is at fault.")
-    context.console.print_json([entry.as_json() for entry in entries])
+    context.console.document([entry.as_json() for entry in entries])
     return 1 if any(entry.errors for entry in entries) else 0
 
 
@@ -102,7 +102,7 @@ def _read(context: Context) -> Inputs:
         return read_inputs(files, context.given.namespace, needs_pods=False)
     except BadInput as error:
         fault = Finding("", error.message, error.remedy)
-        context.console.print_json(
+        context.console.document(
             [ExplainedItem(_PROBLEM, "", ", ".join(files), (fault,)).as_json()]
         )
         raise

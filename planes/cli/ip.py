@@ -8,45 +8,25 @@ the API server with the user's own credentials.
 from __future__ import annotations
 
 import argparse
-import asyncio
-from collections.abc import Awaitable, Callable
-from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final
 
 from planes.cli.command import Command, Context, UsageError
+from planes.cli.reading.place import CLUSTER_OPTIONS, at_cluster
 from planes.model.names import is_dns_subdomain, shown
-from planes.run.clock import Clock, SystemClock
-from planes.run.settings import Option
-
-if TYPE_CHECKING:
-    from planes.kube.api import KubeApi
-
-T = TypeVar("T")
-
-KUBECONFIG: Final = Option(
-    "--kubeconfig",
-    None,
-    "how to reach the API server; default: KUBECONFIG, then ~/.kube/config",
-    metavar="FILE",
-)
-CONTEXT: Final = Option(
-    "--context", "", "context of the kubeconfig; default: its current one", metavar="NAME"
-)
 
 
 def run_check(context: Context) -> int:
     """Print what does not fit; return 1 if anything does not."""
     from planes.cli.cluster_addresses import check  # noqa: PLC0415
 
-    found = _asked(context, check)
+    found = at_cluster(context, check)
     console = context.console
     rows = [(e.kind, e.plane, e.what, e.node, e.pod, e.text) for e in found]
     if found:
         console.table(("KIND", "PLANE", "WHAT", "NODE", "POD", "WHY"), rows)
     else:
         console.line("blocks, holders, claims, pods and nodes fit together", "green")
-    console.print_json([entry.as_json() for entry in found])
+    console.document([entry.as_json() for entry in found])
     return 1 if found else 0
 
 
@@ -60,9 +40,10 @@ def _release_claims(context: Context) -> int:
 
     is_dry_run, console, stays = context.given.dry_run, context.console, list[str]()
     with console.progress("looking twice, a minute apart, which claims are gone"):
-        done = _asked(
+        done = at_cluster(
             context,
             lambda api, clock: release_claims(api, clock, is_dry_run=is_dry_run, told=stays.append),
+            waits=True,
         )
     verb = "would release" if is_dry_run else "released"
     for one in done:
@@ -72,7 +53,7 @@ def _release_claims(context: Context) -> int:
     for text in stays:
         console.warn(text)
     found = [{"block": one.block, "address": str(one.address), "claim": one.claim} for one in done]
-    console.print_json({"dryRun": is_dry_run, "kept": found, "stays": stays})
+    console.document({"dryRun": is_dry_run, "kept": found, "stays": stays})
     return 1 if stays else 0
 
 
@@ -87,9 +68,10 @@ def _release_node(context: Context) -> int:
         )
     console, stays = context.console, list[str]()
     with console.progress(f"looking whether node {node} runs"):
-        done = _asked(
+        done = at_cluster(
             context,
             lambda api, clock: release(api, clock, node, is_dry_run=is_dry_run, told=stays.append),
+            waits=True,
         )
     verb = "would release" if is_dry_run else "released"
     for block in done.blocks:
@@ -100,35 +82,8 @@ def _release_node(context: Context) -> int:
         console.line(f"node {node} has no addresses")
     for text in stays:
         console.warn(text)
-    console.print_json({"node": node, "dryRun": is_dry_run, **done.as_json(), "stays": stays})
+    console.document({"node": node, "dryRun": is_dry_run, **done.as_json(), "stays": stays})
     return 1 if stays else 0
-
-
-def _asked(context: Context, work: Callable[[KubeApi, Clock], Awaitable[T]]) -> T:
-    """Do something with the API server of the user's kubeconfig."""
-    # They take longer to load than all of the other commands.
-    from planes.kube.client.access import connect  # noqa: PLC0415
-
-    async def run() -> T:
-        clock = SystemClock()
-        agent = f"netplane/{version('netplane')}"
-        client = connect(
-            _kubeconfig(context),
-            user_agent=agent,
-            clock=clock,
-            context=context.settings[CONTEXT.key],
-        )
-        async with client as api:
-            return await work(api, clock)
-
-    return asyncio.run(run())
-
-
-def _kubeconfig(context: Context) -> Path:
-    given = context.settings[KUBECONFIG.key] or context.env.get("KUBECONFIG")
-    if given:
-        return Path(given.partition(":")[0])
-    return Path(context.env.get("HOME") or "/") / ".kube" / "config"
 
 
 def _release_arguments(parser: argparse.ArgumentParser) -> None:
@@ -148,12 +103,12 @@ IP_CHECK: Final = Command(
     ("ip", "check"),
     "compare blocks, holders, claims, pods and nodes; nothing is changed",
     run_check,
-    (KUBECONFIG, CONTEXT),
+    CLUSTER_OPTIONS,
 )
 IP_RELEASE: Final = Command(
     ("ip", "release"),
     "release addresses of a node that is off for good, or of claims that are gone",
     run_release,
-    (KUBECONFIG, CONTEXT),
+    CLUSTER_OPTIONS,
     _release_arguments,
 )

@@ -62,9 +62,9 @@ def add_pods(context: Context) -> int:
             continue
         made.append(pod)
         context.console.line(f"pod {_key(pod)} runs: {_summary(pod)}", "green")
-    state = read_state(context.manifests_dir())[0] if context.console.is_json else None
+    state = read_state(context.manifests_dir())[0] if context.console.is_document else None
     if state is not None:
-        context.console.print_json([_described(pod, state) for pod in made])
+        context.console.document([_described(pod, state) for pod in made])
     count, failed = len(inputs.pods), len(inputs.pods) - len(made)
     if failed and count > 1:
         context.console.note(f"{failed} of {count} pods could not be created", "red")
@@ -113,7 +113,7 @@ def remove_pods(context: Context) -> int:
             continue
         removed.append(f"{namespace}/{name}")
         context.console.line(f"pod {namespace}/{name} removed", "green")
-    context.console.print_json(removed)
+    context.console.document(removed)
     return 1 if has_failed else 0
 
 
@@ -122,7 +122,7 @@ def list_pods(context: Context) -> int:
     directory = context.manifests_dir()
     state, _ = read_state(directory, state_dir=Path(context.required(STATE_DIR)))
     shown = [_described(pod, state) for pod in PodFiles(directory).all(context.console.error)]
-    context.console.print_json(shown)
+    context.console.document(shown)
     if not shown:
         context.console.line("no pods")
         return 0

@@ -76,8 +76,8 @@ class PatchKind(StrEnum):
     JSON = "application/json-patch+json"
 
 
-class KubeApi(Protocol):
-    """The requests that we send to an API server."""
+class ReadApi(Protocol):
+    """The requests that read what is there now."""
 
     async def get(
         self, resource: Resource, name: str, *, namespace: str = "", is_metadata_only: bool = False
@@ -97,6 +97,10 @@ class KubeApi(Protocol):
                 `at_least`: begin again.
         """
         ...
+
+
+class KubeApi(ReadApi, Protocol):
+    """The requests that we send to an API server."""
 
     def watch(self, query: Query, resource_version: str) -> AsyncGenerator[Change, None]:
         """Follow changes after a version, to the end of the stream in good order.

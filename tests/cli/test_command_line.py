@@ -39,7 +39,7 @@ def test_every_command_has_a_help_text() -> None:
         outcome = netplane(*command.words, "--help")
         assert outcome.status == 0
         assert command.help in outcome.out
-        assert "--output text|json" in outcome.out
+        assert "--output table|wide|json|yaml" in outcome.out
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_every_command_has_a_help_text() -> None:
         (["pod", "add"], "-f/--filename"),
         (["pod", "add", "-f", "x", "--bogus"], "unrecognized arguments"),
         (["pod", "list"], "cannot go on without --manifests"),
-        (["pod", "list", "--output", "xml"], "'xml' is neither text nor json"),
+        (["pod", "list", "--output", "xml"], "'xml' is none of table, wide, json and yaml"),
         (["pod", "list", "--state-dri", "x"], "unrecognized arguments"),
     ],
 )

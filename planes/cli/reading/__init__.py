@@ -1,0 +1,6 @@
+"""Where commands read: a cluster, or a directory of manifests, by one interface.
+
+`place` chooses by the options and runs a command's work there. `directory_api` answers reads out of
+manifests and a state directory, so that a command is written once. `address_use` gathers who has
+which address of a plane.
+"""

@@ -1,0 +1,157 @@
+"""Where a command works: a cluster by kubeconfig, or the manifests of one machine.
+
+With `--manifests` (or its variable) commands read the directory; with `--kubeconfig` or
+`--context`, or without any of them, the cluster of the kubeconfig.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from planes.cli.command import MANIFESTS, STATE_DIR, Context, UsageError
+from planes.model.errors import Unavailable
+from planes.run.clock import Clock, SystemClock
+from planes.run.settings import Option
+from planes.run.values import whole
+
+if TYPE_CHECKING:
+    from planes.kube.api import KubeApi, ReadApi
+
+T = TypeVar("T")
+
+
+def _seconds(text: str) -> int:
+    return whole(text, 1, 3600)
+
+
+KUBECONFIG: Final = Option(
+    "--kubeconfig",
+    None,
+    "how to reach the API server; default: KUBECONFIG, then ~/.kube/config",
+    metavar="FILE",
+)
+CONTEXT: Final = Option(
+    "--context", "", "context of the kubeconfig; default: its current one", metavar="NAME"
+)
+REQUEST_TIMEOUT: Final = Option(
+    "--request-timeout",
+    "60",
+    "seconds after which a command gives the API server up",
+    _seconds,
+    metavar="N",
+)
+CLUSTER_OPTIONS: Final = (KUBECONFIG, CONTEXT, REQUEST_TIMEOUT)
+"""Of commands that work on a cluster only."""
+PLACE_OPTIONS: Final = (*CLUSTER_OPTIONS, MANIFESTS, STATE_DIR)
+"""Of commands that work on a cluster, and on manifests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a command reads.
+
+    Attributes:
+        api: answers reads.
+        clock: the machine's.
+        title: names it in texts, e.g. `the cluster of context prod`.
+        directory: the manifests; None on a cluster.
+        state_dir: of the daemon of this machine; None on a cluster.
+    """
+
+    api: ReadApi
+    clock: Clock
+    title: str
+    directory: Path | None = None
+    state_dir: Path | None = None
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether it is a cluster."""
+        return self.directory is None
+
+
+def at_place(context: Context, work: Callable[[Place], Awaitable[T]]) -> T:
+    """Do a command's work where its options say; they are `PLACE_OPTIONS`.
+
+    Raises:
+        UsageError: both a cluster and manifests are named.
+        Unavailable: the API server does not answer in time.
+        PlanesError: of the work.
+    """
+    names_cluster = bool(context.settings[KUBECONFIG.key] or context.settings[CONTEXT.key])
+    if not context.settings[MANIFESTS.key]:
+        return at_cluster(context, lambda api, clock: work(_cluster(context, api, clock)))
+    if names_cluster:
+        raise UsageError(
+            "cannot read a cluster and manifests at once",
+            remedy="give either --manifests, or --kubeconfig and --context",
+        )
+    # What it reads with takes longer to load than all of the commands of one machine.
+    from planes.cli.reading.directory_api import DirectoryApi  # noqa: PLC0415
+
+    directory, state_dir = context.manifests_dir(), Path(context.required(STATE_DIR))
+    api = DirectoryApi(directory, state_dir)
+    for problem in api.problems:
+        context.console.warn(f"{problem.where}: {problem.reason}")
+
+    async def run() -> T:
+        return await work(Place(api, SystemClock(), str(directory), directory, state_dir))
+
+    return asyncio.run(run())
+
+
+def at_cluster(
+    context: Context, work: Callable[[KubeApi, Clock], Awaitable[T]], *, waits: bool = False
+) -> T:
+    """Do something with the API server of the user's kubeconfig; options are `CLUSTER_OPTIONS`.
+
+    Args:
+        context: of the command.
+        work: what to do.
+        waits: the work waits for something on purpose, so the whole of it has no deadline.
+
+    Raises:
+        Unavailable: it does not answer in time.
+        PlanesError: there is no kubeconfig that can be used; or of the work.
+    """
+    # They take longer to load than all of the other commands.
+    from planes.kube.client.access import connect  # noqa: PLC0415
+
+    seconds = None if waits else context.settings[REQUEST_TIMEOUT.key]
+
+    async def run() -> T:
+        clock = SystemClock()
+        client = connect(
+            _kubeconfig(context),
+            user_agent=f"netplane/{version('netplane')}",
+            clock=clock,
+            context=context.settings[CONTEXT.key],
+        )
+        async with client as api:
+            try:
+                async with asyncio.timeout(seconds):
+                    return await work(api, clock)
+            except TimeoutError as error:
+                raise Unavailable(
+                    f"cannot go on: no end of what the API server was asked within {seconds} s",
+                    remedy="look whether it answers (kubectl version), or give --request-timeout",
+                ) from error
+
+    return asyncio.run(run())
+
+
+def _cluster(context: Context, api: KubeApi, clock: Clock) -> Place:
+    name = context.settings[CONTEXT.key]
+    return Place(api, clock, f"the cluster of context {name}" if name else "the cluster")
+
+
+def _kubeconfig(context: Context) -> Path:
+    given = context.settings[KUBECONFIG.key] or context.env.get("KUBECONFIG")
+    if given:
+        return Path(given.partition(":")[0])
+    return Path(context.env.get("HOME") or "/") / ".kube" / "config"
