@@ -7,24 +7,35 @@ their blocks is written down on their disks alone.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 
 from planes.cli.reading.place import Place
+from planes.cli.reading.shown_addresses import (
+    LONGEST_TEXT,
+    ShownAddress,
+    addresses_of_pods,
+)
+from planes.kube.addresses.block_index import BlockIndex
 from planes.kube.addresses.holders import StaticBlock, read_static
-from planes.kube.addresses.ipblocks import NODE, STATIC, NodeBlock, read_node_block
+from planes.kube.addresses.ipblocks import (
+    NODE,
+    STATIC,
+    NodeBlock,
+    read_node_block,
+    read_shape,
+)
 from planes.kube.api import Query, ReadApi
-from planes.kube.resources import IPBLOCKS, PLANES, PODS
-from planes.kube.store.pod_views import POD_FIELDS
-from planes.model.addresses import IPAddress, parse_address
-from planes.model.bounds import MAX_STATUS_CHARACTERS
+from planes.kube.resources import IPBLOCKS, PLANES
+from planes.model.addresses import IPAddress
 from planes.model.errors import BadInput, Internal, JsonObject, PlanesError
-from planes.model.names import STATUS_ANNOTATION
+from planes.model.lines import one_line
+from planes.model.spec.address_policy import with_static_apart
 from planes.model.spec.plane import parse_plane, parse_stored_plane
 from planes.model.spec.plane_spec import Plane
-from planes.model.wire.status import parse_addresses
 from planes.run.clock import rfc3339
 from planes.run.jobs import start
 from planes.store.address_files import AddressFiles, plane_directory
@@ -58,7 +69,7 @@ class AddressUse:
     claim: str = ""
 
 
-@dataclass(slots=True)
+@dataclass
 class PlaneUse:
     """A plane, and who has its addresses.
 
@@ -68,6 +79,7 @@ class PlaneUse:
         cooling: addresses that rest; on a cluster only nodes know them.
         blocks: of nodes.
         static: blocks of static addresses.
+        cut: namespaces whose pods show more addresses of planes than are read.
     """
 
     plane: Plane
@@ -76,22 +88,39 @@ class PlaneUse:
     cooling: set[IPAddress] = field(default_factory=set)
     blocks: list[NodeBlock] = field(default_factory=list)
     static: list[StaticBlock] = field(default_factory=list)
+    cut: set[str] = field(default_factory=set)
+
+    @cached_property
+    def index(self) -> BlockIndex:
+        """The blocks of nodes, once all are read."""
+        return BlockIndex(self.blocks)
 
     def node_of(self, address: IPAddress) -> str:
         """Return the node whose block hands an address out; "" where there is none."""
-        return next((block.node for block in self.blocks if block.gives(address)), "")
+        block = self.index.giving(address)
+        return "" if block is None else one_line(block.node, LONGEST_TEXT)
 
     def add(self, address: IPAddress, use: AddressUse) -> None:
         """Take that somebody has an address."""
         self.uses.setdefault(address, []).append(use)
 
 
-async def plane_uses(place: Place, only: Collection[str] = ()) -> Mapping[str, PlaneUse]:
+async def plane_uses(
+    place: Place,
+    only: Collection[str] = (),
+    *,
+    address: IPAddress | None = None,
+    reads_pods: bool = True,
+) -> Mapping[str, PlaneUse]:
     """Return who has which address of planes, by the plane's name, in the order of names.
 
     Args:
         place: where to read.
         only: names of planes; () for all.
+        address: this one alone, also where it is in no subnet of a plane, and no blocks but those
+            around it; None for all that are in subnets.
+        reads_pods: on a cluster, also what pods show, which is known of no other place for
+            addresses that nodes hand out of their blocks.
 
     Raises:
         PlanesError: something cannot be read.
@@ -99,75 +128,58 @@ async def plane_uses(place: Place, only: Collection[str] = ()) -> Mapping[str, P
     found = {use.plane.name: use async for use in _planes(place, only)}
     if place.state_dir is not None:
         root, now = place.state_dir / ADDRESSES, place.clock.now()
-        await start(lambda: _add_records(root, now, found.values()), None)
+        await start(lambda: _add_records(root, now, found.values(), address), None)
     else:
         # Pods before blocks: what a pod shows was written after its holder.
-        pods = [pod async for pod in _shown(place.api, found)]
-        await _add_blocks(place.api, found)
+        pods = await _shown(place.api, found, address) if reads_pods else []
+        await _add_blocks(place.api, found, address)
         _add_shown(found, pods)
     return dict(sorted(found.items()))
 
 
+def plane_in_force(place: Place, obj: JsonObject) -> Plane:
+    """Return a stored plane as it is in force: on a cluster no dynamic address can be asked for.
+
+    Raises:
+        PlanesError: it is not valid.
+    """
+    return with_static_apart(parse_stored_plane(obj)) if place.is_cluster else parse_plane(obj)
+
+
 async def _planes(place: Place, only: Collection[str]) -> AsyncIterator[PlaneUse]:
-    parse = parse_stored_plane if place.is_cluster else parse_plane
     async for page in place.api.pages(Query(PLANES)):
         for obj in page.items:
             if only and obj["metadata"]["name"] not in only:
                 continue
             try:
-                yield PlaneUse(parse(obj), obj)
+                yield PlaneUse(plane_in_force(place, obj), obj)
             except PlanesError:  # no plane that anybody follows: `netplane status` tells of it
                 continue
 
 
-@dataclass(frozen=True, slots=True)
-class _ShownAddress:
-    plane: str
-    address: IPAddress
-    pod: str
-    uid: str
-    created: str
+async def _shown(
+    api: ReadApi, planes: Mapping[str, PlaneUse], only: IPAddress | None
+) -> list[ShownAddress]:
+    def cut(plane: str, namespace: str) -> None:
+        planes[plane].cut.add(namespace)
+
+    pods = addresses_of_pods(api, [use.plane for use in planes.values()], only=only, cut=cut)
+    return [one async for one in pods]
 
 
-async def _shown(api: ReadApi, planes: Mapping[str, PlaneUse]) -> AsyncIterator[_ShownAddress]:
-    """Yield what pods show of addresses of planes."""
-    networks = {str(use.plane.ref): name for name, use in planes.items()}
-    async for page in api.pages(Query(PODS, fields=POD_FIELDS, is_metadata_only=True)):
-        for obj in page.items:
-            meta = obj["metadata"]
-            pod, uid = f"{meta.get('namespace', '')}/{meta['name']}", str(meta.get("uid") or "")
-            created = str(meta.get("creationTimestamp") or "")
-            for network, address in _addresses(meta):
-                if network in networks:
-                    yield _ShownAddress(networks[network], address, pod, uid, created)
-
-
-def _addresses(meta: JsonObject) -> Iterator[tuple[str, IPAddress]]:
-    status = str((meta.get("annotations") or {}).get(STATUS_ANNOTATION) or "")
-    if not status or len(status) > MAX_STATUS_CHARACTERS:
-        return
-    try:
-        elements = parse_addresses(status)
-    except BadInput:
-        return
-    for network, texts in elements:
-        for text in texts:
-            try:
-                yield network, parse_address(text)
-            except BadInput:
-                continue
-
-
-async def _add_blocks(api: ReadApi, planes: Mapping[str, PlaneUse]) -> None:
-    async for page in api.pages(Query(IPBLOCKS)):
+async def _add_blocks(api: ReadApi, planes: Mapping[str, PlaneUse], only: IPAddress | None) -> None:
+    fields = f"spec.plane={next(iter(planes))}" if len(planes) == 1 else ""
+    async for page in api.pages(Query(IPBLOCKS, fields=fields)):
         for obj in page.items:
             spec = obj.get("spec") or {}
             use = planes.get(str(spec.get("plane") or ""))
             if use is None:
                 continue
             try:
+                if only is not None and only not in read_shape(obj).network:
+                    continue
                 if spec.get("use") == STATIC:
-                    _add_static(use, read_static(obj))
+                    _add_static(use, read_static(obj), only)
                 elif spec.get("use") == NODE and (block := read_node_block(obj)) is not None:
                     use.blocks.append(block)
             except (BadInput, Internal):  # nobody follows it: `netplane ip check` tells of it
@@ -176,29 +188,41 @@ async def _add_blocks(api: ReadApi, planes: Mapping[str, PlaneUse]) -> None:
         use.blocks.sort(key=lambda block: (block.network.version, block.network.network_address))
 
 
-def _add_static(use: PlaneUse, block: StaticBlock) -> None:
+def _add_static(use: PlaneUse, block: StaticBlock, only: IPAddress | None) -> None:
     use.static.append(block)
     for address, holder in block.holders.items():
-        owner, claim = holder.owner, block.claims.get(address, "")
-        pod = f"{owner.namespace}/{owner.pod}" if owner.pod else ""
-        since = rfc3339(holder.since) if holder.since > 0 else ""
-        use.add(address, AddressUse(Proof.HOLDER, pod, owner.uid, owner.node, since, claim))
+        if only in {None, address}:
+            owner, claim = holder.owner, one_line(block.claims.get(address, ""), LONGEST_TEXT)
+            pod = f"{owner.namespace}/{owner.pod}" if owner.pod else ""
+            since = _time(holder.since)
+            use.add(address, AddressUse(Proof.HOLDER, pod, owner.uid, owner.node, since, claim))
     for address, claim in block.claims.items():
-        if address not in block.holders:
-            use.add(address, AddressUse(Proof.CLAIM, claim=claim))
+        if address not in block.holders and only in {None, address}:
+            use.add(address, AddressUse(Proof.CLAIM, claim=one_line(claim, LONGEST_TEXT)))
 
 
-def _add_shown(planes: Mapping[str, PlaneUse], shown: Iterable[_ShownAddress]) -> None:
+def _time(since: int) -> str:
+    """Return when an entry was written; "" where a node wrote a time that is none."""
+    try:
+        return rfc3339(since) if since > 0 else ""
+    except (OverflowError, ValueError, OSError):
+        return ""
+
+
+def _add_shown(planes: Mapping[str, PlaneUse], shown: Iterable[ShownAddress]) -> None:
     """Take what pods show; nothing new is known where the holder is that pod."""
     for one in shown:
         use = planes[one.plane]
-        known = use.uses.get(one.address, ())
-        if not any(each.pod == one.pod and each.proof is Proof.HOLDER for each in known):
+        # An address has one holder, which comes first. Any number of pods may show it.
+        first = next(iter(use.uses.get(one.address, ())), None)
+        if first is None or (first.proof, first.pod) != (Proof.HOLDER, one.pod):
             node = use.node_of(one.address)
             use.add(one.address, AddressUse(Proof.STATUS, one.pod, one.uid, node, one.created))
 
 
-def _add_records(root: Path, now: float, planes: Iterable[PlaneUse]) -> None:
+def _add_records(
+    root: Path, now: float, planes: Iterable[PlaneUse], only: IPAddress | None
+) -> None:
     """Take the records of this machine's address book.
 
     Raises:
@@ -207,6 +231,8 @@ def _add_records(root: Path, now: float, planes: Iterable[PlaneUse]) -> None:
     for use in planes:
         files = AddressFiles(plane_directory(root, use.plane.name))
         for address, owner in files.holders().items():
-            pod = f"{owner.namespace}/{owner.pod}" if owner.pod else ""
-            use.add(address, AddressUse(Proof.RECORD, pod, owner.uid, owner.node))
+            if only in {None, address}:
+                pod = f"{owner.namespace}/{owner.pod}" if owner.pod else ""
+                texts = (one_line(text, LONGEST_TEXT) for text in (pod, owner.uid, owner.node))
+                use.add(address, AddressUse(Proof.RECORD, *texts))
         use.cooling |= files.resting(now, use.plane.cooldown_seconds)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import pairwise
+from itertools import islice, pairwise
 
+from planes.kube.addresses.block_index import BlockIndex
 from planes.kube.addresses.holders import StaticBlock, read_static
 from planes.kube.addresses.ipblocks import NODE, STATIC, NodeBlock, read_node_block
 from planes.model.addresses import IPAddress, parse_address
 from planes.model.annotations.selection import read_selections
-from planes.model.bounds import MAX_STATUS_CHARACTERS
+from planes.model.bounds import MAX_SHOWN_IPS_OF_POD, MAX_STATUS_CHARACTERS
 from planes.model.errors import BadInput, Internal, JsonObject
 from planes.model.names import DEFAULT_NETWORK_ANNOTATION, NETWORKS_ANNOTATION, STATUS_ANNOTATION
 from planes.model.wire.status import parse_addresses
@@ -35,6 +36,10 @@ class Misfit(StrEnum):
     UNUSED = "claim-without-owner"
     OTHERS = "claim-held-by-other"
     STATUS = "claim-status"
+    NO_RECORD = "attachment-without-record"
+    STATUS_NO_POD = "status-without-pod"
+    DAMAGED = "damaged-entry"
+    UNREAD = "not-compared"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -108,10 +113,10 @@ class ClusterFacts:
             elements = parse_addresses(status)
         except BadInput:
             return
-        for network, texts in elements:
-            plane = self.networks.get(network)
-            for address in _addresses(texts) if plane is not None else ():
-                self.shown.setdefault((str(plane), address), []).append(pod)
+        named = ((self.networks.get(network), texts) for network, texts in elements)
+        shown = ((plane, a) for plane, texts in named if plane for a in _addresses(texts))
+        for one in islice(shown, MAX_SHOWN_IPS_OF_POD):
+            self.shown.setdefault(one, []).append(pod)
 
     def add_block(self, obj: JsonObject) -> None:
         """Take an IPBlock; one that every reader ignores is a misfit."""
@@ -196,10 +201,11 @@ def _unheld(facts: ClusterFacts) -> Iterator[AuditEntry]:
         for block in facts.static
         for address, holder in block.holders.items()
     }
-    by_plane: dict[str, dict[tuple[int, int], NodeBlock]] = {}
+    by_plane: dict[str, list[NodeBlock]] = {}
     for block in facts.blocks:
-        key = int(block.network.network_address), block.network.prefixlen
-        by_plane.setdefault(block.plane, {})[key] = block
+        by_plane.setdefault(block.plane, []).append(block)
+    indexes = {plane: BlockIndex(blocks) for plane, blocks in by_plane.items()}
+    none = BlockIndex(())
     for (plane, address), pods in facts.shown.items():
         owner = held.get((plane, address))
         if owner is not None:
@@ -207,21 +213,9 @@ def _unheld(facts: ClusterFacts) -> Iterator[AuditEntry]:
             if owner.pod and pod not in pods:
                 text = f"it is held by pod {pod} on node {owner.node}"
                 yield AuditEntry(Misfit.DUPLICATE, plane, str(address), "", pods[0], text)
-        elif not _is_given(by_plane.get(plane, {}), address):
+        elif indexes.get(plane, none).giving(address) is None:
             text = "a pod shows it, but no block hands it out and nobody holds it"
             yield AuditEntry(Misfit.NO_HOLDER, plane, str(address), "", pods[0], text)
-
-
-def _is_given(blocks: Mapping[tuple[int, int], NodeBlock], address: IPAddress) -> bool:
-    """Report whether one of a plane's blocks hands an address out."""
-    for length in {length for _, length in blocks}:
-        spare = address.max_prefixlen - length
-        if spare < 0:
-            continue
-        block = blocks.get((int(address) >> spare << spare, length))
-        if block is not None and block.gives(address):
-            return True
-    return False
 
 
 def _named(texts: Iterable[str], namespace: str) -> frozenset[str]:
