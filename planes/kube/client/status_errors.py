@@ -70,7 +70,7 @@ def refusal_of_status(asked: Asked, code: int, status: dict[str, Any]) -> Planes
         if found := _CAUSES.get(str(cause.get("reason"))):
             return found[0](text, remedy=found[1])
     if code == 403:
-        return Denied(text, remedy=f"let our account {asked.verb} {asked.resource.plural}")
+        return Denied(text, remedy=f"ask for a role that may {asked.verb} {_kind(asked)}")
     if code == 404:
         return _missing(asked, text, status)
     error, remedy = _ERRORS.get(code, (Unavailable, "try again later"))
@@ -96,6 +96,10 @@ def _fields(status: dict[str, Any]) -> set[str]:
     return {str(cause.get("field")) for cause in _causes(status)}
 
 
+def _kind(asked: Asked) -> str:
+    return f"{asked.resource.plural}.{asked.resource.group}".rstrip(".")
+
+
 def _missing(asked: Asked, text: str, status: dict[str, Any]) -> PlanesError:
     """Return the error for a 404.
 
@@ -103,7 +107,7 @@ def _missing(asked: Asked, text: str, status: dict[str, Any]) -> PlanesError:
     addresses are released. A proxy says 404 for an API server that is away, and an API server
     itself for a kind that it does not have (yet).
     """
-    kind = f"{asked.resource.plural}.{asked.resource.group}".rstrip(".")
+    kind = _kind(asked)
     if not asked.name:
         return NotFound(text, remedy=f"check that the server has {kind}")
     if status.get("reason") != "NotFound":
