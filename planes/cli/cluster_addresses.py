@@ -29,7 +29,7 @@ from planes.kube.addresses.node_release import (
     static_blocks_of,
 )
 from planes.kube.addresses.pod_fate import is_gone
-from planes.kube.api import KubeApi, Query
+from planes.kube.api import KubeApi, Query, ReadApi
 from planes.kube.resources import IPBLOCKS, NODES, PLANES, PODS
 from planes.kube.store.pod_views import POD_FIELDS
 from planes.model.addresses import IPAddress
@@ -65,7 +65,7 @@ class Released:
         }
 
 
-async def check(api: KubeApi, clock: Clock) -> list[AuditEntry]:
+async def check(api: ReadApi, clock: Clock) -> list[AuditEntry]:
     """Return what does not fit, sorted. Nothing is changed.
 
     Pods come and go while lists are read one after the other. So what does not fit is looked at
@@ -78,7 +78,7 @@ async def check(api: KubeApi, clock: Clock) -> list[AuditEntry]:
     return sorted(found & await _check_once(api, clock)) if found else []
 
 
-async def _check_once(api: KubeApi, clock: Clock) -> set[AuditEntry]:
+async def _check_once(api: ReadApi, clock: Clock) -> set[AuditEntry]:
     planes = [plane async for plane in _planes(api)]
     networks = {str(plane.ref): plane.name for plane in planes}
     facts = ClusterFacts(networks, await _names(api))
@@ -200,7 +200,7 @@ def _off(look: NodeLook) -> str:
     return "" if look.is_there or look.renewal else Fence.GONE.value
 
 
-async def _planes(api: KubeApi) -> AsyncIterator[Plane]:
+async def _planes(api: ReadApi) -> AsyncIterator[Plane]:
     """Yield the planes that hand out addresses."""
     async for page in api.pages(Query(PLANES)):
         for obj in page.items:
@@ -212,7 +212,7 @@ async def _planes(api: KubeApi) -> AsyncIterator[Plane]:
                 yield plane
 
 
-async def _claims(api: KubeApi) -> Claims | None:
+async def _claims(api: ReadApi) -> Claims | None:
     """List all claims; None where the cluster does not have the kind."""
     try:
         return await list_claims(api)
@@ -220,7 +220,7 @@ async def _claims(api: KubeApi) -> Claims | None:
         return None
 
 
-async def _names(api: KubeApi) -> frozenset[str]:
+async def _names(api: ReadApi) -> frozenset[str]:
     nodes = Query(NODES, is_metadata_only=True)
     return frozenset(
         [str(o["metadata"]["name"]) async for page in api.pages(nodes) for o in page.items]
