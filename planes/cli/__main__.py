@@ -22,6 +22,7 @@ from planes.cli.ip import IP_CHECK, IP_RELEASE
 from planes.cli.ip_free import IP_FREE
 from planes.cli.ip_show import IP_SHOW
 from planes.cli.ip_who import IP_WHO
+from planes.cli.plan.commands import PLAN_CHECK, PLAN_DIFF, PLAN_EXPORT, PLAN_IMPORT
 from planes.cli.pods import POD_ADD, POD_LIST, POD_RM
 from planes.model.errors import BadInput, PlanesError
 from planes.run.settings import Parser, add_arguments, resolve
@@ -29,6 +30,7 @@ from planes.run.settings import Parser, add_arguments, resolve
 COMMANDS: Final[tuple[Command, ...]] = (
     *(POD_ADD, POD_RM, POD_LIST),
     *(IP_SHOW, IP_WHO, IP_FREE, IP_CHECK, IP_RELEASE),
+    *(PLAN_CHECK, PLAN_IMPORT, PLAN_EXPORT, PLAN_DIFF),
     EXPLAIN,
     DEMO,
 )
@@ -36,7 +38,11 @@ COMMANDS: Final[tuple[Command, ...]] = (
 OPTIONS: Final = (OUTPUT, *(option for command in COMMANDS for option in command.options))
 """The options of all commands."""
 
-_GROUPS: Final = {"ip": "addresses of planes", "pod": "pods of standalone mode"}
+_GROUPS: Final = {
+    "ip": "addresses of planes",
+    "plan": "network plans as planes, and back",
+    "pod": "pods of standalone mode",
+}
 
 
 def main(argv: Sequence[str], env: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
