@@ -14,6 +14,12 @@ from planes.model.plan.plan_text import read_plan_json
 
 ARTICLE = Path(__file__).parents[1] / "data" / "plans" / "article"
 """A plan, NADs, applications and policies as an article about Flannel has them, faults included."""
+ARTICLE_ANSWERS = (
+    *("-f", str(ARTICLE / "networks.yaml"), "--skip", "management"),
+    *("--set", "storage.cni=macvlan", "--set", "storage.podInterface=storage0"),
+    *("--set", "business.namespaces=business-apps,storage-apps"),
+)
+"""What makes a plan of it that can be imported: no SR-IOV is needed, and no interface is moved."""
 
 
 def network(**words: Any) -> JsonObject:

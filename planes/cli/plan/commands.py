@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -73,6 +73,7 @@ def run_export(context: Context) -> int:
     from planes.cli.plan.place_planes import read_place  # noqa: PLC0415
 
     found = at_place(context, read_place)
+    _warn_left_out(context.console, found.left_out)
     for name, obj in sorted(found.planes.items()):
         try:
             parse_stored_plane(obj)
@@ -89,7 +90,7 @@ def run_export(context: Context) -> int:
     else:
         context.console.line(text)
     context.console.document(plan)
-    return 0
+    return 1 if found.left_out else 0
 
 
 def run_diff(context: Context) -> int:
@@ -100,6 +101,7 @@ def run_diff(context: Context) -> int:
     if not _is_usable(context, plan, "compare"):
         return 1
     found = at_place(context, read_place)
+    _warn_left_out(console, found.left_out)
     changes = [
         *plane_changes(plan.networks, found.planes),
         *namespace_changes(plan.networks, found.labels),
@@ -116,6 +118,11 @@ def run_diff(context: Context) -> int:
         {"changes": [each.as_json() for each in changes], "notInPlan": others, **_as_json(plan)}
     )
     return 1 if changes else 0
+
+
+def _warn_left_out(console: Console, left_out: Mapping[str, Finding]) -> None:
+    for name, fault in sorted(left_out.items()):
+        console.warn(printable(f"plane {name} is left out, as no plan may have this: {fault}"))
 
 
 def _review(given: GivenPlan) -> None:

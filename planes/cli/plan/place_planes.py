@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from planes.cli.reading.place import Place
 from planes.kube.api import Query
 from planes.kube.resources import NAMESPACES, PLANES
-from planes.model.errors import JsonObject
+from planes.model.errors import Finding, JsonObject
 from planes.model.names import PLANE_LABEL_PREFIX
+from planes.model.plan.plan_text import text_faults
+from planes.model.plan.writing import written_part
 
 
 @dataclass(slots=True)
@@ -18,11 +20,13 @@ class PlacePlanes:
     Attributes:
         planes: objects, by name.
         labels: of namespaces, by name; labels of planes only.
+        left_out: planes that hold what no plan may have, with the first fault.
     """
 
     title: str
     planes: dict[str, JsonObject] = field(default_factory=dict)
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    left_out: dict[str, Finding] = field(default_factory=dict)
 
 
 async def read_place(place: Place) -> PlacePlanes:
@@ -34,7 +38,12 @@ async def read_place(place: Place) -> PlacePlanes:
     found = PlacePlanes(place.title)
     async for page in place.api.pages(Query(PLANES)):
         for obj in page.items:
-            found.planes[str(obj["metadata"]["name"])] = obj
+            name = str(obj["metadata"]["name"])
+            faults = text_faults(written_part(obj), [])
+            if faults:
+                found.left_out[name] = faults[0]
+            else:
+                found.planes[name] = obj
     # Labels are all that is needed of thousands of namespaces.
     async for page in place.api.pages(Query(NAMESPACES, is_metadata_only=True)):
         for obj in page.items:

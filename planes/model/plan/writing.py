@@ -86,6 +86,11 @@ def _flat(words: JsonObject) -> JsonObject:
     return {word: only[word] for word in SUBNET_WORDS if only.get(word) is not None}
 
 
+def written_part(obj: Mapping[str, Any]) -> JsonObject:
+    """Return what people wrote of a plane: its spec, labels and annotations."""
+    return {METADATA: _metadata(obj), SPEC: obj.get("spec")}
+
+
 def _metadata(obj: Mapping[str, Any]) -> JsonObject:
     """Return labels and annotations that somebody wrote."""
     meta = obj["metadata"]

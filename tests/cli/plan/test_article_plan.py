@@ -10,19 +10,16 @@ import pytest
 import yaml
 
 from planes.model.names import NETWORKS_ANNOTATION
+from planes.model.objects import Namespace
+from planes.model.plan.effective import plane_value
 from planes.model.spec.plane import parse_plane
 from tests.support.command_line import netplane
-from tests.support.plans import ARTICLE
+from tests.support.plans import ARTICLE, ARTICLE_ANSWERS
 
 PLAN = str(ARTICLE / "network-plan.json")
 NAMES = ("networks", "namespaces", "business-app", "storage-app", "policies")
 BESIDE = tuple(word for name in NAMES for word in ("-f", str(ARTICLE / f"{name}.yaml")))
-ANSWERS = (
-    *("-f", str(ARTICLE / "networks.yaml"), "--skip", "management"),
-    *("--set", "storage.cni=macvlan", "--set", "storage.podInterface=storage0"),
-    *("--set", "business.namespaces=business-apps,storage-apps"),
-)
-"""What makes a plan of it that can be imported: no SR-IOV is needed, and no interface is moved."""
+DEMO = Path(__file__).parents[3] / "planes" / "cli" / "demo" / "inputs" / "planes.yaml"
 
 EXPECTED = {
     "1 replicas share one address": (
@@ -132,7 +129,7 @@ def test_it_is_not_imported_as_it_is() -> None:
 @pytest.fixture
 def manifests(tmp_path: Path) -> Path:
     """A manifest directory with what the import prints."""
-    outcome = netplane("plan", "import", PLAN, *ANSWERS)
+    outcome = netplane("plan", "import", PLAN, *ARTICLE_ANSWERS)
     assert outcome.status == 0, outcome.err
     (tmp_path / "planes.yaml").write_text(outcome.out)
     return tmp_path
@@ -190,3 +187,31 @@ def test_exporting_its_planes_gives_a_plan_that_changes_nothing(
     assert list(yaml.safe_load_all(again.out)) == list(
         yaml.safe_load_all((manifests / "planes.yaml").read_text())
     )
+
+
+DEMO_ANSWERS = (
+    *("--skip", "management", "--set", "business.purpose=business traffic"),
+    *("--set", "business.order=1", "--set", "business.mode=bridge", "--set", "business.mtu=1500"),
+    *("--set", "business.gateway=192.168.0.1"),
+    *("--set", "business.ranges=192.168.10.1-192.168.99.255"),
+    *("--set", "business.staticRanges=192.168.100.0/24"),
+    *("--set", 'business.spec={"staticIPs": {"allow": "Any", "perOrdinal": true}}'),
+    *("--set", 'business.namespaces={"business-apps": "enabled", "storage-apps": "enabled"}'),
+    *("--set", "storage.purpose=storage traffic", "--set", "storage.order=2"),
+    *("--set", "storage.podInterface=storage0", "--set", "storage.cni=macvlan"),
+    *("--set", "storage.mode=bridge", "--set", "storage.gateway=172.16.0.1"),
+    *("--set", "storage.ranges=172.16.1.10-172.16.1.200"),
+    *("--set", 'storage.namespaces={"storage-apps": "required"}'),
+)
+
+
+def test_with_the_demos_facts_its_planes_are_those_of_the_demo() -> None:
+    outcome = netplane("plan", "import", PLAN, *DEMO_ANSWERS)
+    assert outcome.status == 0, outcome.err
+    imported = list(yaml.safe_load_all(outcome.out))
+    demo = list(yaml.safe_load_all(DEMO.read_text()))
+    for kind, value_of in (("Plane", plane_value), ("Namespace", Namespace.from_object)):
+        found = [value_of(obj) for obj in imported if obj["kind"] == kind]
+        wanted = [value_of(obj) for obj in demo if obj["kind"] == kind]
+        assert found == wanted[: len(found)]
+        assert found

@@ -9,16 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from planes.cli.plan.place_planes import read_place
-from planes.cli.reading.place import Place
-from planes.kube.resources import NAMESPACES, PLANES
 from planes.model.errors import JsonObject
 from planes.model.plan.plan_text import MAX_PLAN_BYTES
-from planes.model.plan.writing import write_plan
 from planes.model.spec.plane import parse_plane
-from planes.run.clock import SystemClock
 from tests.support.command_line import Outcome, netplane
-from tests.support.kube.fake_kube import FakeKube
 from tests.support.planes import plane_object
 from tests.support.plans import network
 
@@ -241,15 +235,3 @@ def test_diff_of_a_plan_with_faults_is_refused(home: Path) -> None:
     found = plan(home, "diff", business=network(gateway="10.8.0.1"))
     assert (found.status, found.out) == (1, "")
     assert "networks.business.gateway" in found.err
-
-
-async def test_planes_and_labels_of_a_cluster_are_read() -> None:
-    kube = FakeKube((PLANES, plane_object()), (NAMESPACES, SHOP))
-    found = await read_place(Place(kube, SystemClock(), "the cluster"))
-    assert write_plan(found.planes.values(), found.labels) == {
-        "networks": {"business": network(namespaces={"shop": "enabled"})}
-    }
-    assert {(verb, resource) for verb, resource, *_ in kube.requests} == {
-        ("list", "planes"),
-        ("list", "namespaces"),
-    }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documents import ROOT, examples_of, files_of, run_example
+from tests.support.page_examples import ROOT, examples_of, files_of, run_example
 
 PAGE = (ROOT / "docs" / "planning.md").read_text()
 
