@@ -25,9 +25,8 @@ from planes.model.objects import Namespace
 from planes.model.plan.changes import PlannedObject, namespace_changes, plane_changes
 from planes.model.plan.manifest_review import review_manifests
 from planes.model.plan.network import planned_labels
-from planes.model.plan.network_plan import NetworkPlan
+from planes.model.plan.network_plan import Beside, NetworkPlan, read_plan
 from planes.model.plan.writing import joined_namespaces, write_plan
-from planes.model.spec.plane import parse_stored_plane
 from planes.model.state.catalog import Catalog
 
 _MOST_TOLD: Final = 100
@@ -74,15 +73,13 @@ def run_export(context: Context) -> int:
 
     found = at_place(context, read_place)
     _warn_left_out(context.console, found.left_out)
-    for name, obj in sorted(found.planes.items()):
-        try:
-            parse_stored_plane(obj)
-        except BadInput as error:
-            context.console.warn(f"plane {printable(name)} as it is cannot be imported: {error}")
     for name in sorted(joined_namespaces(found.labels).keys() - found.planes.keys()):
         text = f"there is no plane {printable(name)}: labels of namespaces for it are left out"
         context.console.warn(text)
     plan = write_plan(found.planes.values(), found.labels)
+    again = read_plan(plan, Beside())
+    for fault in [*again.faults, *again.missing][:_MOST_TOLD]:
+        context.console.warn(printable(f"the plan cannot be imported as it is: {fault}"))
     text = orjson.dumps(plan, option=orjson.OPT_INDENT_2).decode()
     if context.given.file:
         _write_new(context.given.file, text)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
-from planes.model.errors import Finding, JsonObject
+from planes.model.addresses import parse_network
+from planes.model.errors import BadInput, Finding, JsonObject
 from planes.model.objects import Nad
 from planes.model.plan.plan_text import joined
 from planes.model.plan.words import NAMESPACES
@@ -38,14 +39,19 @@ def compare_with_nads(
     networks: JsonObject, nads: Iterable[Nad], decides: Decides, to: PlanFindings
 ) -> JsonObject:
     """Return the networks with what only their NADs say; add differences to the findings."""
-    known = [(nad, facts) for nad in nads if not (facts := nad_facts(nad)).fault]
+    read = [(nad, nad_facts(nad)) for nad in nads]
+    known = [(nad, facts) for nad, facts in read if facts.is_known and not facts.fault]
     found: JsonObject = {}
     for name, words in networks.items():
         own = dict(words)
-        for nad, facts in known:
-            if _belongs(name, words, nad, facts):
-                _compare(name, own, nad, to, said=dict(_said(facts)), decides=decides)
-                _lend(name, own, nad, facts, to)
+        mine = [(nad, facts) for nad, facts in known if _belongs(name, words, nad, facts)]
+        for nad, facts in mine:
+            _compare(name, own, nad, to, said=dict(_said(facts)), decides=decides)
+            _lend(name, own, nad, facts, to)
+        users = {nad.namespace: JOINED for nad, _ in mine if nad.namespace not in _HOME}
+        if users and NAMESPACES not in words:
+            own[NAMESPACES] = users
+            to.notes.append(Finding(joined("networks", name), f"{NAMESPACES} of its NADs"))
         found[name] = own
     return found
 
@@ -53,7 +59,15 @@ def compare_with_nads(
 def _belongs(name: str, words: Mapping[str, Any], nad: Nad, facts: NadFacts) -> bool:
     if any(nad.name == name + suffix for suffix in _SUFFIXES):
         return True
-    return words.get("cidr") in [str(entry.subnet) for entry in facts.ranges]
+    return _canonical(words.get("cidr")) in [str(entry.subnet) for entry in facts.ranges]
+
+
+def _canonical(value: Any) -> Any:
+    """Return a CIDR as it is usually written; what is none as it is."""
+    try:
+        return str(parse_network(value)) if isinstance(value, str) else value
+    except BadInput:
+        return value
 
 
 def _said(facts: NadFacts) -> Iterator[tuple[str, Any]]:
@@ -80,14 +94,14 @@ def _compare(
 ) -> None:
     for word, value in said.items():
         planned = words.get(word)
-        if planned is None or planned == value:
+        if planned is None or value in (planned, _canonical(planned)):
             continue
         path = joined(joined("networks", name), word)
         if decides(name, word):
-            message = f"{planned} is set, and NAD {nad.ref} says {str(value)[:64]}"
+            message = f"{str(planned)[:64]} is set, and NAD {nad.ref} says {str(value)[:64]}"
             to.warnings.append(Finding(path, message, "change the NAD, or delete it"))
             continue
-        message = f"cannot be {str(planned)[:64]}: NAD {nad.ref} says {str(value)[:64]}"
+        message = f"cannot use {str(planned)[:64]}: NAD {nad.ref} says {str(value)[:64]}"
         remedy = f"correct the one that is wrong, or decide with --set {name}.{word}=VALUE"
         to.faults.append(Finding(path, message, remedy))
 
@@ -100,10 +114,8 @@ def _lend(name: str, words: JsonObject, nad: Nad, facts: NadFacts, to: PlanFindi
     if "subnets" in words:
         lent.pop("cidr", None)
     else:
-        cidr = words.get("cidr", lent.get("cidr"))
+        cidr = _canonical(words.get("cidr", lent.get("cidr")))
         lent |= {word: value for word, value in _addresses(cidr, facts) if word not in words}
-    if NAMESPACES not in words and nad.namespace not in _HOME:
-        lent[NAMESPACES] = {nad.namespace: JOINED}
     words |= lent
     if lent:
         message = f"{', '.join(lent)} of NAD {nad.ref}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from planes.model.decode import kind_of
 from planes.model.errors import Finding, JsonObject
-from planes.model.names import PLANE_LABEL_PREFIX, is_dns_label, shown
+from planes.model.names import PLANE_LABEL_PREFIX, is_dns_label, is_dns_subdomain, shown
 from planes.model.near_names import did_you_mean, nearest_name
 from planes.model.plan.missing import missing_facts
 from planes.model.plan.plan_text import joined
@@ -28,6 +29,8 @@ _ALIKE: Final = 0.75
 """An unknown word that is less like a known one is a remark of somebody's, and no slip."""
 _MOST_UNKNOWN: Final = 8
 _METADATA: Final = frozenset({"labels", "annotations"})
+_LABEL: Final = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+_LABEL_RULE: Final = "use at most 63 letters, digits, -, _ and ., a letter or digit at both ends"
 
 
 @dataclass(slots=True)
@@ -149,7 +152,20 @@ def _metadata(network: PlannedNetwork) -> JsonObject:
         if key not in _METADATA or not is_texts:
             message = "cannot use it: metadata of a plan is labels and annotations, all texts"
             network.faults.append(Finding(joined(path, key), message, "remove it, or quote values"))
+            continue
+        for name, text in texts.items():
+            if not _is_key(name) or (key == "labels" and not _LABEL.fullmatch(text)):
+                message = f"cannot use it: API servers refuse such {key}"
+                where = joined(joined(path, key), name)
+                network.faults.append(Finding(where, message, _LABEL_RULE))
     return {key: found[key] for key in found if key in _METADATA and found[key]}
+
+
+def _is_key(text: str) -> bool:
+    """Report whether a text is a key of labels and annotations: `name` or `domain/name`."""
+    domain, slash, name = text.rpartition("/")
+    is_name = bool(name) and _LABEL.fullmatch(name) is not None
+    return is_name and (not slash or is_dns_subdomain(domain))
 
 
 def _namespaces(network: PlannedNetwork) -> dict[str, str]:

@@ -85,7 +85,7 @@ EXPECTED = {
     "9 plan and NAD name different interfaces": (
         "contradictions",
         "networks.management.interface",
-        "cannot be eth0: NAD kube-system/management-network says eth2",
+        "cannot use eth0: NAD kube-system/management-network says eth2",
     ),
 }
 """By number of the list that came with the article: kind, where, and what."""

@@ -196,6 +196,13 @@ def test_labels_of_a_plane_that_is_not_there_are_told(home: Path) -> None:
     assert found.json == {"networks": {}}
 
 
+def test_planes_that_contradict_each_other_are_exported_with_a_warning(home: Path) -> None:
+    put(home, plane_object(), plane_object("other"))
+    found = netplane("plan", "export", "--manifests", str(home / "m"))
+    assert sorted(found.json["networks"]) == ["business", "other"]
+    assert "warning: the plan cannot be imported as it is: networks.business.cidr" in found.err
+
+
 def test_diff_of_a_plan_that_changes_nothing_is_status_0(home: Path) -> None:
     put(home, plane_object(), SHOP)
     found = plan(home, "diff", business=network(namespaces=["shop"]))

@@ -9,7 +9,7 @@ import pytest
 from planes.model.errors import BadInput
 from planes.model.plan.network_checks import MOST_FINDINGS
 from planes.model.spec.plane import parse_plane
-from tests.support.plans import nad, network, paths, plan_of
+from tests.support.plans import network, paths, plan_of
 
 
 def test_a_complete_network_becomes_a_plane() -> None:
@@ -87,6 +87,14 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "labels that are no texts": (
         {"a": network(metadata={"labels": {"x": 1}})},
         "networks.a.metadata.labels",
+    ),
+    "a label that is none": (
+        {"a": network(metadata={"labels": {"x": "-"}})},
+        "networks.a.metadata.labels.x",
+    ),
+    "an annotation whose key is none": (
+        {"a": network(metadata={"annotations": {"a b": "x"}})},
+        'networks.a.metadata.annotations["a b"]',
     ),
     "a default route without gateway": (
         {"a": network(gateway=None, defaultRoute=True)},
@@ -224,61 +232,3 @@ def test_findings_about_pairs_are_bounded() -> None:
     plan = plan_of(**networks)
     assert 0 < len(plan.faults) <= 60 * 9
     assert len(plan.warnings) <= MOST_FINDINGS
-
-
-IPAM = {
-    "type": "host-local",
-    "subnet": "10.9.0.0/24",
-    "rangeStart": "10.9.0.10",
-    "rangeEnd": "10.9.0.20",
-    "gateway": "10.9.0.254",
-}
-
-
-def test_a_nad_lends_the_facts_that_the_plan_does_not_have() -> None:
-    bare = {"cni": "macvlan", "cidr": "10.9.0.0/24"}
-    plan = plan_of(business=bare, nads=(nad("business-network", mode="bridge", ipam=IPAM),))
-    assert plan.is_sound
-    plane, namespace = plan.objects()
-    assert plane["spec"]["network"] == {"type": "macvlan", "master": "eth1", "mode": "bridge"}
-    assert plane["spec"]["subnets"] == [
-        {"cidr": "10.9.0.0/24", "gateway": "10.9.0.254", "ranges": ["10.9.0.10-10.9.0.20"]}
-    ]
-    assert namespace["metadata"]["name"] == "shop"
-    assert paths(plan.notes) == ["networks.business"]
-
-
-def test_a_nad_of_a_system_namespace_joins_nobody() -> None:
-    found = plan_of(a=network(), nads=(nad("a", "kube-system", ipam=IPAM),))
-    assert [obj["kind"] for obj in found.objects()] == ["Plane"]
-
-
-@pytest.mark.parametrize(
-    ("config", "word"),
-    [
-        ({"type": "ipvlan"}, "cni"),
-        ({"master": "eth5"}, "interface"),
-        ({"ipam": {**IPAM, "subnet": "10.9.0.0/25"}}, "cidr"),
-    ],
-)
-def test_a_nad_that_says_something_else_contradicts_the_plan(config: Any, word: str) -> None:
-    plan = plan_of(a=network(), nads=(nad("a", **config),))
-    assert paths(plan.faults) == [f"networks.a.{word}"]
-    assert "NAD shop/a says" in plan.faults[0].message
-
-
-def test_what_is_set_decides_between_plan_and_nad() -> None:
-    plan = plan_of("a.interface=eth1", a=network(), nads=(nad("a", master="eth5"),))
-    assert plan.is_sound
-    assert paths(plan.warnings) == ["networks.a.interface"]
-
-
-def test_a_nad_belongs_to_a_network_by_its_subnet_too() -> None:
-    plan = plan_of(a=network(), nads=(nad("old", master="eth5", ipam=IPAM),))
-    assert paths(plan.faults) == ["networks.a.interface"]
-
-
-def test_a_nad_of_something_else_is_left_alone() -> None:
-    plan = plan_of(a=network(), nads=(nad("b", master="eth5"),))
-    assert plan.is_sound
-    assert plan.notes == []
