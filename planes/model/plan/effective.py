@@ -49,11 +49,10 @@ def _with_inner(obj: Mapping[str, Any], spec: JsonObject, key: str, inner: JsonO
 
 def plane_value(obj: Mapping[str, Any]) -> Plane:
     """Return a plane's value by which two manifests are the same plane."""
-    plane, _ = find_plane_faults(obj)
-    return replace(plane, generation=0, created="")
+    return _value(obj, obj.get("spec"))[0]
 
 
-def _value(obj: Mapping[str, Any], spec: JsonObject) -> tuple[Plane, int]:
+def _value(obj: Mapping[str, Any], spec: Any) -> tuple[Plane, int]:
     """Return a plane's value with another spec, and how many faults it has."""
-    changed = {**obj, "spec": spec}
-    return plane_value(changed), len(find_plane_faults(changed)[1])
+    plane, faults = find_plane_faults({**obj, "spec": spec})
+    return replace(plane, generation=0, created=""), len(faults)

@@ -134,9 +134,8 @@ def _wires(plane: Plane) -> list[Wire]:
     if network is None:
         return []
     if network.master:
-        vlan = None if network.type == "host-device" else network.vlan or 0
         is_bridge = network.type == "bridge"
-        return list(link_wires(network.master, vlan, is_bridge=is_bridge))
+        return list(link_wires(network.master, network.vlan or 0, is_bridge=is_bridge))
     if network.resource_name:
         return [Wire(WireKind.RESOURCE, network.resource_name, network.vlan or 0)]
     return []

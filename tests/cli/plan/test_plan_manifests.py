@@ -123,6 +123,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.timeout(300)
 @given(JSON, JSON)
 def test_a_policy_of_any_rules_is_judged(ingress: Any, egress: Any) -> None:
     obj = {**policy({}), "spec": {"ingress": ingress, "egress": egress}}

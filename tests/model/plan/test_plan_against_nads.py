@@ -85,3 +85,10 @@ def test_a_nad_of_something_else_is_left_alone() -> None:
     plan = plan_of(a=network(), nads=(nad("b", master="eth5"),))
     assert plan.is_sound
     assert plan.notes == []
+
+
+def test_the_mode_of_another_type_is_not_lent() -> None:
+    beside = nad("a", type="ipvlan", mode="l2", ipam=IPAM)
+    plan = plan_of("a.cni=macvlan", a=network(), nads=(beside,))
+    assert plan.is_sound
+    assert "mode" not in plan.objects()[0]["spec"]["network"]

@@ -29,7 +29,9 @@ def test_a_network_that_is_there_twice_is_named() -> None:
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "1" + "0" * 30])
 def test_a_number_that_no_field_can_have_is_named(number: str) -> None:
     plan = plan_of_text(f'{{"networks": {{"a": {{"order": {number}}}}}}}')
-    assert paths(plan.faults) == ["networks.a.order"]
+    (fault,) = plan.faults
+    assert fault.path == "networks.a.order"
+    assert fault.message.startswith("cannot use a number ")
 
 
 @pytest.mark.parametrize("letter", ["\\u001b[31m", "\\u009b", "\\ud800", "\\u0000"])
@@ -90,6 +92,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.timeout(300)
 @given(st.dictionaries(st.text(max_size=6), JSON, max_size=3))
 def test_any_json_gives_a_plan_or_findings_that_one_line_each_can_show(value: object) -> None:
     """Nothing is raised, and a plan that is sound has manifests."""
@@ -101,12 +104,14 @@ def test_any_json_gives_a_plan_or_findings_that_one_line_each_can_show(value: ob
         json.dumps(plan.objects())
 
 
+@pytest.mark.timeout(300)
 @given(st.dictionaries(WORD, JSON, max_size=6))
 def test_any_words_give_a_network_or_findings(words: object) -> None:
     plan = plan_of_text(json.dumps({"networks": {"a": words}}))
     assert plan.is_sound or plan.faults or plan.missing
 
 
+@pytest.mark.timeout(300)
 @given(st.dictionaries(WORD, JSON, max_size=6), st.dictionaries(WORD, JSON, max_size=4))
 def test_any_words_beside_any_nad_give_a_network_or_findings(words: object, config: object) -> None:
     assert isinstance(config, dict)
