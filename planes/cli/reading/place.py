@@ -20,7 +20,7 @@ from planes.run.settings import Option
 from planes.run.values import whole
 
 if TYPE_CHECKING:
-    from planes.kube.api import KubeApi, ReadApi
+    from planes.kube.api import KubeApi, LogApi, ReadApi
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ def at_place(context: Context, work: Callable[[Place], Awaitable[T]]) -> T:
 
 
 def at_cluster(
-    context: Context, work: Callable[[KubeApi, Clock], Awaitable[T]], *, waits: bool = False
+    context: Context, work: Callable[[LogApi, Clock], Awaitable[T]], *, waits: bool = False
 ) -> T:
     """Do something with the API server of the user's kubeconfig; options are `CLUSTER_OPTIONS`.
 

@@ -14,8 +14,9 @@ from typing import Any, Final, Self
 
 import orjson
 
-from planes.kube.api import Change, Kind, Page, PatchKind, Query
+from planes.kube.api import Change, Kind, LogQuery, Page, PatchKind, Query
 from planes.kube.client.listing import ListReading
+from planes.kube.client.pod_log import end_of, log_request
 from planes.kube.client.request import JSON, Request
 from planes.kube.client.skim import bound_of
 from planes.kube.client.status_errors import Asked, refusal_of_status
@@ -129,6 +130,19 @@ class Client:
         async with aclosing(self._transport.lines(request, bound)) as lines:
             async for line in lines:
                 yield _change(asked, _decoded(asked, line) if isinstance(line, bytes) else line)
+
+    async def log(self, query: LogQuery) -> bytes:
+        """Return the end of a container's log: whole lines, each with its time (RFC 3339) first.
+
+        Raises:
+            NotFound: there is no such pod.
+            BadInput: the container has no log, or not that of an earlier run.
+        """
+        request = log_request(query)
+        if _NO_NAMES & {query.namespace, query.pod, query.container}:
+            raise BadInput(f"cannot {request.asked}: that is not the name of a container")
+        async with aclosing(self._transport.chunks(request)) as chunks:
+            return await end_of(chunks, query.size)
 
     async def create(
         self, resource: Resource, obj: JsonObject, *, namespace: str = ""
