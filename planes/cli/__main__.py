@@ -17,6 +17,7 @@ from typing import Any, Final, NoReturn, TextIO
 from planes.cli.command import OUTPUT, Command, Context, UsageError
 from planes.cli.console import Console
 from planes.cli.demo.command import DEMO
+from planes.cli.dump.command import DUMP
 from planes.cli.explain import EXPLAIN
 from planes.cli.ip import IP_CHECK, IP_RELEASE
 from planes.cli.ip_free import IP_FREE
@@ -32,6 +33,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     *(IP_SHOW, IP_WHO, IP_FREE, IP_CHECK, IP_RELEASE),
     *(PLAN_CHECK, PLAN_IMPORT, PLAN_EXPORT, PLAN_DIFF),
     EXPLAIN,
+    DUMP,
     DEMO,
 )
 

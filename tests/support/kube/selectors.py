@@ -18,7 +18,10 @@ _FIELDS = {
         "spec.restartPolicy",
     },
     "ipblocks": {"spec.plane", "spec.node", "spec.use"},
-    "events": {"involvedObject.name", "involvedObject.namespace", "involvedObject.uid", "reason"},
+    "events": {
+        *("involvedObject.name", "involvedObject.namespace", "involvedObject.uid"),
+        *("reason", "reportingComponent"),
+    },
     "namespaces": {"status.phase"},
     "nodes": {"spec.unschedulable"},
     "secrets": {"type"},
