@@ -24,6 +24,7 @@ from planes.cli.ip_free import IP_FREE
 from planes.cli.ip_show import IP_SHOW
 from planes.cli.ip_who import IP_WHO
 from planes.cli.plan.commands import PLAN_CHECK, PLAN_DIFF, PLAN_EXPORT, PLAN_IMPORT
+from planes.cli.migrate.command import MIGRATE_CHECK
 from planes.cli.pods import POD_ADD, POD_LIST, POD_RM
 from planes.model.errors import BadInput, PlanesError
 from planes.run.settings import Parser, add_arguments, resolve
@@ -34,6 +35,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     *(PLAN_CHECK, PLAN_IMPORT, PLAN_EXPORT, PLAN_DIFF),
     EXPLAIN,
     DUMP,
+    MIGRATE_CHECK,
     DEMO,
 )
 
@@ -43,6 +45,7 @@ OPTIONS: Final = (OUTPUT, *(option for command in COMMANDS for option in command
 _GROUPS: Final = {
     "ip": "addresses of planes",
     "plan": "network plans as planes, and back",
+    "migrate": "from Multus to Netplane",
     "pod": "pods of standalone mode",
 }
 
