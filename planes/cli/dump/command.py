@@ -60,9 +60,10 @@ def run_dump(context: Context) -> int:
     for name, why in sorted(set(collector.notes)):
         console.warn(f"{name}: {why}")
     names = [one.name for one in archive.members]
-    console.line(f"{shown(str(target), 4096)[1:-1]}: {len(names)} files; see its MANIFEST.txt")
+    file = shown(str(target), 4096)[1:-1]
+    console.line(f"{file}: {len(names)} files; see its MANIFEST.txt")
     left = [{"file": name, "why": why} for name, why in sorted(set(collector.notes))]
-    console.document({"file": str(target), "files": names, "leftOut": left})
+    console.document({"file": file, "files": names, "leftOut": left})
     return 0
 
 
