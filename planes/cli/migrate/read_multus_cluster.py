@@ -18,6 +18,7 @@ from planes.model.decide.decision import decide
 from planes.model.errors import Denied, Finding, JsonObject, NotFound, PlanesError
 from planes.model.names import (
     DEFAULT_NETWORK_ANNOTATION,
+    MULTUS_NAMESPACE,
     NETWORKS_ANNOTATION,
     STATUS_ANNOTATIONS,
 )
@@ -184,20 +185,22 @@ class MigrationReader:
         try:
             pod = Pod.from_object({"metadata": obj["metadata"]})
         except PlanesError as error:
-            self._refuse(Pod("", str(obj["metadata"].get("name"))), Finding("", error.message))
+            bare = Pod(*key_of(obj))
+            self._refuse(bare, Finding("", error.message, error.remedy))
             return
         texts = pod.annotations
         if NETWORKS_ANNOTATION not in texts and DEFAULT_NETWORK_ANNOTATION not in texts:
             return
         self._found.pods += 1
-        reading = read_selections(texts.get(NETWORKS_ANNOTATION, ""), pod.namespace)
-        named = {each.ref for each in reading.selections}
-        for one in sorted(named & self._known):
-            ips = [ip for each in reading.selections if each.ref == one for ip in each.ips]
+        default = read_selections(texts.get(DEFAULT_NETWORK_ANNOTATION, ""), MULTUS_NAMESPACE)
+        asked = read_selections(texts.get(NETWORKS_ANNOTATION, ""), pod.namespace)
+        selections = (*default.selections, *asked.selections)
+        for one in sorted({each.ref for each in selections} & self._known):
+            ips = [ip for each in selections if each.ref == one for ip in each.ips]
             self._uses.setdefault(one, NadUse()).add(pod, ips)
-        bare = {key: text for key, text in texts.items() if key not in STATUS_ANNOTATIONS}
+        kept = {key: text for key, text in texts.items() if key not in STATUS_ANNOTATIONS}
         space = self._namespaces.get(pod.namespace) or Namespace(pod.namespace)
-        decision = decide(replace(pod, annotations=bare), space, catalog, creating=True)
+        decision = decide(replace(pod, annotations=kept), space, catalog, creating=True)
         if decision.denied:
             self._refuse(pod, *decision.errors)
 

@@ -145,6 +145,22 @@ async def test_pods_are_counted_once_for_each_nad_also_of_other_namespaces() -> 
     assert (found.use.pods, found.use.namespaces) == (2, {"shop", "bank"})
 
 
+async def test_a_default_network_of_a_pod_counts() -> None:
+    kube = FakeKube((NADS, nad("cluster", BRIDGE, "kube-system")))
+    made = pod("p", "")
+    made["metadata"]["annotations"] = {"v1.multus-cni.io/default-network": "cluster"}
+    kube.put_object(PODS, made)
+    (found,) = (await read(kube)).nads
+    assert found.use.pods == 1
+
+
+async def test_a_pod_that_cannot_be_read_is_refused_by_its_name() -> None:
+    made = pod("odd", "a")
+    made["metadata"]["labels"] = {"a": ["no", "text"]}
+    (refused,) = (await read(FakeKube((PODS, made)))).refused
+    assert (refused.namespace, refused.name) == ("shop", "odd")
+
+
 async def test_refused_pods_of_one_owner_are_told_once() -> None:
     kube = FakeKube()
     for number in range(5):
