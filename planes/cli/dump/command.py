@@ -7,7 +7,6 @@ archive's MANIFEST.txt; the exit status is 0 all the same.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,7 +16,6 @@ from planes.cli.reading.place import (
     CONTEXT,
     PLACE_OPTIONS,
     REQUEST_TIMEOUT,
-    Place,
     at_cluster,
     at_place,
 )
@@ -70,7 +68,9 @@ def run_dump(context: Context) -> int:
 def _read(context: Context, collector: Collector, seconds: float) -> str:
     """Read everything into the archive; return what it is a dump of."""
     if context.settings[MANIFESTS.key]:
-        return at_place(context, lambda place: _of_machine(place, collector))
+        from planes.cli.dump.machine import dump_machine  # noqa: PLC0415
+
+        return at_place(context, lambda place: dump_machine(place, collector))
 
     async def work(api: LogApi, clock: Clock) -> None:
         from planes.cli.dump.cluster import ClusterDump  # noqa: PLC0415
@@ -80,27 +80,6 @@ def _read(context: Context, collector: Collector, seconds: float) -> str:
     at_cluster(context, work, waits=True)  # each answer has its own deadline
     name = context.settings[CONTEXT.key]
     return f"the cluster of context {name}" if name else "the cluster of the current context"
-
-
-async def _of_machine(place: Place, collector: Collector) -> str:
-    from planes.cli.dump.objects import ReadObjects, counted, machine, versions  # noqa: PLC0415
-
-    read = ReadObjects(place.api, collector.counts)
-    for name, objects in (
-        ("versions.json", versions(place.clock.now())),
-        ("machine.json", machine()),
-        ("planes.jsonl", read.planes()),
-        ("nads.jsonl", read.nads()),
-        ("namespaces.jsonl", read.namespaces()),
-        ("pods.jsonl", read.pods()),
-        ("events.jsonl", read.events()),
-        ("counts.json", counted(collector.counts)),
-    ):
-        await collector.add(name, objects)
-    collector.note("logs", "the daemon's log is not in files: journalctl -u netplane-cni has it")
-    collector.note("address files", "netplane-cni check-addresses compares them on this machine")
-    await asyncio.sleep(0)
-    return f"the machine with the manifests in {place.title}"
 
 
 def _finish(archive: Archive, collector: Collector, title: str, clock: Clock) -> None:

@@ -19,6 +19,7 @@ _WHAT: Final = {
     "ipamclaims.jsonl": "IPAMClaims",
     "namespaces.jsonl": "namespaces that join planes: our labels only",
     "pods.jsonl": "pods with planes or networks: node, phase, network annotations",
+    "addresses.jsonl": "who has which address of planes",
     "nodes.jsonl": "nodes: kernel, system, kubelet, container runtime, conditions",
     "netplane/workloads.jsonl": "our Deployment and DaemonSet: images, status",
     "netplane/pods.jsonl": "our pods: states of containers",

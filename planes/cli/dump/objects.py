@@ -12,7 +12,6 @@ from typing import Final
 from planes.cli.dump.shapes import (
     NadShape,
     listed,
-    members,
     of_event,
     of_namespace,
     of_plane,
@@ -119,19 +118,6 @@ async def versions(now: float) -> AsyncGenerator[JsonObject, None]:
         "netplane": version("netplane"),
         "python": platform.python_version(),
         "client": f"{platform.system()} {platform.release()} {platform.machine()}",
-    }
-
-
-async def machine() -> AsyncGenerator[JsonObject, None]:
-    """Yield what this machine is and runs."""
-    try:
-        release = platform.freedesktop_os_release()
-    except OSError:  # neither of its files is there
-        release = {}
-    yield {
-        "kernelVersion": platform.release(),
-        "architecture": platform.machine(),
-        "os": members(release, "PRETTY_NAME", "ID", "VERSION_ID"),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -9,8 +10,12 @@ import pytest
 
 from planes.cli.dump.objects import MOST_EVENTS
 from planes.model.names import NETWORKS_ANNOTATION
+from planes.model.spec.plane import parse_plane
+from planes.store.directory import DirStore
+from planes.store.protocol import AddressOwner
 from planes.store.records import EventLog
 from tests.cli.dump.dumped import Dumped
+from tests.support.clock import FakeClock
 from tests.support.command_line import Outcome, netplane
 from tests.support.planes import plane_object
 
@@ -54,6 +59,18 @@ def test_a_document_says_what_is_in_it_and_what_was_left_out(manifests: Path) ->
     found = dump(manifests, "-o", "json").json
     assert "planes.jsonl" in found["files"]
     assert {one["file"] for one in found["leftOut"]} == {"logs", "address files"}
+
+
+def test_addresses_of_a_machine_are_in_it_with_their_pods(manifests: Path) -> None:
+    book = DirStore(manifests, manifests.parent / "state", clock=FakeClock()).addresses
+    owner = AddressOwner("c1", "net1", "shop", "a", "u1", "n1")
+    (claimed,) = asyncio.run(book.claim(parse_plane(plane_object()), owner))
+    dump(manifests)
+    found = Dumped.read(manifests.parent / "out.tar.gz")
+    address = claimed.address.partition("/")[0]
+    known = {"plane": "business", "address": address, "proof": "record"}
+    assert found.objects("addresses.jsonl") == [{**known, "pod": "shop/a", "uid": "u1"}]
+    assert found.objects("counts.json")[0]["addresses of plane business"] == 1
 
 
 def test_a_file_that_is_there_stays(manifests: Path) -> None:
