@@ -28,6 +28,7 @@ NAD = {
     "metadata": {"name": "net", "namespace": "shop"},
     "spec": {"config": '{"cniVersion": "1.0.0", "type": "ovs", "bridge": "br1"}'},
 }
+LARGE = {"metadata": {"name": "large", "namespace": "bank"}, "spec": {"config": "x" * (1 << 20)}}
 
 
 async def answer(request: web.Request) -> web.StreamResponse:
@@ -40,7 +41,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
         return await refuses(403, "Forbidden", "no")(request)
     if kind == "netplane":
         return await refuses(404, "NotFound", "gone")(request)
-    items: dict[str, list[Any]] = {"pods": [POD], "network-attachment-definitions": [NAD]}
+    items: dict[str, list[Any]] = {"pods": [POD], "network-attachment-definitions": [LARGE, NAD]}
     return await says({"metadata": {"resourceVersion": "1"}, "items": items.get(kind, [])})(request)
 
 
@@ -95,7 +96,9 @@ async def test_a_cluster_is_judged_under_the_policy_of_its_installation(
     assert guarded.status == 1
     assert "judged with --nads guarded" in guarded.err
     assert "warning: cannot list namespaces: no" in guarded.err
-    opened = await run(tmp_path, "migrate", "check", "--nads", "open")
+    assert "refused: NAD bank/large: " in guarded.err
+    assert "the object has 10486" in guarded.err
+    opened = await run(tmp_path, "migrate", "check", "--nads", "open", "-n", "shop")
     assert opened.status == 0
     assert "executes ovs" in opened.out
     assert {seen.method for seen in api.seen} == {"GET"}
