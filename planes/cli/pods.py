@@ -22,7 +22,7 @@ from planes.cli.command import (
     Context,
     UsageError,
 )
-from planes.cli.explain import of_workloads
+from planes.cli.explaining.files import of_workloads
 from planes.cli.inputs import STATE_KINDS, Inputs, add_file_arguments, read_inputs
 from planes.cli.kubelet import Kubelet
 from planes.cli.sandbox import Sandbox, Shim, require_root
