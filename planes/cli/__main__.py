@@ -26,6 +26,7 @@ from planes.cli.ip_who import IP_WHO
 from planes.cli.migrate.command import MIGRATE_CHECK
 from planes.cli.plan.commands import PLAN_CHECK, PLAN_DIFF, PLAN_EXPORT, PLAN_IMPORT
 from planes.cli.pods import POD_ADD, POD_LIST, POD_RM
+from planes.cli.status.command import STATUS
 from planes.model.errors import BadInput, PlanesError
 from planes.run.settings import Parser, add_arguments, resolve
 
@@ -36,6 +37,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     EXPLAIN,
     DUMP,
     MIGRATE_CHECK,
+    STATUS,
     DEMO,
 )
 

@@ -75,8 +75,8 @@ class Place:
         return self.directory is None
 
 
-def at_place(context: Context, work: Callable[[Place], Awaitable[T]]) -> T:
-    """Do a command's work where its options say; they are `PLACE_OPTIONS`.
+def at_place(context: Context, work: Callable[[Place], Awaitable[T]], *, waits: bool = False) -> T:
+    """Do a command's work where its options say; they are `PLACE_OPTIONS`; `waits` as `at_cluster`.
 
     Raises:
         UsageError: both a cluster and manifests are named.
@@ -85,7 +85,9 @@ def at_place(context: Context, work: Callable[[Place], Awaitable[T]]) -> T:
     """
     names_cluster = bool(context.settings[KUBECONFIG.key] or context.settings[CONTEXT.key])
     if not context.settings[MANIFESTS.key]:
-        return at_cluster(context, lambda api, clock: work(_cluster(context, api, clock)))
+        return at_cluster(
+            context, lambda api, clock: work(_cluster(context, api, clock)), waits=waits
+        )
     if names_cluster:
         raise UsageError(
             "cannot read a cluster and manifests at once",

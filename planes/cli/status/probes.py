@@ -1,0 +1,89 @@
+"""Ask programs of this machine how they are, over HTTP; blocking, each within seconds."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from planes.model.lines import one_line
+
+_SECONDS: Final = 5.0
+_MOST_BYTES: Final = 4096
+_LONGEST: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswer:
+    """What a program answered; `why` is the reason where it did not, or is not ready."""
+
+    is_ready: bool
+    text: str = ""
+    why: str = ""
+
+
+def ask_socket(path: Path) -> ProbeAnswer:
+    """Ask the daemon at a unix socket whether it is ready."""
+    connection = _OverUnixSocket(path)
+    try:
+        return _asked(connection, "/readyz")
+    except (OSError, http.client.HTTPException) as error:
+        return ProbeAnswer(False, why=f"cannot reach it at {path}: {_cause(error)}")
+    finally:
+        connection.close()
+
+
+def ask_webhook(url: str, ca_file: str) -> ProbeAnswer:
+    """Ask the webhook at a URL, verified by a CA, whether it is ready."""
+    parts = urlsplit(url)
+    try:
+        trust = ssl.create_default_context(cafile=ca_file)
+        port = parts.port or 443
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        return ProbeAnswer(False, why=f"cannot use {url} with {ca_file}: {_cause(error)}")
+    if parts.scheme != "https" or not parts.hostname:
+        return ProbeAnswer(False, why=f"cannot use {url}: it is no https URL")
+    connection = http.client.HTTPSConnection(parts.hostname, port, timeout=_SECONDS, context=trust)
+    try:
+        return _asked(connection, f"{parts.path.rstrip('/')}/readyz")
+    except (OSError, http.client.HTTPException) as error:
+        return ProbeAnswer(False, why=f"cannot reach it at {url}: {_cause(error)}")
+    finally:
+        connection.close()
+
+
+def _asked(connection: http.client.HTTPConnection, path: str) -> ProbeAnswer:
+    connection.request("GET", path)
+    response = connection.getresponse()
+    text = one_line(response.read(_MOST_BYTES).decode(errors="replace"), _LONGEST)
+    if response.status == http.HTTPStatus.OK:
+        return ProbeAnswer(True, text)
+    return ProbeAnswer(False, why=text or f"it answers HTTP {response.status}")
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not of this CA: {error.verify_message}"
+    if isinstance(error, TimeoutError):
+        return f"no answer within {_SECONDS:.0f} s"
+    strerror = error.strerror if isinstance(error, OSError) else None
+    return strerror or str(error) or type(error).__name__
+
+
+class _OverUnixSocket(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("netplane", timeout=_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(os.fspath(self._path))
