@@ -67,13 +67,23 @@ async def explain_pod(place: Place, console: Console, namespace: str, name: str)
         console.warn(f"{ignored.where}: {ignored.reason}")
     _print(console, pod, start, decision, has, events=events, missing=missing)
     console.line("")
-    verdict = "As it stands, it would be refused today:" if decision.denied else "As it stands:"
+    verdict = f"Decided about it as it stands: {_outcome(decision)}."
     text = explain(pod, space, catalog, decision, verdict=verdict).rstrip("\n")
     console.line(text if is_decidable else f"The labels of namespace {namespace} are not known.")
     details = _details(start, decision, has, events, unknown=unknown, state=state)
     return ExplainedItem(
         "Pod", namespace, name, (*found, *decision.errors), decision.warnings, details
     )
+
+
+def _outcome(decision: Decision) -> str:
+    """Complete "Decided about it as it stands: "."""
+    if decision.denied:
+        return "it would be refused today"
+    count = len(decision.attachments)
+    if not count:
+        return "its default network only"
+    return f"its default network and {count} more"
 
 
 def _shown(text: str) -> _Has:

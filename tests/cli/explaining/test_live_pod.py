@@ -117,7 +117,7 @@ async def test_a_pod_that_would_be_refused_today_is_a_fault(cluster: ExplainedCl
     cluster.pod("web", interfaces=[ETH0, NET1], annotations=asks)
     found = await cluster.explained_pod("web")
     assert any("10.8.0.1" in error.message for error in found.errors)
-    assert "As it stands, it would be refused today:" in cluster.out
+    assert "Decided about it as it stands: it would be refused today." in cluster.out
 
 
 async def test_an_address_of_another_namespaces_pod_counts(cluster: ExplainedCluster) -> None:
