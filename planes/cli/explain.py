@@ -11,7 +11,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from planes.cli.command import MANIFESTS, Command, Context, UsageError
-from planes.cli.explaining.files import explain_files
+from planes.cli.explaining.files import (
+    explain_files,
+    no_manifest,
+    not_readable,
+    not_there,
+)
 from planes.cli.explaining.items import PROBLEM, ExplainedItem
 from planes.cli.inputs import Inputs, read_inputs
 from planes.cli.reading.place import CONTEXT, KUBECONFIG, PLACE_OPTIONS, Place, at_place
@@ -93,7 +98,9 @@ def _explain_files(context: Context) -> int:
     if settings[MANIFESTS.key] and not names_cluster:
         # Planes and namespaces in the file count too: "what if I applied this?"
         state, problems = read_state(context.manifests_dir(), extra=inputs.others)
-        entries = explain_files(console, inputs, state, problems, default=default)
+        entries = explain_files(
+            console, inputs, state, problems, default=default, lacking=no_manifest
+        )
     else:
         entries = at_place(context, lambda place: _on_cluster(context, place, inputs))
     console.document([entry.as_json() for entry in entries])
@@ -119,7 +126,7 @@ async def _on_cluster(context: Context, place: Place, inputs: Inputs) -> list[Ex
         found.snapshot,
         found.problems,
         default=default,
-        has_all_namespaces=True,
+        lacking=not_there if found.has_namespaces else not_readable,
     )
 
 

@@ -5,7 +5,7 @@ Pods that are explained with the same words, as replicas mostly are, are printed
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from planes.cli.console import Console
@@ -34,7 +34,7 @@ def explain_files(
     problems: Iterable[Problem],
     *,
     default: str,
-    has_all_namespaces: bool = False,
+    lacking: Callable[[str], Finding],
 ) -> list[ExplainedItem]:
     """Print what would be decided about the objects of files, and return it.
 
@@ -44,7 +44,7 @@ def explain_files(
         state: what they meet.
         problems: objects that are ignored.
         default: namespace of objects that name none.
-        has_all_namespaces: on a cluster: a namespace that is not known does not exist.
+        lacking: returns the warning about a namespace that the state lacks.
     """
     about = [
         *map(of_problem, problems),
@@ -53,7 +53,7 @@ def explain_files(
     ]
     for entry in about:
         entry.print_findings(console)
-    pods = list(_of_pods(inputs, state, has_all_namespaces=has_all_namespaces))
+    pods = list(_of_pods(inputs, state, lacking))
     for text in dict.fromkeys(pod.lacking for pod in pods if pod.lacking):
         console.warn(text)
     _print_folded(console, pods)
@@ -103,7 +103,7 @@ def _of_nads(inputs: Inputs, state: Snapshot, default: str) -> Iterator[Explaine
 
 
 def _of_pods(
-    inputs: Inputs, state: Snapshot, *, has_all_namespaces: bool
+    inputs: Inputs, state: Snapshot, lacking: Callable[[str], Finding]
 ) -> Iterator[_ExplainedPod]:
     """Explain each pod; its claims count for the next one, as replicas compete for addresses."""
     catalog = state.catalog
@@ -112,30 +112,40 @@ def _of_pods(
         known = state.namespaces.get(pod.namespace)
         namespace = known or Namespace(pod.namespace)
         decision, pod = _decided(pod, namespace, catalog)
-        warnings, lacking = list(decision.warnings), ""
+        warnings, told = list(decision.warnings), ""
         if known is None:
-            found = _lacking(pod.namespace, has_all_namespaces)
+            found = lacking(pod.namespace)
             warnings.append(found)
-            lacking = found.message
+            told = found.message
         verdict = verdict_of(pod, decision)
         text = explain(pod, namespace, catalog, decision, verdict=verdict)
         rest = text.removeprefix(verdict).strip("\n")
         item = ExplainedItem(
             "Pod", pod.namespace, pod.name, decision.errors, warnings, decision_json(decision)
         )
-        yield _ExplainedPod(pod, verdict, rest, item, lacking)
+        yield _ExplainedPod(pod, verdict, rest, item, told)
         if not decision.denied:
             annotations = {**pod.annotations, **decision.annotations}
             created = replace(pod, annotations=annotations)
             catalog = catalog.with_claims(catalog.claims.with_pod(created))
 
 
-def _lacking(namespace: str, has_all_namespaces: bool) -> Finding:
-    if has_all_namespaces:
-        message = f"there is no namespace {namespace} yet: its pods join by no label"
-        return Finding("", message, "create it, with its labels, or give its manifest too")
+def no_manifest(namespace: str) -> Finding:
+    """Return the warning about a namespace of which the directory has no manifest."""
     message = f"namespace {namespace} has no manifest: it joins by no label"
     return Finding("", message, "give its manifest, with its labels")
+
+
+def not_there(namespace: str) -> Finding:
+    """Return the warning about a namespace that a cluster does not have."""
+    message = f"there is no namespace {namespace} yet: its pods join by no label"
+    return Finding("", message, "create it, with its labels, or give its manifest too")
+
+
+def not_readable(namespace: str) -> Finding:
+    """Return the warning about a namespace that the user may not read."""
+    message = f"the labels of namespace {namespace} are not known: it is judged as without any"
+    return Finding("", message, "give its manifest too, with its labels")
 
 
 def _decided(pod: Pod, namespace: Namespace, catalog: Catalog) -> tuple[Decision, Pod]:

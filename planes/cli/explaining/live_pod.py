@@ -67,7 +67,7 @@ async def explain_pod(place: Place, console: Console, namespace: str, name: str)
         console.warn(f"{ignored.where}: {ignored.reason}")
     _print(console, pod, start, decision, has, events=events, missing=missing)
     console.line("")
-    verdict = f"Decided about it as it stands: {_outcome(decision)}."
+    verdict = f"Decided about it as it stands: {_outcome(pod, decision)}."
     text = explain(pod, space, catalog, decision, verdict=verdict).rstrip("\n")
     console.line(text if is_decidable else f"The labels of namespace {namespace} are not known.")
     details = _details(start, decision, has, events, unknown=unknown, state=state)
@@ -76,10 +76,12 @@ async def explain_pod(place: Place, console: Console, namespace: str, name: str)
     )
 
 
-def _outcome(decision: Decision) -> str:
+def _outcome(pod: Pod, decision: Decision) -> str:
     """Complete "Decided about it as it stands: "."""
     if decision.denied:
         return "it would be refused today"
+    if pod.host_network:
+        return "it runs in the host's network and gets no planes"
     count = len(decision.attachments)
     if not count:
         return "its default network only"

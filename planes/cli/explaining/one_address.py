@@ -12,19 +12,21 @@ from planes.cli.reading.address_roles import AddressRole, Role, role_of
 from planes.cli.reading.address_use import AddressUse, PlaneUse, Proof, plane_uses
 from planes.cli.reading.near_addresses import free_near
 from planes.cli.reading.place import Place
+from planes.cli.reading.plane_conditions import plane_seen
 from planes.kube.resources import NAMESPACES, PLANES, PODS
 from planes.kube.store.namespaces import read_namespace
 from planes.model.addresses import AddressRange, IPAddress, parse_address
 from planes.model.decide.explain import why_not_joined
-from planes.model.errors import BadInput, Finding, JsonObject, NotFound
-from planes.model.lines import one_line
+from planes.model.errors import BadInput, Denied, Finding, JsonObject, NotFound
+from planes.model.lines import first_few, one_line
 from planes.model.names import is_dns_label, is_dns_subdomain, shown
 from planes.model.objects import Namespace, Pod
 from planes.model.spec.address_policy import refusal, with_static_apart
-from planes.model.spec.plane import find_plane_faults
+from planes.model.spec.plane import parse_plane, parse_stored_plane
 from planes.model.spec.plane_spec import Allow, IpamMode, Plane
 
 _MOST_FREE: Final = 5
+_MOST_SHOWN: Final = 6
 _LONGEST: Final = 512
 _GIVEN_TO_NOBODY: Final = frozenset(
     {Role.OUTSIDE, Role.GATEWAY, Role.UNUSABLE, Role.EXCLUDED, Role.UNUSED}
@@ -59,31 +61,51 @@ async def explain_address(
     address = parse_address(text)
     _check_names(plane_name, asker)
     obj = await place.api.get(PLANES, plane_name)
-    use = (await plane_uses(place, [plane_name])).get(plane_name)
-    if use is None:
-        _, faults = find_plane_faults(obj)
-        told = "; ".join(map(str, faults))
-        raise BadInput(
-            f"cannot explain {address}: plane {plane_name} is not accepted: {told}",
-            remedy="correct the plane",
-        )
-    plane = with_static_apart(use.plane) if place.is_cluster else use.plane
+    plane = _plane(place, obj)
+    unknown = []
+    try:
+        use = (await plane_uses(place, [plane_name]))[plane_name]
+    except Denied as error:
+        use = PlaneUse(plane, obj)
+        unknown.append(f"not known: who has it: {error.message}")
     role = role_of(plane, address)
     pod = await _pod(place, asker)
     namespace = await _namespace(place, asker)
-    errors = tuple(_faults(plane, role, address, use, asker, pod=pod, namespace=namespace))
+    found = _faults(plane, role, address, use, asker, pod=pod, namespace=namespace)
+    errors = (*_not_accepted(obj), *found)
+    for told in unknown:
+        console.warn(told)
     spans = _askable(plane, pod, use)
     near = free_near(spans, address, {*use.uses, *use.cooling}, _MOST_FREE)
-    _print(console, plane, address, role, use, near=near)
+    _print(console, plane, address, role, use, near=near, is_known=not unknown)
     if errors:
         console.line(f"No, {asker.text} may not ask for it:", "red")
     elif asker.namespace:
         console.line(f"Yes, {asker.text} may ask for it.", "green")
-    for error in errors:
-        console.line(f"  - {error.message}")
-        console.line(f"    remedy: {error.remedy}")
-    details = _details(address, plane, role, use, near=near)
+    for fault in errors:
+        console.line(f"  - {fault.message}")
+        console.line(f"    remedy: {fault.remedy}")
+    details = {**_details(address, plane, role, use, near=near), "unknown": unknown}
     return ExplainedItem("Address", asker.namespace, str(address), errors, (), details)
+
+
+def _plane(place: Place, obj: JsonObject) -> Plane:
+    """Return the plane as it is in force.
+
+    Raises:
+        BadInput: it cannot be used.
+    """
+    if place.is_cluster:
+        return with_static_apart(parse_stored_plane(obj))
+    return parse_plane(obj)
+
+
+def _not_accepted(obj: JsonObject) -> Iterator[Finding]:
+    """Yield why the leader does not accept a plane, e.g. as another one has its addresses."""
+    accepted = plane_seen(obj).conditions.get("Accepted")
+    if accepted is not None and accepted.status == "False":
+        name = obj["metadata"]["name"]
+        yield Finding("", f"plane {name} is not accepted: {accepted.message}", "correct the plane")
 
 
 def _check_names(plane: str, asker: AddressAsker) -> None:
@@ -126,7 +148,7 @@ def _faults(
     uses = use.uses.get(address, [])
     others = [one for one in uses if not asker.pod or one.pod != pod.key]
     if len({one.pod for one in uses if one.pod}) > 1:
-        names = ", ".join(one_line(one.pod, _LONGEST) for one in uses)
+        names = first_few([one_line(one.pod, _LONGEST) for one in uses], _MOST_SHOWN)
         message = f"{address} is of several pods at once: {names}"
         yield Finding("", message, "netplane ip check says what is wrong; one of them has to go")
     if namespace is not None and not plane.joined_by(namespace):
@@ -173,9 +195,10 @@ def _print(
     use: PlaneUse,
     *,
     near: Sequence[IPAddress],
+    is_known: bool,
 ) -> None:
     console.line(f"{address} in plane {plane.name}: {role.text}.")
-    for one in use.uses.get(address, ()):
+    for one in use.uses.get(address, [])[:_MOST_SHOWN]:
         facts = [f"UID {one.uid}"] if one.uid else []
         facts += [f"node {one.node}"] if one.node else []
         facts += [f"since {one.since}"] if one.since else []
@@ -183,6 +206,8 @@ def _print(
         hint = "" if one.proof is not Proof.STATUS else "; by its network-status, which is a hint"
         told = one_line(f" ({', '.join(facts)}{hint})" if facts or hint else "", _LONGEST)
         console.line(f"Held by {_holder(one)}{' ' if told else ''}{told}.")
+    if not is_known:
+        return
     if not use.uses.get(address):
         is_cooling = address in use.cooling
         node = use.node_of(address)

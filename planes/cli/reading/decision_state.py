@@ -51,6 +51,7 @@ class DecisionState:
         ignored: objects of a cluster that are.
         unknown: what could not be read, and so was not judged by.
         leaving: planes that are being deleted.
+        has_namespaces: False where those in question could not be read.
     """
 
     snapshot: Snapshot
@@ -58,6 +59,7 @@ class DecisionState:
     ignored: tuple[Problem, ...] = ()
     unknown: tuple[str, ...] = ()
     leaving: frozenset[str] = frozenset()
+    has_namespaces: bool = True
 
 
 async def decision_state(
@@ -103,6 +105,7 @@ class _ClusterReading:
     ignored: list[Problem] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     leaving: set[str] = field(default_factory=set)
+    has_namespaces: bool = True
 
     async def read(self, nads_of: Collection[str], extra: Iterable[tuple[JsonObject, str]]) -> None:
         await self._read_planes()
@@ -116,7 +119,7 @@ class _ClusterReading:
                 await self._known(self._read_nad(plane.ref))
         if not await self._known(self._read_namespaces()):
             for name in sorted(self.concerned):
-                await self._known(self._read_namespace(name))
+                self.has_namespaces &= await self._known(self._read_namespace(name))
         # Holders before pods: a holder is removed after its pod.
         await self._known(self._read_holders())
         await self._known(self._read_claims())
@@ -140,6 +143,7 @@ class _ClusterReading:
             tuple(self.ignored),
             tuple(dict.fromkeys(self.unknown)),
             frozenset(self.leaving),
+            self.has_namespaces,
         )
 
     async def _known(self, reading: Awaitable[None]) -> bool:

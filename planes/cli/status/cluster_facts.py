@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from planes.cli.reading.plane_conditions import PlaneStatusSeen
 from planes.model.errors import JsonObject
 
 
@@ -68,33 +69,6 @@ class DaemonSeen:
     restarts: int = 0
     why: str = ""
     failing: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ConditionSeen:
-    """One condition of a plane."""
-
-    status: str
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlaneStatusSeen:
-    """A plane and its status.
-
-    Attributes:
-        conditions: by type.
-        counts: `inUse`, `capacity` and so on, as far as the status has them.
-        is_current: the status is of the spec as it is now.
-        is_leaving: it is being deleted.
-    """
-
-    name: str
-    conditions: Mapping[str, ConditionSeen] = field(default_factory=dict)
-    counts: Mapping[str, int] = field(default_factory=dict)
-    is_current: bool = True
-    is_leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)

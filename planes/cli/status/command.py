@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from planes.cli.command import CA, MANIFESTS, SOCKET, STATE_DIR, WEBHOOK, Command, Context
 from planes.cli.reading.place import CONTEXT, KUBECONFIG, PLACE_OPTIONS, Place, at_place
+from planes.model.errors import Unavailable
 from planes.run.clock import Clock, SystemClock
 from planes.run.values import whole
 
@@ -32,14 +33,22 @@ def run_status(context: Context) -> int:
         # Not by `at_place`: while this waits, manifests may be corrected, and are read again.
         report = asyncio.run(on_machine(context, SystemClock()))
     else:
-        report = at_place(
-            context, lambda place: on_cluster(context, place), waits=context.given.wait
-        )
+        report = _of_cluster(context)
     from planes.cli.status.printing import print_report  # noqa: PLC0415
 
     context.console.document(report.as_json())
     print_report(context.console, report)
     return 0 if report.is_well else 1
+
+
+def _of_cluster(context: Context) -> StatusReport:
+    from planes.cli.status.report import away  # noqa: PLC0415
+
+    waits = context.given.wait
+    try:
+        return at_place(context, lambda place: on_cluster(context, place), waits=waits)
+    except Unavailable as error:  # a document is printed of it, too
+        return away("the cluster", error)
 
 
 async def on_cluster(context: Context, place: Place) -> StatusReport:

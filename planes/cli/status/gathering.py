@@ -12,18 +12,17 @@ from typing import Any, Final, TypeVar
 from certs.ca_bundles import KINDS
 from certs.cluster import CONFIGURATIONS, SECRET
 from planes.cli.reading.events import seconds_of
+from planes.cli.reading.plane_conditions import PlaneStatusSeen, plane_seen
 from planes.cli.status.certificate_dates import roots_of, serving_of
 from planes.cli.status.cluster_facts import (
     CertificateSeen,
     ClusterSeen,
     DaemonSeen,
     LeaderSeen,
-    PlaneStatusSeen,
     ReadyReplicas,
     StatusFault,
 )
 from planes.cli.status.daemon_pods import daemon_seen
-from planes.cli.status.plane_conditions import plane_seen
 from planes.cli.status.recent_events import recent
 from planes.kube.api import Query, ReadApi
 from planes.kube.resources import (
@@ -111,7 +110,10 @@ class _StatusReading:
         return ReadyReplicas(_number(wanted), _number(ready), image)
 
     async def leader(self) -> LeaderSeen:
-        obj = await self.api.get(LEASES, WEBHOOK, namespace=NETPLANE_NAMESPACE)
+        try:
+            obj = await self.api.get(LEASES, WEBHOOK, namespace=NETPLANE_NAMESPACE)
+        except NotFound:  # the first leader makes it
+            return LeaderSeen("", None)
         spec = _object(obj.get("spec"))
         renewed = seconds_of(str(spec.get("renewTime") or ""))
         holder = one_line(str(spec.get("holderIdentity") or ""), _LONGEST)

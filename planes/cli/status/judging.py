@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from planes.cli.reading.plane_conditions import PlaneStatusSeen
 from planes.cli.status.cluster_facts import (
     CertificateSeen,
     ClusterSeen,
     DaemonSeen,
     LeaderSeen,
-    PlaneStatusSeen,
     StatusFault,
 )
 from planes.model.lines import first_few

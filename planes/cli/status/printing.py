@@ -8,11 +8,11 @@ from typing import Final
 
 from planes.cli.console import Console
 from planes.cli.explaining.pod_start import told
+from planes.cli.reading.plane_conditions import PlaneStatusSeen
 from planes.cli.status.cluster_facts import (
     ClusterSeen,
     DaemonSeen,
     EventGroup,
-    PlaneStatusSeen,
     ReadyReplicas,
 )
 from planes.cli.status.machine import MachineSeen

@@ -54,6 +54,11 @@ def report_of(title: str, seen: ClusterSeen | MachineSeen, *, is_strict: bool) -
     return StatusReport(title, seen, tuple(faults), seen.unknown, is_strict)
 
 
+def away(title: str, error: Unavailable) -> StatusReport:
+    """Return the report on a place that does not answer."""
+    return StatusReport(title, None, (StatusFault(error.message, error.remedy),))
+
+
 async def look_until_well(
     look: Callable[[], Awaitable[StatusReport]],
     clock: Clock,

@@ -6,9 +6,9 @@ import pytest
 
 from planes.kube.addresses.holders import Holder, static_object
 from planes.kube.addresses.ipblocks import NodeBlock
-from planes.kube.resources import IPBLOCKS
+from planes.kube.resources import IPBLOCKS, PLANES, PODS
 from planes.model.addresses import parse_address, parse_network
-from planes.model.errors import BadInput, NotFound
+from planes.model.errors import BadInput, Denied, NotFound
 from planes.store.protocol import AddressOwner
 from tests.cli.explaining.explained_cluster import ExplainedCluster
 
@@ -131,3 +131,33 @@ async def test_what_is_no_address_is_refused(cluster: ExplainedCluster) -> None:
 async def test_a_namespace_that_is_not_there_is_named(cluster: ExplainedCluster) -> None:
     with pytest.raises(NotFound, match="nowhere"):
         await cluster.explained_address("10.9.0.20", "nowhere")
+
+
+async def test_without_the_right_to_list_pods_it_is_not_said_that_nobody_has_it(
+    cluster: ExplainedCluster,
+) -> None:
+    refused = Denied("cannot list pods: forbidden")
+    cluster.kube.fail_next(refused, verb="list", resource=PODS)
+    found = await cluster.explained_address("10.9.0.201")
+    assert "Nobody has it" not in cluster.out
+    assert found.details["unknown"] == ["not known: who has it: cannot list pods: forbidden"]
+    assert found.errors == ()
+
+
+async def test_a_plane_that_the_leader_does_not_accept_gives_no_address(
+    cluster: ExplainedCluster,
+) -> None:
+    obj = cluster.kube.object(PLANES, "business")
+    accepted = {"type": "Accepted", "status": "False", "message": "another one has them"}
+    cluster.kube.put_object(PLANES, {**(obj or {}), "status": {"conditions": [accepted]}})
+    (error,) = (await cluster.explained_address("10.9.0.201")).errors
+    assert error.message == "plane business is not accepted: another one has them"
+
+
+async def test_of_many_pods_that_show_it_a_few_are_named(cluster: ExplainedCluster) -> None:
+    shown = [{"name": "netplane-system/business", "ips": ["10.9.0.20"], "dns": {}}]
+    for number in range(40):
+        cluster.pod(f"p{number:02}", interfaces=shown)
+    (error,) = (await cluster.explained_address("10.9.0.20")).errors
+    assert error.message.endswith("shop/p05 and 34 more")
+    assert cluster.out.count("Held by pod") == 6

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from planes.cli.console import Console
-from planes.cli.explaining.files import explain_files
+from planes.cli.explaining.files import explain_files, not_there
 from planes.cli.inputs import Inputs
 from planes.cli.reading.decision_state import DecisionState, decision_state
 from planes.cli.reading.place import Place
@@ -111,6 +111,8 @@ async def test_files_are_explained_against_the_planes_of_a_cluster(kube: FakeKub
     inputs = Inputs(pods=[pod])
     state = await state_of(kube, "shop")
     out, err = io.StringIO(), io.StringIO()
-    (entry,) = explain_files(Console(out, err, {}), inputs, state.snapshot, (), default="default")
+    (entry,) = explain_files(
+        Console(out, err, {}), inputs, state.snapshot, (), default="default", lacking=not_there
+    )
     assert "other/first" in entry.errors[0].message
     assert "Attachments it would get:" in out.getvalue()

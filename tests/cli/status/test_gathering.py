@@ -61,7 +61,7 @@ BROKEN: dict[str, tuple[Breaking, str]] = {
     "leader": (lambda c: c.lease(""), "no replica of the webhook leads"),
     "lease": (
         lambda c: c.kube.remove_object(LEASES, "netplane-webhook", "netplane-system"),
-        "cannot get Lease",
+        "no replica of the webhook leads",
     ),
     "old lease": (
         lambda c: c.lease("w_1", seconds_ago=120),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
+from pathlib import Path
 
 from planes.cli.console import Console, Format
 from planes.cli.status.cluster_facts import StatusFault
@@ -14,6 +16,7 @@ from planes.kube.resources import PODS
 from planes.model.errors import Denied, Unavailable
 from tests.cli.cluster_place import InstantClock
 from tests.cli.status.healthy_cluster import HealthyCluster
+from tests.support.command_line import netplane
 
 DOWN = StatusReport("c", None, (StatusFault("n1 is down", "start it"),))
 WELL = StatusReport("c", None, ())
@@ -144,3 +147,29 @@ async def test_texts_of_others_put_no_escape_on_the_terminal() -> None:
     out, err = await printed(cluster)
     assert "\x1b" not in out + err
     assert "\x07" not in out + err
+
+
+def test_without_a_kubeconfig_the_error_names_it(tmp_path: Path) -> None:
+    outcome = netplane("status", env={"HOME": str(tmp_path)})
+    assert outcome.status == 1
+    assert ".kube/config" in outcome.err
+
+
+def test_an_api_server_that_is_away_is_a_fault_and_a_document(tmp_path: Path) -> None:
+    cluster = {"server": "https://127.0.0.1:1"}
+    context = {"cluster": "c", "user": "u"}
+    kubeconfig = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": cluster}],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+        "contexts": [{"name": "x", "context": context}],
+        "current-context": "x",
+    }
+    file = tmp_path / "kubeconfig"
+    file.write_text(json.dumps(kubeconfig))
+    outcome = netplane("status", "-o", "json", "--kubeconfig", str(file))
+    assert outcome.status == 1
+    assert outcome.json["well"] is False
+    assert outcome.json["seen"] is None
+    assert outcome.json["faults"][0]["what"].startswith("cannot ")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from planes.cli.status.cluster_facts import ConditionSeen, PlaneStatusSeen
 from planes.model.errors import JsonObject
 from planes.model.lines import one_line
 
@@ -16,6 +16,33 @@ _COUNTS: Final = (
 _LONGEST: Final = 1024
 _LONGEST_WORD: Final = 63
 _MOST_CONDITIONS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionSeen:
+    """One condition of a plane."""
+
+    status: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneStatusSeen:
+    """A plane and its status.
+
+    Attributes:
+        conditions: by type.
+        counts: `inUse`, `capacity` and so on, as far as the status has them.
+        is_current: the status is of the spec as it is now.
+        is_leaving: it is being deleted.
+    """
+
+    name: str
+    conditions: Mapping[str, ConditionSeen] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    is_current: bool = True
+    is_leaving: bool = False
 
 
 def plane_seen(obj: JsonObject) -> PlaneStatusSeen:
