@@ -98,7 +98,7 @@ def told(seconds: float) -> str:
 
 
 def _stage(obj: JsonObject, status: Mapping[str, Any]) -> PodStage:
-    phase = status.get("phase")
+    phase = str(status.get("phase") or "")
     if obj["metadata"].get("deletionTimestamp"):
         return PodStage.LEAVING
     if phase in {"Succeeded", "Failed"}:

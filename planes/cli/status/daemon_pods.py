@@ -18,7 +18,7 @@ _LONGEST_REASON: Final = 512
 def daemon_seen(obj: JsonObject) -> DaemonSeen | None:
     """Return what a daemon's pod says; None for one that has ended, which is no daemon any more."""
     spec, status = _object(obj.get("spec")), _object(obj.get("status"))
-    if status.get("phase") in {"Succeeded", "Failed"}:
+    if str(status.get("phase")) in {"Succeeded", "Failed"}:
         return None
     conditions = list(_objects(status.get("conditions")))
     containers = list(_objects(status.get("containerStatuses")))
@@ -42,8 +42,9 @@ def _why(status: Mapping[str, Any], containers: list[Mapping[str, Any]], conditi
     for one in (*_objects(status.get("initContainerStatuses")), *containers):
         state = _object(one.get("state"))
         waiting = _object(state.get("waiting") or state.get("terminated"))
-        if waiting.get("reason") not in {None, "PodInitializing", "Completed"}:
-            text = f"{waiting['reason']}: {waiting.get('message') or ''}".rstrip(": ")
+        reason = str(waiting.get("reason") or "")
+        if reason not in {"", "PodInitializing", "Completed"}:
+            text = f"{reason}: {waiting.get('message') or ''}".rstrip(": ")
             return one_line(text, _LONGEST_REASON)
     for condition in conditions:
         if condition.get("status") == "False" and condition.get("message"):

@@ -106,7 +106,7 @@ def _daemons(seen: ClusterSeen) -> Iterator[StatusFault]:
         names = [pod.node for pod in nodes]
         reason = nodes[0].failing[plane]
         what = f"plane {plane} fails on {_count(names, 'node')} ({first_few(names, _NAMED)})"
-        yield StatusFault(f"{what}: {reason}", f"netplane doctor, on {names[0]}")
+        yield StatusFault(f"{what}: {reason}", f"netplane doctor {names[0]}")
 
 
 def _not_ready(pods: Sequence[DaemonSeen]) -> Iterator[StatusFault]:
@@ -116,9 +116,10 @@ def _not_ready(pods: Sequence[DaemonSeen]) -> Iterator[StatusFault]:
         by_reason.setdefault(pod.why, []).append(pod)
     for why, those in by_reason.items():
         names = [pod.node or "(no node)" for pod in those]
-        verb = "is" if len(names) == 1 else "are"
+        is_one = len(names) == 1
         told = f": {why}" if why else ""
-        what = f"the daemon of {_count(names, 'node')} {verb} not ready"
+        what = f"the daemon{'' if is_one else 's'} of {_count(names, 'node')}"
+        what += f" {'is' if is_one else 'are'} not ready"
         yield StatusFault(
             f"{what} ({first_few(names, _NAMED)}){told}",
             f"kubectl -n netplane-system describe pod {those[0].pod}, then logs {those[0].pod}",

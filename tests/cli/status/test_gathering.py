@@ -153,7 +153,7 @@ async def test_many_nodes_with_one_reason_are_one_fault(cluster: HealthyCluster)
     for number in range(40):
         cluster.daemon(f"m{number:02}", is_ready=False)
     (what,) = await faults(cluster)
-    assert what.startswith("the daemon of 40 nodes are not ready (m00, m01, ")
+    assert what.startswith("the daemons of 40 nodes are not ready (m00, m01, ")
     assert what.endswith(" and 34 more)")
 
 
