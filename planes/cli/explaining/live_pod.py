@@ -51,7 +51,7 @@ async def explain_pod(place: Place, console: Console, namespace: str, name: str)
         events = await events_of_pod(place.api, namespace, name, pod.uid)
     except (Denied, NotFound) as error:
         events = []
-        unknown.append(f"not known: {error.message}")
+        unknown.append(f"not known: {error}")
     known = state.snapshot.namespaces.get(namespace)
     space, catalog = known or Namespace(namespace), state.snapshot.catalog
     # Without its labels nothing can be said of a namespace, nor of what its pods lack.

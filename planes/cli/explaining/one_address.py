@@ -9,7 +9,13 @@ from typing import Final
 from planes.cli.console import Console
 from planes.cli.explaining.items import ExplainedItem
 from planes.cli.reading.address_roles import AddressRole, Role, role_of
-from planes.cli.reading.address_use import AddressUse, PlaneUse, Proof, plane_uses
+from planes.cli.reading.address_use import (
+    AddressUse,
+    PlaneUse,
+    Proof,
+    plane_in_force,
+    plane_uses,
+)
 from planes.cli.reading.near_addresses import free_near
 from planes.cli.reading.place import Place
 from planes.cli.reading.plane_conditions import plane_seen
@@ -21,8 +27,7 @@ from planes.model.errors import BadInput, Denied, Finding, JsonObject, NotFound
 from planes.model.lines import first_few, one_line
 from planes.model.names import is_dns_label, is_dns_subdomain, shown
 from planes.model.objects import Namespace, Pod
-from planes.model.spec.address_policy import refusal, with_static_apart
-from planes.model.spec.plane import parse_plane, parse_stored_plane
+from planes.model.spec.address_policy import refusal
 from planes.model.spec.plane_spec import Allow, IpamMode, Plane
 
 _MOST_FREE: Final = 5
@@ -61,13 +66,13 @@ async def explain_address(
     address = parse_address(text)
     _check_names(plane_name, asker)
     obj = await place.api.get(PLANES, plane_name)
-    plane = _plane(place, obj)
+    plane = plane_in_force(place, obj)
     unknown = []
     try:
         use = (await plane_uses(place, [plane_name]))[plane_name]
     except Denied as error:
         use = PlaneUse(plane, obj)
-        unknown.append(f"not known: who has it: {error.message}")
+        unknown.append(f"not known: who has it: {error}")
     role = role_of(plane, address)
     pod = await _pod(place, asker)
     namespace = await _namespace(place, asker)
@@ -87,17 +92,6 @@ async def explain_address(
         console.line(f"    remedy: {fault.remedy}")
     details = {**_details(address, plane, role, use, near=near), "unknown": unknown}
     return ExplainedItem("Address", asker.namespace, str(address), errors, (), details)
-
-
-def _plane(place: Place, obj: JsonObject) -> Plane:
-    """Return the plane as it is in force.
-
-    Raises:
-        BadInput: it cannot be used.
-    """
-    if place.is_cluster:
-        return with_static_apart(parse_stored_plane(obj))
-    return parse_plane(obj)
 
 
 def _not_accepted(obj: JsonObject) -> Iterator[Finding]:

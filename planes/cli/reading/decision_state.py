@@ -151,10 +151,10 @@ class _ClusterReading:
         try:
             await reading
         except Denied as error:
-            self.unknown.append(f"not known: {error.message}")
+            self.unknown.append(f"not known: {error}")
             return False
         except NotFound as error:  # the kind, or the object
-            self.unknown.append(f"not known: {error.message}")
+            self.unknown.append(f"not known: {error}")
         return True
 
     async def _read_planes(self) -> None:

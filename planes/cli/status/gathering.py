@@ -91,7 +91,7 @@ class _StatusReading:
         try:
             return await reading
         except Denied as error:
-            self.unknown.append(f"not known: {error.message}")
+            self.unknown.append(f"not known: {error}")
         except NotFound as error:
             self.absent.append(StatusFault(error.message, _APPLY))
         return None

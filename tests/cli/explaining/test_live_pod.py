@@ -144,14 +144,14 @@ async def test_a_pod_that_is_not_there_is_named(cluster: ExplainedCluster) -> No
 
 async def test_what_may_not_be_read_is_told_and_is_no_fault(cluster: ExplainedCluster) -> None:
     cluster.pod("web", interfaces=[ETH0, NET1])
-    refused = Denied("cannot list ipblocks: forbidden", remedy="let our account list ipblocks")
+    refused = Denied("cannot list ipblocks: forbidden", remedy="ask for a role")
     cluster.kube.fail_next(refused, verb="list", resource=IPBLOCKS)
     no_events = Denied("cannot list events in shop: forbidden")
     cluster.kube.fail_next(no_events, verb="list", resource=EVENTS)
     found = await cluster.explained_pod("web")
     assert found.errors == ()
     assert found.as_json()["unknown"] == [
-        "not known: cannot list ipblocks: forbidden",
+        "not known: cannot list ipblocks: forbidden; ask for a role",
         "not known: cannot list events in shop: forbidden",
     ]
     assert "warning: not known: cannot list ipblocks: forbidden" in cluster.err
