@@ -19,7 +19,16 @@ import yaml
 from planes.model.errors import PlanesError
 
 _COLOURS: Final[Mapping[str, str]] = MappingProxyType(
-    {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
+    {
+        "red": "31",
+        "green": "32",
+        "yellow": "33",
+        "blue": "34",
+        "magenta": "35",
+        "cyan": "36",
+        "bold": "1",
+        "dim": "2",
+    }
 )
 _FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _FRAME_SECONDS: Final = 0.1
