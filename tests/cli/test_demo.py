@@ -64,6 +64,24 @@ def test_the_demo_proves_all_it_claims_and_leaves_nothing() -> None:
     assert left_behind() == []
 
 
+def test_the_demo_writes_its_map_where_it_is_asked_to(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*DEMO, "--map", "demo.html"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "90"},
+    )
+    assert done.returncode == 0, done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.html"]
+    assert "ledger-1" in (tmp_path / "demo.html").read_text()
+    _, _, drawn = done.stdout.partition("$ netplane map ")
+    lines = drawn.partition("$ netplane map ")[0].splitlines()[1:]
+    assert any("◆ net1 ━" in line for line in lines)
+    assert max(map(len, lines)) <= 90
+
+
 def test_a_demo_whose_pods_all_fail_says_so_step_by_step(tmp_path: Path) -> None:
     """No traceback: what failed is the last that is said."""
     shim = tmp_path / "shim"
