@@ -23,9 +23,9 @@ from planes.cli.ip import IP_CHECK, IP_RELEASE
 from planes.cli.ip_free import IP_FREE
 from planes.cli.ip_show import IP_SHOW
 from planes.cli.ip_who import IP_WHO
+from planes.cli.map.command import MAP
 from planes.cli.migrate.command import MIGRATE_CHECK
 from planes.cli.plan.commands import PLAN_CHECK, PLAN_DIFF, PLAN_EXPORT, PLAN_IMPORT
-from planes.cli.map.command import MAP
 from planes.cli.pods import POD_ADD, POD_LIST, POD_RM
 from planes.cli.status.command import STATUS
 from planes.model.errors import BadInput, PlanesError
