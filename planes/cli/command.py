@@ -51,7 +51,7 @@ NODE: Final = Option(
 SHIM: Final = Option(
     "--shim",
     None,
-    "the shim (default: this checkout's build/netplane, else /opt/cni/bin's)",
+    "the shim (default: this checkout's build/netplane, else that of /opt/cni/bin or /usr/lib/cni)",
     metavar="PATH",
 )
 

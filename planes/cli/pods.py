@@ -36,7 +36,7 @@ from planes.store.pod_files import PodFiles
 from planes.store.records import StatusFiles
 from planes.store.snapshot import Snapshot
 
-_INSTALLED: Final = Path("/opt/cni/bin/netplane")
+_INSTALLED: Final = (Path("/opt/cni/bin/netplane"), Path("/usr/lib/cni/netplane"))
 
 
 def add_pods(context: Context) -> int:
@@ -211,7 +211,7 @@ def shim_path(context: Context) -> str:
     found = (
         Path(given)
         if given
-        else next((path for path in (built, _INSTALLED) if path.is_file()), built)
+        else next((path for path in (built, *_INSTALLED) if path.is_file()), built)
     )
     if not found.is_file():
         raise BadInput(
