@@ -22,12 +22,14 @@ from planes.cli.command import (
     Context,
     UsageError,
 )
+from planes.cli.containers import read_containers, title_of
 from planes.cli.explaining.files import of_workloads
 from planes.cli.inputs import STATE_KINDS, Inputs, add_file_arguments, read_inputs
 from planes.cli.kubelet import Kubelet
-from planes.cli.sandbox import Sandbox, Shim, require_root
+from planes.cli.sandbox import NETCONF, Sandbox, Shim, require_root
 from planes.cli.state import read_state
 from planes.model.errors import BadInput, JsonObject, PlanesError, Unavailable
+from planes.model.lines import printable
 from planes.model.names import STATUS_ANNOTATION
 from planes.model.objects import NadRef, Pod
 from planes.model.wire.status import NetworkStatus, parse_status
@@ -37,6 +39,11 @@ from planes.store.records import StatusFiles
 from planes.store.snapshot import Snapshot
 
 _INSTALLED: Final = (Path("/opt/cni/bin/netplane"), Path("/usr/lib/cni/netplane"))
+_HEADER: Final = (
+    *("POD", "NODE", "PHASE", "INTERFACE", "PLANE", "ADDRESSES"),
+    *("CONTAINER", "NETWORKS"),
+)
+_NARROW: Final = 6
 
 
 def add_pods(context: Context) -> int:
@@ -118,25 +125,43 @@ def remove_pods(context: Context) -> int:
 
 
 def list_pods(context: Context) -> int:
-    """Print pods, their node, and their planes, interfaces and addresses."""
-    directory = context.manifests_dir()
-    state, _ = read_state(directory, state_dir=Path(context.required(STATE_DIR)))
+    """Print pods and containers, their node, and their planes, interfaces and addresses.
+
+    Return 1 if the containers could not be read, or some of them.
+    """
+    directory, state_dir = context.manifests_dir(), Path(context.required(STATE_DIR))
+    state, _ = read_state(directory, state_dir=state_dir)
     shown = [_described(pod, state) for pod in PodFiles(directory).all(context.console.error)]
+    found = None
+    try:
+        found = read_containers(state_dir, {pod["containerID"] for pod in shown})
+    except PlanesError as error:
+        told = f"cannot show containers that are no pods: {error.message}"
+        context.console.error(Unavailable(told, remedy="run it as root"))
+    if found is not None and found.damaged:
+        context.console.warn(
+            f"{found.damaged} journal entries cannot be read: netplane-cni pending lists them"
+        )
+    shown += found.shown if found is not None else ()
     context.console.document(shown)
     if not shown:
         context.console.line("no pods")
-        return 0
-    rows = [row for pod in shown for row in _rows(pod)]
-    context.console.table(("POD", "NODE", "PHASE", "INTERFACE", "PLANE", "ADDRESSES"), rows)
-    return 0
+    else:
+        rows = [row for pod in shown for row in _rows(pod)]
+        context.console.table(_HEADER, rows, wide=_NARROW)
+    return 1 if found is None or found.damaged else 0
 
 
 def _rows(pod: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    head = (f"{pod['namespace']}/{pod['name']}", pod["node"], pod["phase"])
+    is_pod = pod["kind"] == "Pod"
+    title = f"{pod['namespace']}/{pod['name']}" if is_pod else title_of(pod)
+    head = (title, pod["node"], pod["phase"])
+    tail = (pod["containerID"], " ".join(map(printable, pod["networks"])) or "-")
     for interface in pod["interfaces"] or [{"interface": "-", "ips": [], "network": "-"}]:
-        plane = interface.get("plane") or f"({interface['network'] or 'default'})"
-        yield (*head, interface["interface"], plane, " ".join(interface["ips"]) or "-")
-        head = ("", "", "")
+        plane = interface.get("plane") or f"({printable(interface['network']) or 'default'})"
+        addresses = " ".join(interface["ips"]) or "-"
+        yield (*head, interface["interface"], plane, addresses, *tail)
+        head, tail = ("", "", ""), ("", "")
 
 
 def _described(obj: JsonObject, state: Snapshot) -> dict[str, Any]:
@@ -144,6 +169,7 @@ def _described(obj: JsonObject, state: Snapshot) -> dict[str, Any]:
     seen = state.pods.get((pod.namespace, pod.name), pod)
     sandbox = Sandbox(pod.namespace, pod.name, pod.uid)
     return {
+        "kind": "Pod",
         "namespace": pod.namespace,
         "name": pod.name,
         "uid": pod.uid,
@@ -151,6 +177,7 @@ def _described(obj: JsonObject, state: Snapshot) -> dict[str, Any]:
         "phase": pod.phase,
         "containerID": sandbox.container_id,
         "netns": str(sandbox.netns),
+        "networks": [NETCONF["name"]],
         "interfaces": [_interface(status, state) for status in _statuses(seen)],
     }
 
@@ -264,7 +291,7 @@ POD_RM: Final = Command(
 )
 POD_LIST: Final = Command(
     words=("pod", "list"),
-    help="show pods, their planes, interfaces and addresses",
+    help="show pods and containers, their planes, interfaces and addresses",
     run=list_pods,
     options=(MANIFESTS, STATE_DIR),
 )
