@@ -56,6 +56,11 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    @property
+    def server_date(self) -> str:
+        """The header Date of the last response, "" where there was none."""
+        return self._transport.server_date
+
     async def close(self) -> None:
         """Close all connections."""
         await self._transport.close()

@@ -26,11 +26,16 @@ from planes.run.clock import Clock
 
 
 class Transport:
-    """A pool of connections to one API server."""
+    """A pool of connections to one API server.
+
+    Attributes:
+        server_date: the header Date of the last response, "" where there was none.
+    """
 
     def __init__(
         self, access: Access, *, user_agent: str, clock: Clock, limits: RequestLimits | None = None
     ) -> None:
+        self.server_date = ""
         self._access = access
         self._clock = clock
         self._limits = limits or RequestLimits()
@@ -138,6 +143,7 @@ class Transport:
         session = await self._sessions.take()
         try:
             response = await self._begin(session, request, URL(url, encoded=True), timeout)
+            self.server_date = response.headers.get("Date", "")
             try:
                 if response.status >= 300:
                     await self._refuse(request, response)
