@@ -17,6 +17,7 @@ from typing import Any, Final, NoReturn, TextIO
 from planes.cli.command import OUTPUT, Command, Context, UsageError
 from planes.cli.console import Console
 from planes.cli.demo.command import DEMO
+from planes.cli.doctor.command import DOCTOR
 from planes.cli.dump.command import DUMP
 from planes.cli.explain import EXPLAIN
 from planes.cli.ip import IP_CHECK, IP_RELEASE
@@ -40,6 +41,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     MIGRATE_CHECK,
     STATUS,
     MAP,
+    DOCTOR,
     DEMO,
 )
 

@@ -1,0 +1,61 @@
+"""Binaries of plugins that are executed: missing, not executable, not readable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from planes.cli.doctor.diagnosis import Diagnosis, error
+from planes.cli.doctor.facts.plugin_files import ExecutedPlugin, PluginFile
+from planes.model.lines import first_few
+from planes.model.names import shown
+
+_MOST_NAMED: Final = 4
+SHIM: Final = "netplane"
+
+
+def judge_plugins(
+    executed: Iterable[ExecutedPlugin], directories: Sequence[str]
+) -> Iterator[Diagnosis]:
+    """Yield what is wrong with the binaries that networks need.
+
+    Args:
+        executed: plugin types that are executed, with their files.
+        directories: where they were looked up.
+    """
+    where = " and ".join(directories)
+    for plugin in executed:
+        users = first_few(plugin.users, _MOST_NAMED)
+        why = f"{users}: ADD fails; it is executed, as {plugin.why}"
+        if not plugin.files:
+            yield error(
+                f"there is no plugin {shown(plugin.type)} in {where}",
+                why,
+                f"install it there (Debian: apt-get install containernetworking-plugins; cp "
+                f"/usr/lib/cni/* {directories[0] if directories else '/opt/cni/bin'})",
+            )
+        else:
+            yield from _unusable(plugin.files[0], why)
+
+
+def judge_shim(files: Sequence[PluginFile], directories: Sequence[str]) -> Iterator[Diagnosis]:
+    """Yield what is wrong with our own shim, which container runtimes execute."""
+    where, why = " and ".join(directories), "container runtimes cannot call Netplane: no pod starts"
+    if not files:
+        yield error(
+            f"there is no plugin {SHIM} in {where}",
+            why,
+            "netplane-cni install (on a cluster: kubectl -n netplane-system delete pod of this "
+            "node's netplane-cni)",
+        )
+    else:
+        yield from _unusable(files[0], why)
+
+
+def _unusable(file: PluginFile, why: str) -> Iterator[Diagnosis]:
+    if not file.is_regular:
+        yield error(f"{file.path} is no file", why, f"rm -r {file.path}; install the plugin")
+    elif not file.is_executable:
+        yield error(f"{file.path} is not executable", why, f"chmod 0755 {file.path}")
+    elif not file.is_readable:
+        yield error(f"{file.path} cannot be read", why, f"chmod a+r {file.path}")

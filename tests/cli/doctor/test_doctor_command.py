@@ -1,0 +1,96 @@
+"""`netplane doctor` as it is typed: exit status, texts, JSON, and what it refuses."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from planes.cli.doctor.api_access import find_access
+from planes.cli.doctor.facts.daemon import DaemonState, read_daemon
+from planes.cli.doctor.judging.daemon import judge_daemon_state
+from tests.cli.doctor.values import only
+from tests.support.command_line import netplane
+
+
+def test_a_node_is_not_looked_at_with_manifests(tmp_path: Path) -> None:
+    done = netplane("doctor", "n1", "--manifests", str(tmp_path))
+    assert (done.status, "leave NODE out" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["n1/../x", "N1", "a,b=c", "-"])
+def test_a_name_of_no_node_is_refused(name: str) -> None:
+    done = netplane("doctor", name, "--kubeconfig", "/nowhere")
+    assert (done.status, "that is no name of a node" in done.err) == (2, True)
+
+
+def test_a_node_needs_an_api_server() -> None:
+    done = netplane("doctor", "n1", env={"HOME": "/nowhere"})
+    assert (done.status, "no API server is known" in done.err) == (2, True)
+
+
+def test_a_kubeconfig_that_is_not_there_leaves_checks_unmade() -> None:
+    done = netplane("doctor", "n1", "--kubeconfig", "/nowhere", "-o", "json")
+    assert done.status == 0
+    assert done.json["findings"] == []
+    reasons = {one["check"]: one["reason"] for one in done.json["notChecked"]}
+    assert "/nowhere" in reasons["node"]
+
+
+def test_the_api_server_is_found_as_for_the_daemon_or_a_user(tmp_path: Path) -> None:
+    pod = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "HOME": str(tmp_path)}
+    in_pod, given = find_access(None, "", pod, 1), find_access("/x", "", pod, 1)
+    assert in_pod is not None
+    assert in_pod.is_daemon
+    assert given is not None
+    assert not given.is_daemon
+    assert find_access(None, "", {"HOME": str(tmp_path)}, 1) is None
+    (tmp_path / ".kube").mkdir()
+    (tmp_path / ".kube/config").touch()
+    usual = find_access(None, "", {"HOME": str(tmp_path)}, 1)
+    assert usual is not None
+    assert not usual.is_daemon
+
+
+def answering(path: Path, answer: bytes) -> threading.Thread:
+    """Answer one connection to a unix socket."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen(1)
+
+    def serve() -> None:
+        with listener, listener.accept()[0] as peer:
+            peer.recv(4096)
+            peer.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (b"200 OK", DaemonState(listens=True, is_ready=True, text="ok")),
+        (b"503 Service Unavailable", DaemonState(listens=True, text="ok")),
+    ],
+)
+def test_a_daemon_says_whether_it_is_ready(
+    tmp_path: Path, status: bytes, state: DaemonState
+) -> None:
+    thread = answering(tmp_path / "s", b"HTTP/1.1 %s\r\nContent-Length: 2\r\n\r\nok" % status)
+    assert read_daemon(tmp_path / "s") == state
+    thread.join()
+
+
+def test_a_daemon_that_talks_no_http_or_is_away_is_found(tmp_path: Path) -> None:
+    thread = answering(tmp_path / "s", b"garbage\r\n\r\n")
+    state = read_daemon(tmp_path / "s")
+    thread.join()
+    assert "is not ready" in only(judge_daemon_state(state, "S", is_cluster=True)).what
+    away = read_daemon(tmp_path / "none")
+    assert "no daemon listens" in only(judge_daemon_state(away, "S", is_cluster=False)).what
+    ready = DaemonState(listens=True, is_ready=True)
+    assert not list(judge_daemon_state(ready, "S", is_cluster=False))
