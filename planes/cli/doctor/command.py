@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cni.settings import NODE_OPTIONS
-from planes.cli.command import CA, MANIFESTS, WEBHOOK, Command, Context, UsageError
+from planes.cli.command import CA, MANIFESTS, NODE, WEBHOOK, Command, Context, UsageError
 from planes.cli.console import Console
 from planes.cli.reading.place import CONTEXT, KUBECONFIG, REQUEST_TIMEOUT
 from planes.model.names import is_dns_subdomain, shown
@@ -33,7 +33,8 @@ def run_doctor(context: Context) -> int:
     checks = _outside(context, name) if name else _here(context)
     with context.console.progress(f"{len(checks)} checks"):
         results = examine(checks, CHECK_SECONDS)
-    return report(context.console, name or platform.node(), results)
+    node = name or context.env.get(NODE.variable) or platform.node()
+    return report(context.console, node, results)
 
 
 def report(console: Console, node: str, results: tuple[CheckResult, ...]) -> int:

@@ -23,6 +23,7 @@ from planes.cli.doctor.facts.networks import (
     link_needs,
     read_networks,
     with_default,
+    with_names,
 )
 
 JOURNAL: Final = "journal"
@@ -101,9 +102,10 @@ class NodeFacts:
         """Return the links that networks need.
 
         Raises:
-            CannotCheck: planes and NADs cannot be read.
+            CannotCheck: planes and NADs, or the node's links, cannot be read.
         """
-        return tuple(link_needs(self.networks().networks))
+        needs = link_needs(self.networks().networks)
+        return tuple(with_names(needs, self.survey(), self.places.root))
 
     def conf_dir(self) -> ConfDirFiles:
         """Return the CNI conf dir.

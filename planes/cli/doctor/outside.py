@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 from planes.cli.doctor.api_access import ApiSource
 from planes.cli.doctor.checkup import Check, Gathered
-from planes.cli.doctor.diagnosis import Diagnosis
+from planes.cli.doctor.diagnosis import CannotCheck, Diagnosis
 from planes.cli.doctor.facts.api_server import ApiServerFacts, read_api_server, server_time
 from planes.cli.doctor.facts.certificates import authorities, read_authorities
 from planes.cli.doctor.facts.cluster_node import ClusterNode, read_cluster_node
-from planes.cli.doctor.judging.api_server import judge_api_server, judge_clock
+from planes.cli.doctor.judging.api_server import judge_api_server, judge_away, judge_clock
 from planes.cli.doctor.judging.certificates import judge_certificates
 from planes.cli.doctor.judging.cluster_node import (
     judge_daemon,
@@ -55,9 +55,18 @@ def api_checks(source: ApiSource) -> tuple[Check, ...]:
         ),
     )
     return (
-        Check("api", "API server and rights", lambda: judge_api_server(server.value())),
+        Check("api", "API server and rights", lambda: _api(server)),
         Check("clock", "clock of this machine", lambda: judge_clock(server.value())),
     )
+
+
+def _api(server: Gathered[ApiServerFacts]) -> Iterator[Diagnosis]:
+    try:
+        found = server.value()
+    except CannotCheck as away:
+        yield judge_away(away.message)
+        return
+    yield from judge_api_server(found)
 
 
 def _trusted(source: ApiSource) -> Iterator[Diagnosis]:

@@ -31,10 +31,10 @@ def test_a_node_needs_an_api_server() -> None:
     assert (done.status, "no API server is known" in done.err) == (2, True)
 
 
-def test_a_kubeconfig_that_is_not_there_leaves_checks_unmade() -> None:
+def test_an_api_server_that_cannot_be_asked_is_found_and_leaves_checks_unmade() -> None:
     done = netplane("doctor", "n1", "--kubeconfig", "/nowhere", "-o", "json")
-    assert done.status == 0
-    assert done.json["findings"] == []
+    assert done.status == 1
+    assert [one["check"] for one in done.json["findings"]] == ["api"]
     reasons = {one["check"]: one["reason"] for one in done.json["notChecked"]}
     assert "/nowhere" in reasons["node"]
 

@@ -77,9 +77,10 @@ def test_a_module_that_is_not_installed_is_named_with_its_package() -> None:
 
 def test_rules_need_nft_or_iptables() -> None:
     network = default_network(plugins=[{"type": "bridge"}, {"type": "portmap"}])
-    there = built(CONFIG_BRIDGE="y", CONFIG_VETH="y")
+    there = built(CONFIG_BRIDGE="y", CONFIG_VETH="y", CONFIG_IP_NF_IPTABLES="y")
     assert "neither nft nor iptables" in only(judge_kernel([network], there, [])).what
     assert not list(judge_kernel([network], there, ["iptables"]))
+    assert "lacks what nft need" in only(judge_kernel([network], there, ["nft"])).what
 
 
 def test_a_kernel_that_shows_nothing_is_not_checked() -> None:

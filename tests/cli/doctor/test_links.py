@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from cni.net.host_survey import SurveyedLink
+from planes.cli.doctor.facts.networks import with_names
 from planes.cli.doctor.judging.bridges import judge_bridges
 from planes.cli.doctor.judging.masters import judge_masters
 from planes.cli.doctor.judging.mtu import judge_mtu
@@ -165,6 +170,38 @@ def test_a_host_device_that_carries_the_default_route_is_found(device: str) -> N
     found = only(judge_node_uplink(needs(network), node))
     assert found.severity == "error"
     assert f"would move {device} into a pod" in found.what
+
+
+@pytest.mark.parametrize("key", ["hwaddr", "pciBusID", "kernelpath"])
+def test_a_device_is_found_by_mac_pci_address_and_path(tmp_path: Path, key: str) -> None:
+    """It has the name that the node's links have; /sys is that below the root of the node."""
+    (tmp_path / "sys/bus/pci/devices/0000:3b:02.1/net/eth0").mkdir(parents=True)
+    (tmp_path / "sys/devices/pci0000:3b/0000:3b:02.1/net/eth0").mkdir(parents=True)
+    named = {
+        "hwaddr": "02:00:00:00:00:01",
+        "pciBusID": "0000:3b:02.1",
+        "kernelpath": "/sys/devices/pci0000:3b/0000:3b:02.1",
+    }
+    wanted = needs(nad("card", type="host-device", **{key: named[key]}))
+    resolved = list(with_names(wanted, survey(ETH0), str(tmp_path)))
+    assert [one.name for one in resolved] == ["eth0"]
+    assert "would move eth0" in only(judge_node_uplink(resolved, survey(ETH0))).what
+    other = link("eth7", 7)
+    other = SurveyedLink(replace(other.link, mac="02:00:00:00:00:07"), other.names)
+    assert not list(judge_masters(with_names(wanted, survey(other), "/nowhere"), survey(other)))
+
+
+@pytest.mark.parametrize("key", ["pciBusID", "kernelpath"])
+def test_a_virtual_function_of_the_uplink_may_be_moved(tmp_path: Path, key: str) -> None:
+    for folder in ("sys/bus/pci/devices", "sys/devices/pci0000:3b"):
+        (tmp_path / folder / "0000:3b:02.1/physfn/net/eth0").mkdir(parents=True)
+        (tmp_path / folder / "0000:3b:02.1/net/eth5").mkdir(parents=True)
+    named = {"pciBusID": "0000:3b:02.1", "kernelpath": "/sys/devices/pci0000:3b/0000:3b:02.1"}
+    wanted = needs(nad("card", type="host-device", **{key: named[key]}))
+    node = survey(ETH0, link("eth5", 5))
+    resolved = list(with_names(wanted, node, str(tmp_path)))
+    assert [one.name for one in resolved] == ["eth5"]
+    assert not list(judge_node_uplink(resolved, node))
 
 
 def test_three_subnets_on_one_bridge_are_found() -> None:

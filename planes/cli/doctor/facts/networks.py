@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
+from cni.net.host_devices import links_of_device, links_of_path, links_of_physical
+from cni.net.host_survey import HostSurvey
 from cni.net.uplink_carrier import LinkUse
 from cni.planning.carrier_faults import uplinks_in
 from planes.kube.api import Query, ReadApi
@@ -49,6 +51,8 @@ class LinkNeed:
         type: of the plugin.
         name: of the link, "" for that of the default route.
         mtu: that its interfaces get; 0 where the kernel chooses.
+        mac: of the link, where the network names it so.
+        device: PCI address or path below /sys/devices, where the network names it so.
     """
 
     network: KnownNetwork
@@ -56,6 +60,13 @@ class LinkNeed:
     use: LinkUse
     name: str
     mtu: int = 0
+    mac: str = ""
+    device: str = ""
+
+    @property
+    def is_by_device(self) -> bool:
+        """Whether the link is named by its MAC or its device."""
+        return bool(self.mac or self.device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +163,45 @@ def link_needs(networks: Iterable[KnownNetwork]) -> Iterator[LinkNeed]:
         alone = replace(network.conflist, plugins=(plugin,))
         for uplink in uplinks_in(alone):
             yield LinkNeed(network, plugin.type, uplink.use, uplink.name, size)
+        if plugin.type == "host-device" and not plugin.fields().raw("device"):
+            yield from _by_device(network, plugin)
+
+
+def _by_device(network: KnownNetwork, plugin: NetConf) -> Iterator[LinkNeed]:
+    fields = plugin.fields()
+    mac, device = fields.raw("hwaddr"), fields.raw("pciBusID") or fields.raw("kernelpath")
+    if isinstance(mac, str) and mac:
+        yield LinkNeed(network, plugin.type, LinkUse.MOVED, "", mac=mac.lower())
+    elif isinstance(device, str) and device:
+        yield LinkNeed(network, plugin.type, LinkUse.MOVED, "", device=device)
+
+
+def with_names(needs: Iterable[LinkNeed], survey: HostSurvey, root: str) -> Iterator[LinkNeed]:
+    """Yield needs by the names that links have now; one whose device has no link is left out.
+
+    Args:
+        needs: of networks.
+        survey: of the node's links.
+        root: the directory under which the node's /sys is; "" for this process's own.
+    """
+    for need in needs:
+        if not need.is_by_device:
+            yield need
+            continue
+        if need.mac:
+            links = survey.links.values()
+            names = [one.name for one in links if one.link.mac == need.mac]
+        else:
+            names = _links_of(need.device, root)
+        yield from (replace(need, name=name, mac="", device="") for name in names)
+
+
+def _links_of(device: str, root: str) -> list[str]:
+    """Return the links of a device itself: those of its physical function are not moved."""
+    is_path = device.startswith("/")
+    found = links_of_path(device, root) if is_path else links_of_device(device, root)
+    of_physical = links_of_physical(device.rstrip("/").rpartition("/")[2], root)
+    return [name for name in found if name not in of_physical]
 
 
 def _nads(objects: Iterable[JsonObject], problems: list[str]) -> dict[NadRef, Nad]:

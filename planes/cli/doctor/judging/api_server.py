@@ -16,6 +16,16 @@ _WRONG_SECONDS: Final = 120.0
 """Reports of nodes, leases and certificates allow for less."""
 
 
+def judge_away(reason: str) -> Diagnosis:
+    """Return what is wrong where the API server cannot be asked, for that reason."""
+    return error(
+        f"the API server cannot be asked: {reason}",
+        "a node attaches pods that it knows, by blocks of addresses that it has; nothing new is "
+        "learnt until it is back",
+        "kubectl version; kubectl get --raw /readyz; look at its address in the kubeconfig",
+    )
+
+
 def judge_api_server(found: ApiServerFacts) -> Iterator[Diagnosis]:
     """Yield what is wrong with the API server, as seen from here.
 

@@ -33,7 +33,12 @@ _ALWAYS: Final[Mapping[str, tuple[KernelFeature, ...]]] = {
 }
 _WITH_VLANS: Final = ("vlan", "vlanTrunk")
 _FILTERING: Final = frozenset({"portmap", "firewall"})
-_TOOLS: Final = ("nft", "iptables")
+_TABLES: Final = KernelFeature("CONFIG_NF_TABLES", "nf_tables")
+_TOOLS: Final[Mapping[str, tuple[KernelFeature, ...]]] = {
+    "nft": (_TABLES,),
+    "iptables": (_TABLES, KernelFeature("CONFIG_IP_NF_IPTABLES", "ip_tables")),
+}
+"""By program: the parts of the kernel of which it needs one."""
 _MOST_NAMED: Final = 4
 
 
@@ -64,12 +69,8 @@ def judge_kernel(
             yield _absent(feature, titles, build)
         elif state is FeatureState.UNKNOWN:
             unknown.append(feature.option)
-    if rules and not any(tool in tools for tool in _TOOLS):
-        yield error(
-            f"neither nft nor iptables is installed, and {_named(rules)} need rules",
-            "published ports, masquerading and filters of these networks fail at ADD",
-            "apt-get install nftables (or iptables)",
-        )
+    if rules:
+        yield from _rules(rules, build, tools)
     if unknown:
         raise CannotCheck(
             f"the kernel {build.release} shows neither its configuration nor its modules: "
@@ -89,6 +90,23 @@ def needed(plugin: NetConf) -> tuple[KernelFeature, ...]:
 def _has_rules(plugin: NetConf) -> bool:
     fields = plugin.fields()
     return plugin.type in _FILTERING or bool(fields.raw("ipMasq") or fields.raw("macspoofchk"))
+
+
+def _rules(titles: list[str], build: KernelBuild, tools: Collection[str]) -> Iterator[Diagnosis]:
+    why = "published ports, masquerading and filters of these networks fail at ADD"
+    there = [tool for tool in _TOOLS if tool in tools]
+    if not there:
+        what = f"neither nft nor iptables is installed, and rules are needed by {_named(titles)}"
+        yield error(what, why, "apt-get install nftables (or iptables)")
+    elif all(
+        build.state_of(feature) is FeatureState.ABSENT for tool in there for feature in _TOOLS[tool]
+    ):
+        yield error(
+            f"the kernel {build.release} lacks what {' and '.join(there)} need, and rules are "
+            f"needed by {_named(titles)}",
+            why,
+            "boot a kernel with CONFIG_NF_TABLES, or install its module nf_tables",
+        )
 
 
 def _absent(feature: KernelFeature, titles: list[str], build: KernelBuild) -> Diagnosis:
