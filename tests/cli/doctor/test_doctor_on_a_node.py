@@ -161,13 +161,14 @@ def test_address_files_that_nobody_owns_are_found(node: DoctoredNode) -> None:
     folder = node.root / "cni/networks/cbr0"
     folder.mkdir(parents=True)
     long_ago = time.time() - 3600
-    for address in ("10.244.1.7", "192.0.2.5"):  # the other one is that of eth0
+    # One that no other test of this machine gives to an interface, and that of eth0.
+    for address in ("10.87.211.7", "192.0.2.5"):
         (folder / address).write_text("gone\r\neth0")
         os.utime(folder / address, (long_ago, long_ago))
     assert node.one() == (
         "addresses",
         "warning",
-        f"{folder} has 1 address file that nobody owns: 10.244.1.7 (gone)",
+        f"{folder} has 1 address file that nobody owns: 10.87.211.7 (gone)",
     )
 
 

@@ -54,6 +54,13 @@ def test_a_missing_binary_is_found_with_who_needs_it(tmp_path: Path) -> None:
     assert "NAD shop/c" in found.why
 
 
+def test_a_reference_plugin_is_installed_by_a_command(tmp_path: Path) -> None:
+    network = nad("d", type="macvlan", ipam={"type": "dhcp"})
+    executed = executed_plugins([network], rule(tmp_path), [BIN], str(tmp_path))
+    mend = only(judge_plugins(executed, [BIN])).mend
+    assert mend.endswith("; install -m 755 /usr/lib/cni/dhcp /opt/cni/bin")
+
+
 @pytest.mark.parametrize(
     ("mode", "text"), [(0o755, ""), (0o644, "is not executable"), (0o600, "is not executable")]
 )

@@ -12,6 +12,15 @@ from planes.model.names import shown
 
 _MOST_NAMED: Final = 4
 SHIM: Final = "netplane"
+_USUAL: Final = "/opt/cni/bin"
+_REFERENCE: Final = frozenset(
+    {
+        *("bandwidth", "bridge", "dhcp", "dummy", "firewall", "host-device", "host-local"),
+        *("ipvlan", "loopback", "macvlan", "portmap", "ptp", "sbr", "static", "tap", "tuning"),
+        *("vlan", "vrf"),
+    }
+)
+"""Plugins of github.com/containernetworking/plugins."""
 
 
 def judge_plugins(
@@ -31,11 +40,17 @@ def judge_plugins(
             yield error(
                 f"there is no plugin {shown(plugin.type)} in {where}",
                 why,
-                f"install it there (Debian: apt-get install containernetworking-plugins; cp "
-                f"/usr/lib/cni/* {directories[0] if directories else '/opt/cni/bin'})",
+                _install(plugin.type, directories[0] if directories else _USUAL),
             )
         else:
             yield from _unusable(plugin.files[0], why)
+
+
+def _install(kind: str, directory: str) -> str:
+    if kind in _REFERENCE:
+        copy = f"install -m 755 /usr/lib/cni/{kind} {directory}"
+        return f"apt-get install containernetworking-plugins; {copy}"
+    return f"install it into {directory}; it comes with the network that names it"
 
 
 def judge_shim(files: Sequence[PluginFile], directories: Sequence[str]) -> Iterator[Diagnosis]:
