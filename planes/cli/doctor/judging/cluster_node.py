@@ -139,9 +139,10 @@ def judge_events(node: ClusterNode) -> Iterator[Diagnosis]:
     """
     for one in node.events:
         if one.age <= _RECENT_SECONDS:
+            times = f"{one.count} times" if one.count > 1 else "once"
             yield warning(
                 f"{one.about}: {one_line(one.reason, 64)}: {one_line(one.message, _LONGEST)} "
-                f"({one.count} times, the last {one.age / 60:.0f} min ago)",
+                f"({times}, the last {one.age / 60:.0f} min ago)",
                 "something on the node reported it",
                 f"kubectl describe node {node.name}",
             )
