@@ -86,7 +86,7 @@ def _problems(facts: NodeFacts) -> Iterator[Diagnosis]:
 
 
 def _kernel(facts: NodeFacts) -> Iterator[Diagnosis]:
-    build = read_kernel(facts.places.root)
+    build = read_kernel(facts.root())
     return judge_kernel(facts.networks().networks, build, facts.tools())
 
 
@@ -109,13 +109,13 @@ def _conf_dir(facts: NodeFacts) -> Iterator[Diagnosis]:
 
 
 def _plugins(facts: NodeFacts) -> Iterator[Diagnosis]:
-    places = facts.places
+    places, root = facts.places, facts.root()
     if facts.is_cluster or any(one.is_ours for one in facts.conf_dir().files):
-        shim = plugin_files(SHIM, places.bin_dirs, places.root)
+        shim = plugin_files(SHIM, places.bin_dirs, root)
         yield from judge_shim(shim, places.bin_dirs)
-    rule = native_rule(places.not_native, places.data_dirs, places.root, places.state_dir)
+    rule = native_rule(places.not_native, places.data_dirs, root, places.state_dir)
     networks = facts.networks().networks
-    executed = executed_plugins(networks, rule, places.bin_dirs, places.root)
+    executed = executed_plugins(networks, rule, places.bin_dirs, root)
     yield from judge_plugins(executed, places.bin_dirs)
 
 
@@ -133,7 +133,7 @@ def _disk(facts: NodeFacts) -> Iterator[Diagnosis]:
     places = facts.places
     if not places.state_dir.is_dir():
         raise CannotCheck(f"there is no state directory {places.state_dir}")
-    others = (*_STATE, str(places.conf_dir), resolve(places.root, "/tmp"))  # noqa: S108
+    others = (*_STATE, str(places.conf_dir), resolve(facts.root(), "/tmp"))  # noqa: S108
     return judge_disk(read_volumes(others, str(places.state_dir)))
 
 

@@ -85,6 +85,17 @@ class NodeFacts:
         """Whether the node is one of a cluster."""
         return self.places.manifests is None and self.source is not None
 
+    def root(self) -> str:
+        """Return the node's root directory as this process sees it, "" where it is ours.
+
+        Raises:
+            CannotCheck: it cannot be read, so that everything would look missing.
+        """
+        root = self.places.root
+        if root and not os.access(f"{root}/etc", os.R_OK | os.X_OK):
+            raise CannotCheck(f"the node's root cannot be read at {root} (--host-root)")
+        return root
+
     def networks(self) -> KnownNetworks:
         """Return planes, NADs and the default network.
 
@@ -139,8 +150,12 @@ class NodeFacts:
             return False
 
     def tools(self) -> tuple[str, ...]:
-        """Return which programs of a packet filter the node has."""
-        root = self.places.root
+        """Return which programs of a packet filter the node has.
+
+        Raises:
+            CannotCheck: the node's root cannot be read.
+        """
+        root = self.root()
         folders = search_path(root, "")
         return tuple(
             name
