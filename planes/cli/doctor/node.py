@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from planes.cli.doctor.facts.disk import read_volumes
 from planes.cli.doctor.facts.held_records import read_held_records
 from planes.cli.doctor.facts.kernel import read_kernel
 from planes.cli.doctor.facts.native import native_rule
+from planes.cli.doctor.facts.networks import KnownNetwork
 from planes.cli.doctor.facts.plugin_files import executed_plugins, plugin_files
 from planes.cli.doctor.facts.reading import read_bounded
 from planes.cli.doctor.facts.sysctls import read_sysctls
@@ -61,7 +62,7 @@ def node_checks(facts: NodeFacts, webhook: str, authority: str | None) -> tuple[
         Check("plugins", "plugin binaries", lambda: _plugins(facts)),
         Check("addresses", "address files", lambda: _addresses(facts)),
         Check("journal", "journal entries that cannot leave", lambda: _journal(facts)),
-        Check("bridges", "subnets by bridge", lambda: judge_bridges(facts.networks().networks)),
+        Check("bridges", "subnets by bridge", lambda: _bridges(facts)),
         Check("uplink", "the node's own uplink", lambda: judge_node_uplink(needs(), survey())),
         Check("disk", "disk", lambda: _disk(facts)),
         Check("certificates", "certificates", lambda: _certificates(facts, webhook, authority)),
@@ -85,18 +86,31 @@ def _problems(facts: NodeFacts) -> Iterator[Diagnosis]:
         )
 
 
+def _of_known(
+    facts: NodeFacts, judge: Callable[[Sequence[KnownNetwork]], Iterator[Diagnosis]]
+) -> Iterator[Diagnosis]:
+    """Yield judgements over the networks that are known, then raise why others are not."""
+    known, reason = facts.known_networks()
+    yield from judge(known.networks)
+    if reason:
+        raise CannotCheck(reason)
+
+
 def _kernel(facts: NodeFacts) -> Iterator[Diagnosis]:
-    build = read_kernel(facts.root())
-    return judge_kernel(facts.networks().networks, build, facts.tools())
+    build, tools = read_kernel(facts.root()), facts.tools()
+    return _of_known(facts, lambda networks: judge_kernel(networks, build, tools))
 
 
 def _sysctls(facts: NodeFacts) -> Iterator[Diagnosis]:
-    return judge_sysctls(
-        facts.networks().networks,
-        read_sysctls(facts.packet_filter()),
-        facts.survey(),
-        has_attached=facts.has_attached(),
+    sysctls, survey = read_sysctls(facts.packet_filter()), facts.survey()
+    attached = facts.has_attached()
+    return _of_known(
+        facts, lambda networks: judge_sysctls(networks, sysctls, survey, has_attached=attached)
     )
+
+
+def _bridges(facts: NodeFacts) -> Iterator[Diagnosis]:
+    return _of_known(facts, judge_bridges)
 
 
 def _conf_dir(facts: NodeFacts) -> Iterator[Diagnosis]:
@@ -114,9 +128,12 @@ def _plugins(facts: NodeFacts) -> Iterator[Diagnosis]:
         shim = plugin_files(SHIM, places.bin_dirs, root)
         yield from judge_shim(shim, places.bin_dirs)
     rule = native_rule(places.not_native, places.data_dirs, root, places.state_dir)
-    networks = facts.networks().networks
-    executed = executed_plugins(networks, rule, places.bin_dirs, root)
-    yield from judge_plugins(executed, places.bin_dirs)
+
+    def judge(networks: Sequence[KnownNetwork]) -> Iterator[Diagnosis]:
+        executed = executed_plugins(networks, rule, places.bin_dirs, root)
+        return judge_plugins(executed, places.bin_dirs)
+
+    yield from _of_known(facts, judge)
 
 
 def _addresses(facts: NodeFacts) -> Iterator[Diagnosis]:

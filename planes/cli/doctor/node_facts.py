@@ -102,12 +102,17 @@ class NodeFacts:
         Raises:
             CannotCheck: planes and NADs cannot be read.
         """
-        known = self._known.value()
+        return self._with_default(self._known.value())
+
+    def known_networks(self) -> tuple[KnownNetworks, str]:
+        """Return the networks that can be read, and why others cannot; "" where all can.
+
+        The default network is there, also while the API server is away.
+        """
         try:
-            found = self._conf_dir.value()
-        except CannotCheck:  # another check says so
-            return known
-        return with_default(known, found.default, found.directory)
+            return self.networks(), ""
+        except CannotCheck as away:
+            return self._with_default(KnownNetworks()), away.message
 
     def needs(self) -> tuple[LinkNeed, ...]:
         """Return the links that networks need.
@@ -174,6 +179,13 @@ class NodeFacts:
     def packet_filter(self) -> Tools:
         """Return what runs the programs of the node."""
         return Tools(self.places.root)
+
+    def _with_default(self, known: KnownNetworks) -> KnownNetworks:
+        try:
+            found = self._conf_dir.value()
+        except CannotCheck:  # another check says so
+            return known
+        return with_default(known, found.default, found.directory)
 
     def _read_networks(self) -> KnownNetworks:
         if self.places.manifests is not None:

@@ -19,6 +19,8 @@ from cni.journal.files import entry_path, write_entry
 from planes.cli.doctor.facts.kernel import FeatureState, KernelFeature, read_kernel
 from tests.cli.doctor.doctored_node import DEFAULT, DoctoredNode, doctored_node
 from tests.cli.doctor.test_held_records import leaving
+from tests.support.command_line import netplane
+from tests.support.node.inside import inside
 from tests.support.node.netns import run, unchanged_links, why_no_link_kind
 
 pytestmark = pytest.mark.kernel
@@ -204,6 +206,19 @@ def on_node(node: DoctoredNode, *more: str, before: str) -> str:
     command = " ".join((sys.executable, "-m", "planes.cli", *node.argv, *more))
     script = f"{before} 2>/dev/null; {command} 2>/dev/null; true"
     return run("ip", "netns", "exec", node.host.name, "sh", "-c", script)
+
+
+def test_while_the_api_server_is_away_the_default_network_is_checked(node: DoctoredNode) -> None:
+    chain = [*DEFAULT["plugins"], {"type": "calico"}]
+    node.write("net.d/00-netplane.conflist", {**DEFAULT, "plugins": [{"type": "netplane"}]})
+    node.write("net.d/10-default.conflist", {**DEFAULT, "plugins": chain})
+    argv = [one for one in node.argv if one not in {"--manifests", f"{node.root}/manifests"}]
+    done = inside(node.host.path, lambda: netplane(*argv, "--kubeconfig", "/nowhere"))
+    found = {one["check"] for one in done.json["findings"]}
+    assert found >= {"plugins", "api"}
+    reasons = {one["check"]: one["reason"] for one in done.json["notChecked"]}
+    assert {"networks", "masters", "plugins", "kernel"} <= reasons.keys()
+    assert "/nowhere" in reasons["plugins"]
 
 
 def checks_in(printed: str) -> list[str]:
