@@ -45,6 +45,7 @@ COMMANDS = re.findall(r"^# (.*)\n((?:(?!# ).*\n)*)", EXAMPLES, re.M)
 
 
 @pytest.mark.kernel
+@pytest.mark.timeout(120)
 def test_every_command_prints_what_is_shown(tmp_path: Path) -> None:
     if reason := why_no_link_kind("macvlan"):
         pytest.skip(reason)

@@ -19,11 +19,11 @@ from cni.journal.files import entry_path, write_entry
 from planes.cli.doctor.facts.kernel import FeatureState, KernelFeature, read_kernel
 from tests.cli.doctor.doctored_node import DEFAULT, DoctoredNode, doctored_node
 from tests.cli.doctor.test_held_records import leaving
-from tests.support.command_line import netplane
+from tests.support.command_line import Outcome, netplane
 from tests.support.node.inside import inside
 from tests.support.node.netns import run, unchanged_links, why_no_link_kind
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 BRIDGE = {"type": "bridge", "master": "br1"}
 
 
@@ -33,6 +33,12 @@ def node(tmp_path: Path) -> Iterator[DoctoredNode]:
         pytest.skip(reason)
     with unchanged_links(), doctored_node(tmp_path) as made:
         yield made
+
+
+def in_cluster(node: DoctoredNode) -> Outcome:
+    """Run the command as on a node of a cluster whose API server is away."""
+    argv = [one for one in node.argv if one not in {"--manifests", f"{node.root}/manifests"}]
+    return inside(node.host.path, lambda: netplane(*argv, "--kubeconfig", "/nowhere"))
 
 
 def test_nothing_is_wrong_with_a_healthy_node(node: DoctoredNode) -> None:
@@ -145,9 +151,14 @@ def test_forwarding_that_is_off_while_pods_are_attached_is_found(node: DoctoredN
     assert ("sysctls", "warning", "net.ipv4.ip_forward = 0") in node.found()
 
 
-def test_a_file_before_ours_is_found(node: DoctoredNode) -> None:
+def test_on_a_node_of_a_cluster_a_file_before_ours_is_found(node: DoctoredNode) -> None:
+    """The API server is away, which keeps no check of files from being made."""
+    node.write("net.d/00-netplane.conflist", {**DEFAULT, "plugins": [{"type": "netplane"}]})
+    assert "confdir" not in {one["check"] for one in in_cluster(node).json["findings"]}
     node.write("net.d/00-a.conflist", {**DEFAULT, "name": "other"})
-    assert node.one()[:2] == ("confdir", "hint")
+    (found,) = [one for one in in_cluster(node).json["findings"] if one["check"] == "confdir"]
+    assert found["severity"] == "error"
+    assert found["mend"] == f"mv {node.root}/net.d/00-a.conflist {node.root}/net.d/10-a.conflist"
 
 
 def test_a_plugin_that_is_missing_or_not_executable_is_found(node: DoctoredNode) -> None:
@@ -212,8 +223,7 @@ def test_while_the_api_server_is_away_the_default_network_is_checked(node: Docto
     chain = [*DEFAULT["plugins"], {"type": "calico"}]
     node.write("net.d/00-netplane.conflist", {**DEFAULT, "plugins": [{"type": "netplane"}]})
     node.write("net.d/10-default.conflist", {**DEFAULT, "plugins": chain})
-    argv = [one for one in node.argv if one not in {"--manifests", f"{node.root}/manifests"}]
-    done = inside(node.host.path, lambda: netplane(*argv, "--kubeconfig", "/nowhere"))
+    done = in_cluster(node)
     found = {one["check"] for one in done.json["findings"]}
     assert found >= {"plugins", "api"}
     reasons = {one["check"]: one["reason"] for one in done.json["notChecked"]}

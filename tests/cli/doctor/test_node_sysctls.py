@@ -51,28 +51,38 @@ def test_nothing_is_wrong_with_a_healthy_node() -> None:
 
 @pytest.mark.parametrize("which", ["all", "default"])
 def test_a_strict_reverse_path_filter_is_found(which: str) -> None:
-    found = only(judged({f"net.ipv4.conf.{which}.rp_filter": "1"}, plane()))
+    zero = dict.fromkeys(("net.ipv4.conf.all.rp_filter", "net.ipv4.conf.default.rp_filter"), "0")
+    found = only(judged({**zero, f"net.ipv4.conf.{which}.rp_filter": "1"}, plane()))
     assert found.severity == "warning"
     assert f"net.ipv4.conf.{which}.rp_filter = 1 (strict)" in found.what
 
 
-def test_a_loose_filter_for_all_wins_over_a_strict_default() -> None:
-    loose = {"net.ipv4.conf.all.rp_filter": "2", "net.ipv4.conf.default.rp_filter": "1"}
-    assert not judged(loose, plane())
+@pytest.mark.parametrize(("for_all", "default"), [("2", "1"), ("1", "2"), ("0", "0")])
+def test_the_larger_of_both_filters_counts(for_all: str, default: str) -> None:
+    values = {
+        "net.ipv4.conf.all.rp_filter": for_all,
+        "net.ipv4.conf.default.rp_filter": default,
+    }
+    assert not judged(values, plane())
 
 
 def test_a_plane_that_sets_the_filter_of_its_interfaces_is_left_out() -> None:
     own = plane(sysctls={"net.ipv4.conf.IFNAME.rp_filter": "2"})
-    assert not judged({"net.ipv4.conf.all.rp_filter": "1"}, own)
+    strict = {"net.ipv4.conf.all.rp_filter": "1", "net.ipv4.conf.default.rp_filter": "1"}
+    assert judged(strict, plane())
+    assert not judged(strict, own)
 
 
 def test_a_node_without_planes_may_be_strict() -> None:
-    assert not judged({"net.ipv4.conf.all.rp_filter": "1"}, default_network(type="bridge"))
+    strict = {"net.ipv4.conf.all.rp_filter": "1", "net.ipv4.conf.default.rp_filter": "1"}
+    assert not judged(strict, default_network(type="bridge"))
 
 
 def test_arp_that_answers_for_nothing_is_an_error() -> None:
     found = only(judged({"net.ipv4.conf.default.arp_ignore": "8"}, plane()))
     assert (found.severity, found.what[:37]) == ("error", "net.ipv4.conf.default.arp_ignore = 8,")
+    for harmless in "1237":
+        assert not judged({"net.ipv4.conf.default.arp_ignore": harmless}, plane())
 
 
 @pytest.mark.parametrize(("ignore", "count"), [("0", 1), ("1", 0)])

@@ -7,7 +7,7 @@ from shlex import quote
 from typing import Final
 
 from cni.confdir.files import FILE_NAME, is_multus
-from planes.cli.doctor.diagnosis import Diagnosis, error, hint, warning
+from planes.cli.doctor.diagnosis import Diagnosis, error, warning
 from planes.cli.doctor.facts.conf_dir import ConfDirFiles
 from planes.model.lines import first_few
 from planes.model.names import shown
@@ -87,7 +87,8 @@ def _order(
             )
         return
     first = usable[0]
-    if first.is_ours:
+    # podman and nerdctl take a network by its name; only a kubelet's runtime takes the first.
+    if first.is_ours or not is_cluster:
         return
     kinds = ", ".join(dict.fromkeys(shown(kind) for kind in first.types[:4])) or "no plugin"
     what = f"{first.name} comes before {ours[0].name} in {found.directory} (type {kinds})"
@@ -100,18 +101,12 @@ def _order(
             mend = "kubectl -n kube-system delete daemonset kube-multus-ds; it writes the file anew"
         why = "container runtimes call Multus, which does not know planes: new pods get none"
         yield error(what, why, mend)
-    elif is_cluster:
+    else:
         later = f"10-{first.name.lstrip('0-')}"
         yield error(
             what,
             "container runtimes take the first file: new pods get no planes",
             f"mv {_path(found, first.name)} {_path(found, later)}",
-        )
-    else:
-        yield hint(
-            what,
-            "a container runtime that takes the first file does not call Netplane",
-            f"rename {ours[0].name} so that it comes first, e.g. {FILE_NAME}",
         )
 
 

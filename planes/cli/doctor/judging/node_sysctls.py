@@ -14,6 +14,8 @@ from planes.model.lines import first_few
 _ROUTED: Final = frozenset({"ptp", "flannel"})
 _OF_PODS: Final = frozenset({"veth", "tun"})
 _STRICT: Final = 1
+_SILENT: Final = 8
+"""Of arp_ignore; 1 to 3 answer for the addresses that matter here, 4 to 7 are not in use."""
 _NEARLY: Final = 0.85
 _FULL: Final = 0.97
 _MOST_NAMED: Final = 4
@@ -52,9 +54,10 @@ def _reverse_paths(networks: Iterable[KnownNetwork], sysctls: NodeSysctls) -> It
         and not any(key.endswith(".rp_filter") for key in n.plane.sysctls)
     ]
     names = ("net.ipv4.conf.all.rp_filter", "net.ipv4.conf.default.rp_filter")
-    strict = [name for name in names if sysctls.number(name) == _STRICT]
-    # The larger of `all` and an interface's own counts, and 2 is loose.
-    if planes and strict and sysctls.number(names[0]) != 2:
+    values = {name: sysctls.number(name) or 0 for name in names}
+    # The larger of `all` and an interface's own counts: 1 is strict, 2 loose.
+    if planes and max(values.values()) == _STRICT:
+        strict = [name for name, value in values.items() if value == _STRICT]
         yield warning(
             f"{' and '.join(strict)} = 1 (strict), and pods inherit it",
             f"a pod on {_named(planes, 'plane')} has several interfaces: what comes in by one and "
@@ -71,11 +74,10 @@ def _arp(
     values = {name: sysctls.number(name) or 0 for name in names}
     if any(n.plane is not None and 4 in n.plane.families for n in networks):
         for name, value in values.items():
-            if value >= 3:
+            if value == _SILENT:
                 yield error(
                     f"{name} = {value}, and pods inherit it",
-                    "addresses of some scopes (3) or all (8) are not answered for: nobody on the "
-                    "plane finds the pod",
+                    "no ARP request is answered: nobody on the plane finds the pod",
                     f"sysctl -w {name}=1 (and in /etc/sysctl.d; new pods get it)",
                 )
     if values[names[0]]:
