@@ -76,6 +76,16 @@ def test_a_master_that_is_down_is_found_with_the_command() -> None:
     assert (found.severity, found.mend) == ("error", "ip link set dev eth1 up")
 
 
+def test_a_name_with_signs_of_the_shell_is_quoted_in_commands() -> None:
+    """Who has a device in a pod may name it, and it comes back with that name."""
+    network = plane(network={"type": "macvlan", "master": "eth1.5"})
+    evil = link("$(reboot)", 3, flags=0, mtu=1000)
+    node = survey(evil, link("eth1.5", 4, kind="vlan", parent=3, flags=0))
+    found = [*judge_masters(needs(network), node), *judge_mtu(needs(network), node)]
+    assert len(found) == 2
+    assert all("dev '$(reboot)' " in one.mend for one in found)
+
+
 def test_below_a_vlan_interface_that_is_down_all_are_brought_up_from_the_bottom() -> None:
     network = plane(network={"type": "macvlan", "master": "eth1.5"})
     node = survey(link("eth1", 3, flags=0), link("eth1.5", 4, kind="vlan", parent=3, flags=0))

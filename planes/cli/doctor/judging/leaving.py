@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from shlex import quote
 from typing import Final
 
 from cni.journal.pending import SHORT_ID, Pending, age_text
@@ -25,5 +26,5 @@ def judge_pending(pending: Iterable[Pending], now: float) -> Iterator[Diagnosis]
             f"container {one.container_id[:SHORT_ID]}{whose} cannot leave {networks}: "
             f"{one.attempts} tries in {age}, the last: {one_line(one.error, _LONGEST_FAULT)}",
             "its interfaces, addresses and rules stay until it is detached; it is tried again",
-            f"mend what the error names, or netplane-cni forget {one.container_id}",
+            f"mend what the error names, or netplane-cni forget {quote(one.container_id)}",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from shlex import quote
 from typing import Final
 
 from cni.net.host_survey import HostSurvey, SurveyedLink
@@ -68,14 +69,14 @@ def _dead(need: LinkNeed, link: SurveyedLink, survey: HostSurvey) -> Iterator[Di
         # The lowest that is down has to be up first, but each needs the command.
         names = [one.name for one in path if not one.link.is_up][::-1]
         what = f"{link.name}, the master of {need.network.title}, is down"
-        mend = "; ".join(f"ip link set dev {name} up" for name in names)
+        mend = "; ".join(f"ip link set dev {quote(name)} up" for name in names)
         yield _by_plane(need, what, mend)
     elif not link.link.has_carrier:
         at = next((one for one in reversed(path) if not one.link.has_carrier), link)
         if down is not None:
-            mend = f"ip link set dev {down.name} up"
+            mend = f"ip link set dev {quote(down.name)} up"
         else:
-            mend = f"ethtool {at.name}; look at its cable, its switch port or the other end"
+            mend = f"ethtool {quote(at.name)}; look at its cable, its switch port or the other end"
         on = "" if at is link else f": {at.name} below it has none"
         what = f"{link.name}, the master of {need.network.title}, has no carrier{on}"
         yield _by_plane(need, what, mend)
@@ -94,7 +95,8 @@ def _enslaved(need: LinkNeed, link: SurveyedLink, survey: HostSurvey) -> Iterato
         return
     kind = master.link.kind
     what = f"{link.name}, the master of {need.network.title}, is a port of {kind} {master.name}"
-    mend = f"{need.network.edit} (master: {master.name}), or ip link set dev {link.name} nomaster"
+    free = f"ip link set dev {quote(link.name)} nomaster"
+    mend = f"{need.network.edit} (master: {master.name}), or {free}"
     if need.type in _WITH_HANDLER:
         yield error(what, f"the kernel refuses {need.type} on a port: device busy", mend)
     else:
@@ -118,17 +120,18 @@ def _bridge(need: LinkNeed, link: SurveyedLink, survey: HostSurvey) -> Iterator[
         yield error(
             f"{need.network.title} wants bridge {link.name}, which is no bridge",
             "the plugin refuses to attach to it",
-            f"{need.network.edit} (another bridge), or ip link del {link.name}",
+            f"{need.network.edit} (another bridge), or ip link del {quote(link.name)}",
         )
         return
     uplinks = survey.ports_of(link)
     if uplinks and not any(one.link.is_up and one.link.has_carrier for one in uplinks):
         names = ", ".join(one.name for one in uplinks)
-        mend = "; ".join(f"ip link set dev {one.name} up" for one in uplinks if not one.link.is_up)
+        down = [quote(one.name) for one in uplinks if not one.link.is_up]
+        mend = "; ".join(f"ip link set dev {name} up" for name in down)
         yield _by_plane(
             need,
             f"no port of {link.name}, the bridge of {need.network.title}, passes frames: {names}",
-            mend or f"ip link show master {link.name}; look at cables and switch ports",
+            mend or f"ip link show master {quote(link.name)}; look at cables and switch ports",
         )
     for one in uplinks:
         if one.is_wireless:
@@ -136,5 +139,5 @@ def _bridge(need: LinkNeed, link: SurveyedLink, survey: HostSurvey) -> Iterator[
                 f"{one.name}, a port of {link.name}, the bridge of {need.network.title}, "
                 "is wireless",
                 "an access point drops frames of other MACs than its station's",
-                f"ip link set dev {one.name} nomaster; use a wired interface",
+                f"ip link set dev {quote(one.name)} nomaster; use a wired interface",
             )

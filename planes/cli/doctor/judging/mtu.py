@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from shlex import quote
 
 from cni.net.host_survey import HostSurvey
 from cni.net.uplink_carrier import LinkUse
@@ -25,7 +26,7 @@ def judge_mtu(needs: Iterable[LinkNeed], survey: HostSurvey) -> Iterator[Diagnos
         if size <= smallest.link.mtu:
             continue
         through, limit = smallest.name, smallest.link.mtu
-        mend = f"ip link set dev {through} mtu {size}, or {need.network.edit} (mtu: {limit})"
+        mend = f"ip link set dev {quote(through)} mtu {size}, or {need.network.edit} (mtu: {limit})"
         if need.mtu and need.use is LinkUse.MASTER and smallest is link:
             yield error(
                 f"{need.network.title} has MTU {size}, its master {through} only {limit}",

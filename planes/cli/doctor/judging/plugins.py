@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from shlex import quote
 from typing import Final
 
 from planes.cli.doctor.diagnosis import Diagnosis, error
@@ -69,8 +70,8 @@ def judge_shim(files: Sequence[PluginFile], directories: Sequence[str]) -> Itera
 
 def _unusable(file: PluginFile, why: str) -> Iterator[Diagnosis]:
     if not file.is_regular:
-        yield error(f"{file.path} is no file", why, f"rm -r {file.path}; install the plugin")
+        yield error(f"{file.path} is no file", why, f"rm -r {quote(file.path)}; install the plugin")
     elif not file.is_executable:
-        yield error(f"{file.path} is not executable", why, f"chmod 0755 {file.path}")
+        yield error(f"{file.path} is not executable", why, f"chmod 0755 {quote(file.path)}")
     elif not file.is_readable:
-        yield error(f"{file.path} cannot be read", why, f"chmod a+r {file.path}")
+        yield error(f"{file.path} cannot be read", why, f"chmod a+r {quote(file.path)}")
