@@ -110,4 +110,5 @@ def test_the_role_of_the_daemon_has_all_that_the_doctor_asks_for(server: ApiServ
     end = time.monotonic() + 60  # the server learns of roles by a watch
     while (left := missing()) and time.monotonic() < end:
         time.sleep(0.1)
+    access.close()
     assert left == ()

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from planes.model.errors import Unavailable
+from planes.model.errors import PlanesError, Unavailable
 
 if TYPE_CHECKING:
     from planes.kube.api import KubeApi
+    from planes.kube.client.client import Client
 
 T = TypeVar("T")
+_GRACE_SECONDS: Final = 1.0
 ServerDate = Callable[[], str]
 """Returns the header Date of the API server's last response."""
 
@@ -37,7 +41,10 @@ class ApiSource(Protocol):
 
 
 class ApiAccess:
-    """An API server over HTTPS.
+    """An API server over HTTPS: one client, in an event loop of its own, for all checks.
+
+    Checks run in threads. A client for each would log in as often, and the modules of
+    kubernetes_asyncio cannot be loaded by two threads at once (`planes.kube.client.lean`).
 
     Args:
         kubeconfig: how to reach it; None for the account of this pod.
@@ -57,27 +64,62 @@ class ApiAccess:
         self._context = context
         self._env = env
         self._seconds = seconds
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client: Client | None = None
 
     def ask(self, work: Callable[[KubeApi, ServerDate], Awaitable[T]]) -> T:
         """Do something with it; see `ApiSource.ask`."""
-        # They take longer to load than all that a machine without a cluster needs.
-        from planes.kube.client.access import connect  # noqa: PLC0415
+        asked = asyncio.run_coroutine_threadsafe(self._ask(work), self._started())
+        try:
+            return asked.result(self._seconds + _GRACE_SECONDS)
+        except TimeoutError as error:  # also of what blocks the loop, such as a kubeconfig's disk
+            asked.cancel()
+            raise Unavailable(
+                f"cannot go on: no answer of the API server within {self._seconds:.0f} s"
+            ) from error
 
-        async def run() -> T:
+    def close(self) -> None:
+        """Close the connections, unless that takes too long."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        client = self._client
+        if client is not None:
+            closing = asyncio.run_coroutine_threadsafe(client.close(), loop)
+            with suppress(TimeoutError, PlanesError):
+                closing.result(_GRACE_SECONDS)
+        loop.call_soon_threadsafe(loop.stop)
+
+    async def _ask(self, work: Callable[[KubeApi, ServerDate], Awaitable[T]]) -> T:
+        if self._client is None:
+            # They take longer to load than all that a machine without a cluster needs.
+            from planes.kube.client.access import connect  # noqa: PLC0415
+
             agent = f"netplane/{version('netplane')}"
-            client = connect(
+            self._client = connect(
                 self._kubeconfig, user_agent=agent, env=self._env, context=self._context
             )
-            async with client as api:
-                try:
-                    async with asyncio.timeout(self._seconds):
-                        return await work(api, lambda: client.server_date)
-                except TimeoutError as error:
-                    raise Unavailable(
-                        f"cannot go on: no answer of the API server within {self._seconds:.0f} s"
-                    ) from error
+        client = self._client
+        async with asyncio.timeout(self._seconds):
+            return await work(client, lambda: client.server_date)
 
-        return asyncio.run(run())
+    def _started(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(
+                    target=_run, args=(self._loop,), name="doctor-api", daemon=True
+                ).start()
+            return self._loop
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
 
 
 def find_access(

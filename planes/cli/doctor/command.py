@@ -30,9 +30,14 @@ def run_doctor(context: Context) -> int:
     from planes.cli.doctor.checkup import CHECK_SECONDS, examine  # noqa: PLC0415
 
     name = context.given.node_name or ""
-    checks = _outside(context, name) if name else _here(context)
-    with context.console.progress(f"{len(checks)} checks"):
-        results = examine(checks, CHECK_SECONDS)
+    access = _access(context)
+    try:
+        checks = _outside(context, name, access) if name else _here(context, access)
+        with context.console.progress(f"{len(checks)} checks"):
+            results = examine(checks, CHECK_SECONDS)
+    finally:
+        if access is not None:
+            access.close()
     node = name or context.env.get(NODE.variable) or platform.node()
     return report(context.console, node, results)
 
@@ -71,7 +76,7 @@ def _reason(text: str) -> str:
     return f"{text} (run as root)" if is_refused and os.geteuid() else text
 
 
-def _outside(context: Context, name: str) -> tuple[Check, ...]:
+def _outside(context: Context, name: str, access: ApiAccess | None) -> tuple[Check, ...]:
     from planes.cli.doctor.outside import outside_checks  # noqa: PLC0415
 
     if context.settings[MANIFESTS.key]:
@@ -84,7 +89,6 @@ def _outside(context: Context, name: str) -> tuple[Check, ...]:
             f"cannot look at node {shown(name)}: that is no name of a node",
             remedy="give one that `kubectl get nodes` shows; on the node itself leave it out",
         )
-    access = _access(context)
     if access is None:
         raise UsageError(
             f"cannot look at node {name}: no API server is known",
@@ -93,11 +97,11 @@ def _outside(context: Context, name: str) -> tuple[Check, ...]:
     return outside_checks(access, name)
 
 
-def _here(context: Context) -> tuple[Check, ...]:
+def _here(context: Context, access: ApiAccess | None) -> tuple[Check, ...]:
     from planes.cli.doctor.node import node_checks  # noqa: PLC0415
     from planes.cli.doctor.node_facts import NodeFacts  # noqa: PLC0415
 
-    facts = NodeFacts(_places(context), _access(context))
+    facts = NodeFacts(_places(context), access)
     return node_checks(facts, context.settings[WEBHOOK.key], context.settings[CA.key])
 
 

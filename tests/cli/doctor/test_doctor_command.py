@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import socket
 import threading
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
-from planes.cli.doctor.api_access import find_access
+from planes.cli.doctor.api_access import ApiAccess, ServerDate, find_access
 from planes.cli.doctor.facts.daemon import DaemonState, read_daemon
 from planes.cli.doctor.judging.daemon import judge_daemon_state
+from planes.kube.api import KubeApi
+from planes.kube.resources import NAMESPACES
+from planes.model.errors import PlanesError
 from tests.cli.doctor.values import only
 from tests.support.command_line import netplane
+from tests.support.kube.scripted_api import scripted_api
 
 
 def test_a_node_is_not_looked_at_with_manifests(tmp_path: Path) -> None:
@@ -52,6 +59,48 @@ def test_the_api_server_is_found_as_for_the_daemon_or_a_user(tmp_path: Path) -> 
     usual = find_access(None, "", {"HOME": str(tmp_path)}, 1)
     assert usual is not None
     assert not usual.is_daemon
+
+
+async def test_checks_in_many_threads_share_one_client(tmp_path: Path) -> None:
+    """Modules that are loaded for the first client could not be loaded twice at once."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"kind": "Namespace"}, headers={"Date": "now"})
+
+    async with scripted_api(tmp_path) as api:
+        api.then(*[answer] * 8)
+        (tmp_path / "ca.crt").write_bytes(api.root.certificate.pem)
+        (tmp_path / "config").write_text(
+            "{current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}], "
+            "users: [{name: u, user: {token: t}}], clusters: [{name: c, cluster: "
+            f"{{server: 'https://127.0.0.1:{api.port}', certificate-authority: ca.crt}}}}]}}"
+        )
+        access = ApiAccess(tmp_path / "config", "", {}, 20)
+
+        async def work(asked: KubeApi, date: ServerDate) -> str:
+            await asked.get(NAMESPACES, "shop")
+            return date()
+
+        try:
+            asks = [asyncio.to_thread(access.ask, work) for _ in range(8)]
+            assert await asyncio.gather(*asks) == ["now"] * 8
+        finally:
+            await asyncio.to_thread(access.close)
+        assert len(api.seen) == 8
+
+
+def test_an_api_server_that_answers_nothing_is_given_up(tmp_path: Path) -> None:
+    """Whatever waits: here it is the kubeconfig, a FIFO for which no writer comes."""
+    os.mkfifo(tmp_path / "config")
+    access = ApiAccess(tmp_path / "config", "", {}, 1)
+
+    async def endless(_api: KubeApi, _date: ServerDate) -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(PlanesError):
+        access.ask(endless)
+    access.close()
+    access.close()
 
 
 def answering(path: Path, answer: bytes) -> threading.Thread:
