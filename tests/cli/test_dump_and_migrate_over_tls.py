@@ -83,9 +83,9 @@ async def test_a_cluster_is_dumped_and_the_missing_right_named(
     found = Dumped.read(tmp_path / "out.tar.gz")
     log = "2026-11-30T10:00:00Z one\n2026-11-30T10:00:01Z token=[redacted]\n"
     assert found.members["logs/netplane-cni-a/cni.log"] == log
-    assert "let our account list namespaces" in found.manifest
-    assert "let our account list namespaces" in outcome.err
-    assert "let our account list namespaces" in json.dumps(outcome.json["leftOut"])
+    assert "ask for a role that may list namespaces" in found.manifest
+    assert "ask for a role that may list namespaces" in outcome.err
+    assert "ask for a role that may list namespaces" in json.dumps(outcome.json["leftOut"])
     assert {seen.method for seen in api.seen} == {"GET"}
 
 

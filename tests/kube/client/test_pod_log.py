@@ -42,7 +42,7 @@ async def test_a_user_without_the_right_reads_which_it_is(api: ScriptedApi) -> N
         with pytest.raises(Denied) as refused:
             await client.log(QUERY)
     assert refused.value.message == "cannot get log of Pod netplane-system/netplane-cni-a: no"
-    assert refused.value.remedy == "let our account get pods/log"
+    assert refused.value.remedy == "ask for a role that may get pods/log"
 
 
 async def test_a_pod_that_is_gone_is_not_found(api: ScriptedApi) -> None:
