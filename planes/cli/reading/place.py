@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from planes.cli.command import MANIFESTS, STATE_DIR, Context, UsageError
 from planes.model.errors import Unavailable
+from planes.model.names import is_dns_label, shown
 from planes.run.clock import Clock, SystemClock
-from planes.run.settings import Option
+from planes.run.settings import Option, boolean
 from planes.run.values import whole
 
 if TYPE_CHECKING:
@@ -27,6 +28,12 @@ T = TypeVar("T")
 
 def _seconds(text: str) -> int:
     return whole(text, 1, 3600)
+
+
+def _namespace(text: str) -> str:
+    if text and not is_dns_label(text):
+        raise ValueError(f"{shown(text)} is no name of a namespace")
+    return text
 
 
 KUBECONFIG: Final = Option(
@@ -49,6 +56,26 @@ CLUSTER_OPTIONS: Final = (KUBECONFIG, CONTEXT, REQUEST_TIMEOUT)
 """Of commands that work on a cluster only."""
 PLACE_OPTIONS: Final = (*CLUSTER_OPTIONS, MANIFESTS, STATE_DIR)
 """Of commands that work on a cluster, and on manifests."""
+NAMESPACE: Final = Option(
+    "--namespace", "", "the namespace that is meant", _namespace, metavar="NAMESPACE", letter="-n"
+)
+ALL_NAMESPACES: Final = Option(
+    "--all-namespaces", None, "what is in any namespace", boolean, is_switch=True, letter="-A"
+)
+NAMESPACE_OPTIONS: Final = (NAMESPACE, ALL_NAMESPACES)
+"""Of commands that show what is in namespaces; `chosen_namespace` reads them."""
+
+
+def chosen_namespace(context: Context, default: str) -> str:
+    """Return the namespace that `-n` names, "" for all of them with `-A`, else the default.
+
+    As with kubectl, `-A` counts where both are given. A flag counts more than a variable.
+    """
+    named, every = context.settings[NAMESPACE.key], context.settings[ALL_NAMESPACES.key]
+    flagged = getattr(context.given, NAMESPACE.key, None) is not None
+    if every and not (flagged and getattr(context.given, ALL_NAMESPACES.key, None) is None):
+        return ""
+    return str(named or default)
 
 
 @dataclass(frozen=True, slots=True)
