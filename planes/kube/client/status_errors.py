@@ -6,13 +6,14 @@ the message may quote the secret.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
-from planes.kube.errors import AlreadyExists, Expired, Unauthenticated
+from planes.kube.errors import AlreadyExists, Expired, Forbidden, MissingRight, Unauthenticated
 from planes.kube.resources import SECRETS, Resource
 from planes.model.errors import BadInput, Conflict, Denied, NotFound, PlanesError, Unavailable
 
@@ -30,6 +31,14 @@ _CAUSES: Final[Mapping[str, tuple[type[PlanesError], str]]] = {
     # 403, but no matter of rights.
     "NamespaceTerminating": (NotFound, "wait until the namespace is gone, then make it anew"),
 }
+
+# As kube-apiserver writes it (apiserver/pkg/endpoints/handlers/responsewriters/errors.go).
+_RIGHT: Final = re.compile(
+    r'\bUser "(?P<user>[^"]{0,512})" cannot (?P<verb>[a-z]{1,32}) resource '
+    r'"(?P<plural>[a-z0-9.-]{1,128})(?P<part>(?:/[a-z]{1,32})?)" '
+    r'in API group "(?P<group>[a-z0-9.-]{0,253})"'
+    r'(?: in the namespace "(?P<namespace>[a-z0-9-]{1,63})")?'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +79,22 @@ def refusal_of_status(asked: Asked, code: int, status: dict[str, Any]) -> Planes
         if found := _CAUSES.get(str(cause.get("reason"))):
             return found[0](text, remedy=found[1])
     if code == 403:
-        return Denied(text, remedy=f"ask for a role that may {asked.verb} {_kind(asked)}")
+        return _denied(asked, text, str(status.get("message") or ""))
     if code == 404:
         return _missing(asked, text, status)
     error, remedy = _ERRORS.get(code, (Unavailable, "try again later"))
     return error(text, remedy=remedy)
+
+
+def _denied(asked: Asked, text: str, message: str) -> Denied:
+    remedy = f"ask for a role that may {asked.verb} {_kind(asked)}"
+    found = _RIGHT.search(message)
+    if found is None:
+        return Denied(text, remedy=remedy)
+    plural, group = found["plural"], found["group"]
+    resource = f"{plural}.{group}{found['part']}" if group else f"{plural}{found['part']}"
+    right = MissingRight(found["user"], found["verb"], resource, found["namespace"] or "")
+    return Forbidden(text, right, remedy=remedy)
 
 
 def _cause(asked: Asked, code: int, status: dict[str, Any]) -> str:
