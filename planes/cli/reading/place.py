@@ -7,6 +7,7 @@ With `--manifests` (or its variable) commands read the directory; with `--kubeco
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from planes.cli.command import MANIFESTS, STATE_DIR, Context, UsageError
+from planes.cli.reading.rights import with_right
+from planes.kube.errors import Forbidden
 from planes.model.errors import Unavailable
 from planes.model.names import is_dns_label, shown
 from planes.run.clock import Clock, SystemClock
@@ -39,7 +42,7 @@ def _namespace(text: str) -> str:
 KUBECONFIG: Final = Option(
     "--kubeconfig",
     None,
-    "how to reach the API server; default: KUBECONFIG, then ~/.kube/config",
+    "how to reach the API server; default: KUBECONFIG, ~/.kube/config, a pod's own account",
     metavar="FILE",
 )
 CONTEXT: Final = Option(
@@ -155,19 +158,25 @@ def at_cluster(
 
     async def run() -> T:
         clock = SystemClock()
+        files = _kubeconfigs(context)
         client = connect(
-            _kubeconfig(context),
+            files[0] if files else None,
             user_agent=f"netplane/{version('netplane')}",
+            env=context.env,
             clock=clock,
             context=context.settings[CONTEXT.key],
+            further=files[1:],
         )
         async with client as api:
             try:
                 async with asyncio.timeout(seconds):
                     return await work(api, clock)
+            except Forbidden as error:
+                raise with_right(error) from error
             except TimeoutError as error:
                 raise Unavailable(
-                    f"cannot go on: no end of what the API server was asked within {seconds} s",
+                    f"cannot go on: the API server {api.server} did not answer all that it was "
+                    f"asked within {seconds} s",
                     remedy="look whether it answers (kubectl version), or give --request-timeout",
                 ) from error
 
@@ -179,8 +188,21 @@ def _cluster(context: Context, api: KubeApi, clock: Clock) -> Place:
     return Place(api, clock, f"the cluster of context {name}" if name else "the cluster")
 
 
-def _kubeconfig(context: Context) -> Path:
-    given = context.settings[KUBECONFIG.key] or context.env.get("KUBECONFIG")
-    if given:
-        return Path(given.partition(":")[0])
-    return Path(context.env.get("HOME") or "/") / ".kube" / "config"
+def _kubeconfigs(context: Context) -> tuple[Path, ...]:
+    """Return the kubeconfigs that count as one; none for the account of the pod we are in.
+
+    As kubectl does: `--kubeconfig`, or the files of KUBECONFIG that exist, or `~/.kube/config`;
+    where there is none of them, in a pod its service account.
+    """
+    if given := context.settings[KUBECONFIG.key]:
+        return (Path(given),)
+    listed = [Path(name) for name in context.env.get("KUBECONFIG", "").split(":") if name]
+    if not listed:
+        listed = [Path(context.env.get("HOME") or "/") / ".kube" / "config"]
+    there = tuple(path for path in dict.fromkeys(listed) if os.path.exists(path))
+    if there:
+        for path in listed:
+            if path not in there:
+                context.console.warn(f"there is no kubeconfig {path}, which KUBECONFIG names")
+        return there
+    return () if context.env.get("KUBERNETES_SERVICE_HOST") else (listed[0],)

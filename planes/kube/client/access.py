@@ -10,7 +10,7 @@ rotates tokens and certificates. No secret ever shows in a repr, text or log.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +33,7 @@ def connect(
     clock: Clock | None = None,
     root: str = "",
     context: str = "",
+    further: Sequence[Path] = (),
 ) -> Client:
     """Return a client for the API server; it connects when it is first asked something.
 
@@ -44,13 +45,14 @@ def connect(
         clock: the machine's own unless given.
         root: prefix of the kubeconfig's absolute paths, "" where they are this container's own.
         context: that of the kubeconfig, "" for its current one.
+        further: kubeconfigs that are merged into the first one.
 
     Raises:
         NotFound: there is neither a kubeconfig nor a service account.
         BadInput: the kubeconfig cannot be used, or a context is named without one.
     """
     if kubeconfig is not None:
-        access = from_kubeconfig(kubeconfig, root, context)
+        access = from_kubeconfig(kubeconfig, root, context, further=further)
     elif context:
         raise BadInput(
             f"cannot use the context {context} without a kubeconfig",

@@ -50,6 +50,11 @@ class Client:
         self._page_size = page_size
         self._randomness = randomness
 
+    @property
+    def server(self) -> str:
+        """The host and port of the API server, for texts."""
+        return self._transport.server
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -1,4 +1,7 @@
-"""Read a kubeconfig: the cluster and the user of its current context, or of a named one.
+"""Read kubeconfigs: the cluster and the user of their current context, or of a named one.
+
+Several files count as one, as for kubectl: of two entries of one name the first file's counts, and
+a path is relative to the file that has it.
 
 kubernetes_asyncio looks entries up by name (`ConfigNode`) and reads the `exec` of a user
 (`ExecProvider`). Its `KubeConfigLoader` is not used: it keeps the chosen cluster and user private,
@@ -13,7 +16,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -33,35 +36,38 @@ _EXEC_EXTENSION: Final = "client.authentication.k8s.io/exec"
 _LOG_IN: Final = "use a user with token, tokenFile, or client-certificate and client-key"
 
 
-def from_kubeconfig(path: Path, root: str = "", context: str = "") -> Access:
+def from_kubeconfig(
+    path: Path, root: str = "", context: str = "", *, further: Sequence[Path] = ()
+) -> Access:
     """Return the access of a context: CA, and token, client certificate or credential plugin.
 
     Args:
         path: the file.
         root: prefix of its absolute paths.
         context: the context's name, "" for the current one.
+        further: files whose entries count where no earlier file has one of that name.
 
     Raises:
         NotFound: there is no such file.
         BadInput: it is not a kubeconfig, has no such context, or logs in in an unsupported way
             (OIDC …).
     """
-    config = _Config(path, _read(path), root, lean.load_config("kube_config"))
-    if context and config.entry("contexts", "context", context) is None:
-        raise config.unusable(f"it has no context {context}", "name one of its contexts")
-    name = context or config.text(config.top, "current-context")
-    chosen = config.named("contexts", "context", name)
-    cluster = config.named("clusters", "cluster", config.text(chosen, "cluster"))
-    user = config.named("users", "user", config.text(chosen, "user"))
+    module = lean.load_config("kube_config")
+    files = _Files(tuple(_Config(one, _read(one), root, module) for one in (path, *further)))
+    if context and files.entry("contexts", "context", context) is None:
+        raise files.unusable(f"it has no context {context}", "name one of its contexts")
+    config, chosen = files.named("contexts", "context", context or files.current_context())
+    of_cluster, cluster = files.named("clusters", "cluster", config.text(chosen, "cluster"))
+    config, user = files.named("users", "user", config.text(chosen, "user"))
     if cluster.get("insecure-skip-tls-verify"):
-        raise config.unusable("insecure-skip-tls-verify is set", "set certificate-authority")
+        raise of_cluster.unusable("insecure-skip-tls-verify is set", "set certificate-authority")
     for how in _HOWS:
         if how in user:
             raise config.unusable(f"its user logs in by {how}", _LOG_IN)
     token = config.source(user, "tokenFile", "token", is_base64=False)
     access = Access(
-        server=config.text(cluster, "server").rstrip("/"),
-        authority=config.source(cluster, "certificate-authority"),
+        server=of_cluster.text(cluster, "server").rstrip("/"),
+        authority=of_cluster.source(cluster, "certificate-authority"),
         token=token,
         certificate=config.source(user, "client-certificate"),
         key=config.source(user, "client-key"),
@@ -76,7 +82,7 @@ def from_kubeconfig(path: Path, root: str = "", context: str = "") -> Access:
         raise config.unusable("its user logs in by exec and in another way", "keep one of them")
     is_secret = is_secret or access.plugin is not None
     if not access.server.startswith("https://" if is_secret else ("https://", "http://")):
-        raise config.unusable("its server is not an https:// address", "set https://HOST:PORT")
+        raise of_cluster.unusable("its server is not an https:// address", "set https://HOST:PORT")
     return access
 
 
@@ -162,12 +168,6 @@ class _Config:
         value: dict[str, Any] | None = None if found is None else found[singular].value
         return value
 
-    def named(self, plural: str, singular: str, name: str) -> dict[str, Any]:
-        found = self.entry(plural, singular, name)
-        if found is None:
-            raise self.unusable(f"it has no {singular} of the name it refers to")
-        return found
-
     def told(self, cluster: Mapping[str, Any]) -> JsonObject:
         """Return what a plugin with `provideClusterInfo` is told, without the CA."""
         names = "server", "tls-server-name", "proxy-url"
@@ -203,3 +203,33 @@ class _Config:
             is_elsewhere = file.startswith("/") and self.root
             return Path(f"{self.root}{file}") if is_elsewhere else self.path.parent / file
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Kubeconfigs that count as one; there is at least one."""
+
+    configs: tuple[_Config, ...]
+
+    def unusable(self, why: str, remedy: str = "correct the file") -> BadInput:
+        names = ":".join(str(config.path) for config in self.configs)
+        return BadInput(f"cannot use the kubeconfig {names}: {why}", remedy=remedy)
+
+    def current_context(self) -> str:
+        for config in self.configs:
+            name = config.top.get("current-context") if isinstance(config.top, dict) else None
+            if name:
+                return config.text(config.top, "current-context")
+        raise self.unusable("current-context is not set", "set it, or name one with --context")
+
+    def entry(self, plural: str, singular: str, name: str) -> tuple[_Config, dict[str, Any]] | None:
+        for config in self.configs:
+            if (found := config.entry(plural, singular, name)) is not None:
+                return config, found
+        return None
+
+    def named(self, plural: str, singular: str, name: str) -> tuple[_Config, dict[str, Any]]:
+        found = self.entry(plural, singular, name)
+        if found is None:
+            raise self.unusable(f"it has no {singular} of the name it refers to")
+        return found

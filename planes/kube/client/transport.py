@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 from yarl import URL
@@ -42,6 +42,11 @@ class Transport:
         self._credentials = Credentials(access, clock)
         self._sessions = SessionPool(access, self._credentials, user_agent)
         self._whole = self._timeout(self._limits.total)
+
+    @property
+    def server(self) -> str:
+        """The host and port of the API server, without what a URL may have before an `@`."""
+        return urlsplit(self._access.server).netloc.rpartition("@")[2]
 
     async def close(self) -> None:
         """Close all connections; a later request opens new ones."""
