@@ -10,6 +10,7 @@ import argparse
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,6 +74,16 @@ OUTPUT: Final = Option(
 )
 
 
+class Task(StrEnum):
+    """What a user is about; `netplane --help` lists commands under it, in this order."""
+
+    PLANES = "planes"
+    PODS = "pods"
+    ADDRESSES = "addresses"
+    DIAGNOSIS = "diagnosis"
+    PROGRAM = "this program"
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """The settings, arguments and console of one run of a command.
@@ -132,6 +143,8 @@ class Command:
         run: carries it out and returns the exit status.
         options: its settings; `--output` is always there.
         add_arguments: adds positionals and plain flags such as `-f`.
+        task: under which it is listed.
+        example: one command line or a few, shown below its options.
     """
 
     words: tuple[str, ...]
@@ -139,3 +152,5 @@ class Command:
     run: Callable[[Context], int]
     options: tuple[Option, ...] = ()
     add_arguments: Callable[[argparse.ArgumentParser], None] = _no_arguments
+    task: Task = Task.PROGRAM
+    example: str = ""

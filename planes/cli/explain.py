@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from planes.cli.command import MANIFESTS, Command, Context, UsageError
+from planes.cli.command import MANIFESTS, Command, Context, Task, UsageError
 from planes.cli.explaining.files import (
     explain_files,
     no_manifest,
@@ -189,4 +189,7 @@ EXPLAIN: Final = Command(
     run=run_explain,
     options=PLACE_OPTIONS,
     add_arguments=_arguments,
+    task=Task.PLANES,
+    example="netplane explain pod/web-0 -n shop\n"
+    "netplane explain -f web.yaml --manifests /etc/netplane/manifests",
 )

@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from planes.cli.command import MANIFESTS, Command, Context, UsageError
+from planes.cli.command import MANIFESTS, Command, Context, Task, UsageError
 from planes.cli.reading.place import CLUSTER_OPTIONS, PLACE_OPTIONS, Place, at_cluster, at_place
 from planes.model.lines import printable
 from planes.model.names import is_dns_subdomain, shown
@@ -204,6 +204,8 @@ IP_CHECK: Final = Command(
     run_check,
     PLACE_OPTIONS,
     _check_arguments,
+    task=Task.ADDRESSES,
+    example="netplane ip check --context prod",
 )
 IP_RELEASE: Final = Command(
     ("ip", "release"),
@@ -211,4 +213,6 @@ IP_RELEASE: Final = Command(
     run_release,
     CLUSTER_OPTIONS,
     _release_arguments,
+    task=Task.ADDRESSES,
+    example="netplane ip release --node n7 --dry-run",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Final
 
-from planes.cli.command import Command, Context
+from planes.cli.command import Command, Context, Task
 from planes.cli.console import Console
 from planes.cli.reading.place import PLACE_OPTIONS, Place, at_place
 from planes.model.lines import printable
@@ -77,4 +77,6 @@ IP_FREE: Final = Command(
     run_free,
     PLACE_OPTIONS,
     _arguments,
+    task=Task.ADDRESSES,
+    example="netplane ip free business -n 5",
 )

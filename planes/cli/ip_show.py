@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from planes.cli.command import Command, Context
+from planes.cli.command import Command, Context, Task
 from planes.cli.console import Console
 from planes.cli.reading.place import PLACE_OPTIONS, Place, at_place
 from planes.model.lines import first_few, printable
@@ -99,4 +99,6 @@ IP_SHOW: Final = Command(
     run_show,
     PLACE_OPTIONS,
     _arguments,
+    task=Task.ADDRESSES,
+    example="netplane ip show business",
 )

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from planes.cli.command import Command, Context, UsageError
+from planes.cli.command import Command, Context, Task, UsageError
 from planes.cli.console import Console
 from planes.cli.reading.place import PLACE_OPTIONS, Place, at_place
 from planes.model.addresses import IPAddress, parse_address
@@ -79,4 +79,6 @@ IP_WHO: Final = Command(
     run_who,
     PLACE_OPTIONS,
     _arguments,
+    task=Task.ADDRESSES,
+    example="netplane ip who 192.168.10.7",
 )

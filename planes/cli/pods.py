@@ -20,6 +20,7 @@ from planes.cli.command import (
     WEBHOOK,
     Command,
     Context,
+    Task,
     UsageError,
 )
 from planes.cli.containers import read_containers, title_of
@@ -281,6 +282,9 @@ POD_ADD: Final = Command(
     run=add_pods,
     options=(MANIFESTS, WEBHOOK, CA, SOCKET, STATE_DIR, NODE, SHIM, WAIT_SECONDS),
     add_arguments=add_file_arguments,
+    task=Task.PODS,
+    example="netplane pod add -f web.yaml --manifests /etc/netplane/manifests "
+    "--ca /run/netplane/certs/ca.crt",
 )
 POD_RM: Final = Command(
     words=("pod", "rm"),
@@ -288,10 +292,14 @@ POD_RM: Final = Command(
     run=remove_pods,
     options=(MANIFESTS, SOCKET, STATE_DIR, NODE, SHIM),
     add_arguments=_add_pod_names,
+    task=Task.PODS,
+    example="netplane pod rm shop/web --manifests /etc/netplane/manifests",
 )
 POD_LIST: Final = Command(
     words=("pod", "list"),
     help="show pods and containers, their planes, interfaces and addresses",
     run=list_pods,
     options=(MANIFESTS, STATE_DIR),
+    task=Task.PODS,
+    example="netplane pod list --manifests /etc/netplane/manifests",
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -40,6 +39,22 @@ def test_every_command_has_a_help_text() -> None:
         assert outcome.status == 0
         assert command.help in outcome.out
         assert "--output table|wide|json|yaml" in outcome.out
+        assert command.example, "its help has no example"
+        assert "\nexample:\n  " in outcome.out
+
+
+def test_the_help_lists_every_command_once_under_its_task() -> None:
+    lines = netplane("--help").out.splitlines()
+    for command in COMMANDS:
+        words = " ".join(command.words)
+        (number,) = [n for n, line in enumerate(lines) if line.startswith(f"  {words}  ")]
+        heading = next(line for line in reversed(lines[:number]) if not line.startswith(" "))
+        assert heading == f"{command.task}:"
+
+
+def test_the_word_help_is_understood() -> None:
+    assert netplane("help").out == netplane("--help").out
+    assert netplane("help", "ip", "check").out == netplane("ip", "check", "--help").out
 
 
 @pytest.mark.parametrize(
@@ -47,12 +62,16 @@ def test_every_command_has_a_help_text() -> None:
     [
         ([], "COMMAND"),
         (["pod"], "COMMAND"),
-        (["bogus"], "invalid choice"),
+        (["bogus"], 'there is no command "bogus"; see netplane --help'),
+        (["ip", "chekc"], "did you mean netplane ip check?"),
+        (["chekc"], "did you mean netplane ip check?"),
+        (["\x1b[31m"], "there is no command"),
         (["pod", "add"], "-f/--filename"),
         (["pod", "add", "-f", "x", "--bogus"], "unrecognized arguments"),
         (["pod", "list"], "cannot go on without --manifests"),
         (["pod", "list", "--output", "xml"], "'xml' is none of table, wide, json and yaml"),
-        (["pod", "list", "--state-dri", "x"], "unrecognized arguments"),
+        (["pod", "list", "--state-dri", "x"], "did you mean --state-dir?"),
+        (["pod", "list", "\x1b[31m"], "unrecognized arguments"),
     ],
 )
 def test_what_is_not_understood_is_status_2(argv: list[str], says: str) -> None:
@@ -61,6 +80,7 @@ def test_what_is_not_understood_is_status_2(argv: list[str], says: str) -> None:
     assert says in outcome.err
     assert outcome.out == ""
     assert "Traceback" not in outcome.err
+    assert "\x1b" not in outcome.err
 
 
 def test_a_misspelt_variable_is_named() -> None:
@@ -213,4 +233,4 @@ def test_the_module_runs_as_a_program() -> None:
         check=False,
     )
     assert done.returncode == 0
-    assert re.search(r"pod\s+pods of standalone mode", done.stdout)
+    assert done.stdout.startswith("usage: netplane COMMAND")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from planes.cli.command import SHIM, Command, Context
+from planes.cli.command import SHIM, Command, Context, Task
 from planes.cli.demo import (
     bridge_step,
     cleanup_step,
@@ -144,4 +144,6 @@ DEMO: Final = Command(
     help="show it all, for real, on this machine",
     run=run,
     options=(SHIM, MAP_FILE),
+    task=Task.PROGRAM,
+    example="sudo netplane demo",
 )

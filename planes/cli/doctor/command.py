@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cni.settings import NODE_OPTIONS
-from planes.cli.command import CA, MANIFESTS, NODE, WEBHOOK, Command, Context, UsageError
+from planes.cli.command import CA, MANIFESTS, NODE, WEBHOOK, Command, Context, Task, UsageError
 from planes.cli.console import Console
 from planes.cli.reading.place import CONTEXT, KUBECONFIG, REQUEST_TIMEOUT
 from planes.model.names import is_dns_subdomain, shown
@@ -147,4 +147,6 @@ DOCTOR: Final = Command(
     run_doctor,
     (KUBECONFIG, CONTEXT, REQUEST_TIMEOUT, MANIFESTS, WEBHOOK, CA, *NODE_OPTIONS),
     _arguments,
+    task=Task.DIAGNOSIS,
+    example="netplane doctor n1\nsudo netplane doctor --manifests /etc/netplane/manifests",
 )

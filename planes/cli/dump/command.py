@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from planes.cli.command import MANIFESTS, Command, Context
+from planes.cli.command import MANIFESTS, Command, Context, Task
 from planes.cli.reading.place import (
     CONTEXT,
     PLACE_OPTIONS,
@@ -111,4 +111,6 @@ DUMP: Final = Command(
     run_dump,
     (*PLACE_OPTIONS, MAX_SIZE),
     _dump_arguments,
+    task=Task.DIAGNOSIS,
+    example="netplane dump -f bug.tar.gz",
 )

@@ -10,7 +10,7 @@ from dataclasses import replace
 from io import StringIO
 from typing import TYPE_CHECKING, Final
 
-from planes.cli.command import Command, Context, UsageError
+from planes.cli.command import Command, Context, Task, UsageError
 from planes.cli.console import Console
 from planes.cli.reading.place import PLACE_OPTIONS, at_place
 from planes.model.errors import Unavailable
@@ -168,4 +168,6 @@ MAP: Final = Command(
     run,
     PLACE_OPTIONS,
     _arguments,
+    task=Task.PLANES,
+    example="netplane map --html planes.html",
 )

@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from planes.cli.command import MANIFESTS, Command, Context, UsageError
+from planes.cli.command import MANIFESTS, Command, Context, Task, UsageError
 from planes.cli.reading.place import PLACE_OPTIONS, Place, at_place
 from planes.model.lines import printable
 from planes.model.names import is_dns_label, shown
@@ -136,4 +136,6 @@ MIGRATE_CHECK: Final = Command(
     run_migrate_check,
     (*PLACE_OPTIONS, *NAD_OPTIONS),
     _arguments,
+    task=Task.PLANES,
+    example="netplane migrate check --propose > planes.yaml",
 )

@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 import yaml
 
-from planes.cli.command import Command, Context
+from planes.cli.command import Command, Context, Task
 from planes.cli.console import Console
 from planes.cli.plan.plan_files import GivenPlan, add_plan_arguments, given_plan
 from planes.cli.reading.place import PLACE_OPTIONS, at_place
@@ -225,12 +225,16 @@ PLAN_CHECK: Final = Command(
     "say what of a network plan contradicts itself, and what is missing",
     run_check,
     add_arguments=add_plan_arguments,
+    task=Task.PLANES,
+    example="netplane plan check network-plan.json",
 )
 PLAN_IMPORT: Final = Command(
     ("plan", "import"),
     "print a network plan as planes and labels of namespaces",
     run_import,
     add_arguments=add_plan_arguments,
+    task=Task.PLANES,
+    example="netplane plan import network-plan.json -f networks.yaml | kubectl apply -f -",
 )
 PLAN_EXPORT: Final = Command(
     ("plan", "export"),
@@ -238,6 +242,8 @@ PLAN_EXPORT: Final = Command(
     run_export,
     PLACE_OPTIONS,
     _export_arguments,
+    task=Task.PLANES,
+    example="netplane plan export plan.json",
 )
 PLAN_DIFF: Final = Command(
     ("plan", "diff"),
@@ -245,4 +251,6 @@ PLAN_DIFF: Final = Command(
     run_diff,
     PLACE_OPTIONS,
     add_plan_arguments,
+    task=Task.PLANES,
+    example="netplane plan diff network-plan.json",
 )

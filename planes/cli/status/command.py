@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from planes.cli.command import CA, MANIFESTS, SOCKET, STATE_DIR, WEBHOOK, Command, Context
+from planes.cli.command import CA, MANIFESTS, SOCKET, STATE_DIR, WEBHOOK, Command, Context, Task
 from planes.cli.reading.place import CONTEXT, KUBECONFIG, PLACE_OPTIONS, Place, at_place
 from planes.model.errors import Unavailable
 from planes.run.clock import Clock, SystemClock
@@ -135,4 +135,6 @@ STATUS: Final = Command(
     run=run_status,
     options=(*PLACE_OPTIONS, SOCKET, WEBHOOK, CA),
     add_arguments=_arguments,
+    task=Task.DIAGNOSIS,
+    example="netplane status --wait --timeout 120",
 )
