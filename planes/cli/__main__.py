@@ -29,6 +29,7 @@ from planes.cli.plan.commands import PLAN_CHECK, PLAN_DIFF, PLAN_EXPORT, PLAN_IM
 from planes.cli.pods import POD_ADD, POD_LIST, POD_RM
 from planes.cli.start import INTERRUPTED, READER_IS_GONE, run
 from planes.cli.status.command import STATUS
+from planes.cli.version import VERSION
 from planes.model.errors import BadInput, PlanesError
 from planes.run.settings import resolve
 
@@ -38,7 +39,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     *(POD_ADD, POD_RM, POD_LIST),
     *(IP_SHOW, IP_WHO, IP_FREE, IP_CHECK, IP_RELEASE),
     *(STATUS, DOCTOR, DUMP),
-    DEMO,
+    *(DEMO, VERSION),
 )
 
 OPTIONS: Final = (OUTPUT, *(option for command in COMMANDS for option in command.options))

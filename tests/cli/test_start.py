@@ -28,7 +28,7 @@ def python(code: str, *argv: str, **given: str) -> subprocess.CompletedProcess[s
     )
 
 
-@pytest.mark.parametrize("argv", [("--help",), ("--version",)], ids=" ".join)
+@pytest.mark.parametrize("argv", [("--help",), ("--version",), ("version",)], ids=" ".join)
 def test_little_is_loaded_to_say_what_this_is(argv: Sequence[str]) -> None:
     """A client for the API server takes longer to load than all the rest."""
     say = f"print([name for name in {HEAVY} if name in sys.modules])"

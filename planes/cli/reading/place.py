@@ -158,7 +158,7 @@ def at_cluster(
 
     async def run() -> T:
         clock = SystemClock()
-        files = _kubeconfigs(context)
+        files = _kubeconfigs(context, context.console.warn)
         client = connect(
             files[0] if files else None,
             user_agent=f"netplane/{version('netplane')}",
@@ -183,12 +183,20 @@ def at_cluster(
     return asyncio.run(run())
 
 
+def has_cluster(context: Context) -> bool:
+    """Report whether there is a kubeconfig, or one is named, or we are in a pod."""
+    if context.settings[KUBECONFIG.key] or context.settings[CONTEXT.key]:
+        return True
+    files = _kubeconfigs(context, lambda _: None)
+    return not files or os.path.exists(files[0])
+
+
 def _cluster(context: Context, api: KubeApi, clock: Clock) -> Place:
     name = context.settings[CONTEXT.key]
     return Place(api, clock, f"the cluster of context {name}" if name else "the cluster")
 
 
-def _kubeconfigs(context: Context) -> tuple[Path, ...]:
+def _kubeconfigs(context: Context, warn: Callable[[str], None]) -> tuple[Path, ...]:
     """Return the kubeconfigs that count as one; none for the account of the pod we are in.
 
     As kubectl does: `--kubeconfig`, or the files of KUBECONFIG that exist, or `~/.kube/config`;
@@ -203,6 +211,6 @@ def _kubeconfigs(context: Context) -> tuple[Path, ...]:
     if there:
         for path in listed:
             if path not in there:
-                context.console.warn(f"there is no kubeconfig {path}, which KUBECONFIG names")
+                warn(f"there is no kubeconfig {path}, which KUBECONFIG names")
         return there
     return () if context.env.get("KUBERNETES_SERVICE_HOST") else (listed[0],)
