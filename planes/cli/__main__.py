@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import Final, TextIO
 
 from planes.cli.command import OUTPUT, Command, Context, UsageError
+from planes.cli.completion.command import COMPLETION
 from planes.cli.console import Console
 from planes.cli.demo.command import DEMO
 from planes.cli.doctor.command import DOCTOR
@@ -39,7 +40,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     *(POD_ADD, POD_RM, POD_LIST),
     *(IP_SHOW, IP_WHO, IP_FREE, IP_CHECK, IP_RELEASE),
     *(STATUS, DOCTOR, DUMP),
-    *(DEMO, VERSION),
+    *(DEMO, VERSION, COMPLETION),
 )
 
 OPTIONS: Final = (OUTPUT, *(option for command in COMMANDS for option in command.options))

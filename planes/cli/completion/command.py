@@ -1,0 +1,38 @@
+"""`netplane completion bash|zsh|fish`: print the script with which a shell completes commands."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Final
+
+from planes.cli.command import Command, Context, Task
+
+SHELLS: Final = ("bash", "zsh", "fish")
+
+
+def script_of(shell: str) -> Path:
+    """Return the file of a shell's script."""
+    return Path(__file__).parent / "scripts" / f"netplane.{shell}"
+
+
+def run_completion(context: Context) -> int:
+    """Print the script of a shell."""
+    text = script_of(context.given.shell).read_text(encoding="utf-8")
+    context.console.line(text.rstrip("\n"))
+    context.console.document({"shell": context.given.shell, "script": text})
+    return 0
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=SHELLS, metavar="bash|zsh|fish", help="the shell")
+
+
+COMPLETION: Final = Command(
+    words=("completion",),
+    help="print a script with which a shell completes commands and options",
+    run=run_completion,
+    add_arguments=_add_arguments,
+    task=Task.PROGRAM,
+    example="source <(netplane completion bash)",
+)
