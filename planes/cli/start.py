@@ -28,16 +28,19 @@ def run_plugin() -> None:
 
 
 def _run(prog: str) -> None:
-    # Both raise, so that what was begun is undone. A shell that starts this program in the
-    # background, or with `nohup`, may have it ignore SIGINT: only SIGKILL would end it then.
-    # asyncio cancels its tasks in good order upon Python's own handler of SIGINT only.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        # Loading takes longest; an interrupt meanwhile must be caught here.
-        from planes.cli.__main__ import main  # noqa: PLC0415
+    _open_missing_streams()
+    # A shell that starts this program in the background, or with `nohup`, may have it ignore
+    # SIGINT: only SIGKILL would end it then. While modules are loaded nothing is to be undone, and
+    # an exception is dangerous: orjson crashes where the modules that it loads raise one.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
+    from planes.cli.__main__ import main  # noqa: PLC0415
 
-        _open_missing_streams()
+    try:
+        # Both raise, so that what was begun is undone. asyncio cancels its tasks in good order
+        # upon Python's own handler of SIGINT only.
+        signal.signal(signal.SIGTERM, _interrupt)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         status = main(sys.argv[1:], os.environ, sys.stdout, sys.stderr, prog=prog)
     except KeyboardInterrupt:
         _let_signals_end_us()
@@ -53,6 +56,12 @@ def _run(prog: str) -> None:
     # What ends now is Python itself, whose tracebacks nobody wants to read.
     _let_signals_end_us()
     sys.exit(_flushed(status))
+
+
+def _end(_number: int, _frame: object) -> None:
+    """End the process at once: no module of ours is loaded yet that could need an end."""
+    _note("interrupted")
+    os._exit(INTERRUPTED)
 
 
 def _interrupt(_number: int, _frame: object) -> None:
