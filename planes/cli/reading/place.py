@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_THREADS: Final = 4
+
 
 def _seconds(text: str) -> int:
     return whole(text, 1, 3600)
@@ -153,10 +155,13 @@ def at_cluster(
     """
     # They take longer to load than all of the other commands.
     from planes.kube.client.access import connect  # noqa: PLC0415
+    from planes.run.thread_pool import ThreadPool  # noqa: PLC0415
 
     seconds = None if waits else context.settings[REQUEST_TIMEOUT.key]
 
     async def run() -> T:
+        # The look-up of a name in DNS cannot be stopped; its thread must keep nobody waiting.
+        asyncio.get_running_loop().set_default_executor(ThreadPool(_THREADS, "netplane"))
         clock = SystemClock()
         files = _kubeconfigs(context, context.console.warn)
         client = connect(

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import io
 import socket
+import threading
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -172,3 +173,18 @@ async def test_a_server_that_refuses_connections_is_named(api: ScriptedApi, tmp_
         context, _ = context_of("--kubeconfig", str(file))
         with pytest.raises(Unavailable, match=f"no connection to 127.0.0.1:{port}"):
             await ask(context)
+
+
+async def test_a_thread_that_hangs_does_not_delay_the_end(api: ScriptedApi, tmp_path: Path) -> None:
+    """The look-up of a name in DNS cannot be stopped, and takes as long as the system likes."""
+    ended = threading.Event()
+    context, _ = context_of("--kubeconfig", str(whole(tmp_path, api)), "--request-timeout", "1")
+
+    async def look_up(_api: object, _clock: object) -> None:
+        await asyncio.to_thread(ended.wait)
+
+    try:
+        with pytest.raises(Unavailable, match="within 1 s"):
+            await asyncio.to_thread(at_cluster, context, look_up)
+    finally:
+        ended.set()
