@@ -86,6 +86,10 @@ class Console:
         if not self.is_document:
             print(self._paint(text, colour, self._stdout), file=self._stdout, flush=True)
 
+    def script(self, text: str) -> None:
+        """Print a result that is a text of its own, whatever `--output` says."""
+        print(text, end="", file=self._stdout, flush=True)
+
     def document(self, value: Any) -> None:
         """Print the result, if it is to be a document."""
         if not self.is_document:

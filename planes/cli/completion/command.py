@@ -18,9 +18,8 @@ def script_of(shell: str) -> Path:
 
 def run_completion(context: Context) -> int:
     """Print the script of a shell."""
-    text = script_of(context.given.shell).read_text(encoding="utf-8")
-    context.console.line(text.rstrip("\n"))
-    context.console.document({"shell": context.given.shell, "script": text})
+    # Never as a document: who has NETPLANE_OUTPUT=json in a shell sources this like everybody.
+    context.console.script(script_of(context.given.shell).read_text(encoding="utf-8"))
     return 0
 
 
