@@ -37,4 +37,4 @@ def test_a_misspelt_command_suggests_the_right_one(command: Command) -> None:
     words = list(command.words)
     words[-1] += "x"
     said = unknown_word(words, COMMANDS)
-    assert f"did you mean netplane {' '.join(getattr(command, 'words', ()))}?" in said
+    assert f"did you mean netplane {' '.join(command.words)}?" in said
