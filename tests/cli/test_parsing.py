@@ -24,7 +24,8 @@ def test_a_command_line_is_refused_by_one_printable_line(words: list[str]) -> No
         assert len(said) < 300
 
 
-@given(st.text(min_size=1), st.sampled_from(COMMANDS))
+# With a blank in it, argparse takes a word for what a command is about.
+@given(st.text(min_size=1).filter(lambda text: " " not in text), st.sampled_from(COMMANDS))
 def test_an_option_nobody_knows_is_status_2(text: str, command: Command) -> None:
     """Not a traceback, and no escape of a terminal, whatever follows the dashes."""
     err = io.StringIO()
