@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from planes.cli.command import UsageError
 from planes.model.errors import BadInput, JsonObject, PlanesError
 from planes.model.names import is_dns_label, is_dns_subdomain, shown
 from planes.model.objects import Pod
@@ -109,6 +110,19 @@ def read_inputs(files: Sequence[str], namespace: str, *, needs_pods: bool = True
             f"CronJobs{also}",
         )
     return inputs
+
+
+def pod_of(name: str) -> tuple[str, str]:
+    """Return namespace and name of a pod that a user names as `[NAMESPACE/]NAME`.
+
+    Raises:
+        UsageError: it is not of that form.
+    """
+    namespace, slash, pod = name.partition("/")
+    found = (namespace, pod) if slash else (DEFAULT_NAMESPACE, name)
+    if not all(found) or "/" in found[1]:
+        raise UsageError(f"cannot understand {name[:80]!r}", remedy="name pods as NAMESPACE/NAME")
+    return found
 
 
 def _objects(name: str) -> Iterator[tuple[JsonObject, str]]:

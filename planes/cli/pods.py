@@ -25,7 +25,7 @@ from planes.cli.command import (
 )
 from planes.cli.containers import read_containers, title_of
 from planes.cli.explaining.files import of_workloads
-from planes.cli.inputs import STATE_KINDS, Inputs, add_file_arguments, read_inputs
+from planes.cli.inputs import STATE_KINDS, Inputs, add_file_arguments, pod_of, read_inputs
 from planes.cli.kubelet import Kubelet
 from planes.cli.sandbox import NETCONF, Sandbox, Shim, require_root
 from planes.cli.state import read_state
@@ -34,7 +34,6 @@ from planes.model.lines import printable
 from planes.model.names import STATUS_ANNOTATION
 from planes.model.objects import NadRef, Pod
 from planes.model.wire.status import NetworkStatus, parse_status
-from planes.store.manifests import DEFAULT_NAMESPACE
 from planes.store.pod_files import PodFiles
 from planes.store.records import StatusFiles
 from planes.store.snapshot import Snapshot
@@ -103,7 +102,7 @@ def _warn_of_inputs(context: Context, inputs: Inputs) -> None:
 def remove_pods(context: Context) -> int:
     """Remove the named pods; return 1 if one could not be removed."""
     kubelet = _kubelet(context)
-    names = [_split(name) for name in context.given.pods]
+    names = [pod_of(name) for name in context.given.pods]
     if context.given.all:
         pods = kubelet.pods.all(context.console.error)
         names += [(_meta(pod)["namespace"], _meta(pod)["name"]) for pod in pods]
@@ -247,14 +246,6 @@ def shim_path(context: Context) -> str:
             remedy="build it with `make setup`, or give --shim PATH",
         )
     return str(found.absolute())
-
-
-def _split(name: str) -> tuple[str, str]:
-    namespace, slash, pod = name.partition("/")
-    found = (namespace, pod) if slash else (DEFAULT_NAMESPACE, name)
-    if not all(found) or "/" in found[1]:
-        raise UsageError(f"cannot understand {name[:80]!r}", remedy="name pods as NAMESPACE/NAME")
-    return found
 
 
 def _meta(obj: JsonObject) -> dict[str, Any]:
