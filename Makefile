@@ -15,7 +15,9 @@ BIN := $(VENV)/bin
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-setup: $(VENV)/.ready build/netplane ## Make .venv (the project installed) and build/netplane (the shim)
+COMPLETION := planes/cli/completion/scripts/netplane.bash
+
+setup: $(VENV)/.ready build/netplane $(COMPLETION) ## Make .venv (the project installed) and build/netplane (the shim)
 
 $(VENV)/.ready: pyproject.toml requirements-dev.lock scripts/system-packages
 	@scripts/system-packages run
@@ -26,12 +28,16 @@ $(VENV)/.ready: pyproject.toml requirements-dev.lock scripts/system-packages
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# Of the table of commands; one of the three files stands for all.
+$(COMPLETION): $(VENV)/.ready scripts/completion-scripts $(shell find planes/cli -name '*.py')
+	@$(BIN)/python scripts/completion-scripts
+
 # The compiler is one of the Debian packages, so those are installed first.
 build/netplane: | $(VENV)/.ready
 include cni/shim/build.mk
 
 # What is installed is made of these; scripts/program makes the file last.
-build/program/python: $(VENV)/.ready build/netplane scripts/program requirements.lock \
+build/program/python: $(VENV)/.ready build/netplane $(COMPLETION) scripts/program requirements.lock \
     $(shell find planes certs webhook cni -name '*.py')
 	@$(BIN)/python scripts/program
 

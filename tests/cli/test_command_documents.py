@@ -1,4 +1,4 @@
-"""What is made from the table of commands is up to date, and works in a shell."""
+"""What is made from the table of commands is of the commands as they are, and works in a shell."""
 
 from __future__ import annotations
 
@@ -14,25 +14,47 @@ from planes.cli.completion.command import SHELLS, script_of
 from tests.support.command_line import netplane
 
 ROOT = Path(__file__).parents[2]
+MAN_PAGE = ROOT / "docs" / "man" / "netplane.1"
 
 
-@pytest.mark.skipif(
-    sys.version_info[:2] != (3, 11), reason="texts of argparse differ from version to version"
-)
-def test_scripts_and_man_page_are_of_the_commands_as_they_are(tmp_path: Path) -> None:
+def made_by(script: str, target: Path) -> None:
     done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "command-documents", tmp_path],
+        [sys.executable, ROOT / "scripts" / script, target],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    made = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
-    assert len(made) == len(SHELLS) + 1
-    stale = [
-        str(path) for path in made if (tmp_path / path).read_text() != (ROOT / path).read_text()
-    ]
-    assert stale == [], "run scripts/command-documents"
+
+
+@pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11), reason="texts of argparse differ from version to version"
+)
+def test_the_man_page_is_of_the_commands_as_they_are(tmp_path: Path) -> None:
+    page = tmp_path / "netplane.1"
+    made_by("man-page", page)
+    assert page.read_text() == MAN_PAGE.read_text(), "run scripts/man-page"
+
+
+def test_the_scripts_of_shells_are_of_the_commands_as_they_are(tmp_path: Path) -> None:
+    made_by("completion-scripts", tmp_path)
+    assert sorted(path.stem for path in tmp_path.iterdir()) == ["netplane"] * len(SHELLS)
+    for shell in SHELLS:
+        text = (tmp_path / f"netplane.{shell}").read_text()
+        assert text == script_of(shell).read_text(), "run `make setup`"
+
+
+def test_a_copy_without_the_scripts_says_how_they_are_made() -> None:
+    """As it is where the wheel was built of a checkout without `make setup`."""
+    script = script_of("fish")
+    moved = script.rename(script.with_suffix(".away"))
+    try:
+        outcome = netplane("completion", "fish")
+    finally:
+        moved.rename(script)
+    assert (outcome.status, outcome.out) == (1, "")
+    assert "cannot print the completion script of fish" in outcome.err
+    assert "make setup" in outcome.err
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -70,7 +92,7 @@ def test_bash_completes_commands_options_and_values() -> None:
 
 
 def test_the_man_page_has_every_command_and_its_example() -> None:
-    text = (ROOT / "docs" / "man" / "netplane.1").read_text().replace("\\-", "-")
+    text = MAN_PAGE.read_text().replace("\\-", "-")
     for command in COMMANDS:
         assert f".SS \\fBnetplane {' '.join(command.words)}\\fR" in text
         assert command.example in text
