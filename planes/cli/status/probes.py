@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
-import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from planes.model.lines import one_line
+from planes.run.unix_http import HttpOverUnixSocket
 
 _SECONDS: Final = 5.0
 _MOST_BYTES: Final = 4096
@@ -29,7 +28,7 @@ class ProbeAnswer:
 
 def ask_socket(path: Path) -> ProbeAnswer:
     """Ask the daemon at a unix socket whether it is ready."""
-    connection = _OverUnixSocket(path)
+    connection = HttpOverUnixSocket(path, _SECONDS)
     try:
         return _asked(connection, "/readyz")
     except (OSError, http.client.HTTPException) as error:
@@ -73,17 +72,3 @@ def _cause(error: Exception) -> str:
         return f"no answer within {_SECONDS:.0f} s"
     strerror = error.strerror if isinstance(error, OSError) else None
     return strerror or str(error) or type(error).__name__
-
-
-class _OverUnixSocket(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("netplane", timeout=_SECONDS)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(os.fspath(self._path))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import http.client
-import os
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from planes.cli.doctor.diagnosis import CannotCheck
+from planes.run.unix_http import HttpOverUnixSocket
 
 _SECONDS: Final = 4.0
 _MOST_BYTES: Final = 4096
@@ -30,30 +29,17 @@ class DaemonState:
     text: str = ""
 
 
-class _Socket(http.client.HTTPConnection):
-    """HTTP over a unix socket, with a short deadline."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("netplane", timeout=_SECONDS)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(os.fspath(self._path))
-
-
 def read_daemon(path: Path) -> DaemonState:
     """Ask the daemon whether it is ready.
 
     Raises:
         CannotCheck: the socket may not be used.
     """
-    connection = _Socket(path)
+    connection = HttpOverUnixSocket(path, _SECONDS)
     try:
         connection.connect()
     except PermissionError as error:
+        connection.close()
         raise CannotCheck(f"{path}: {error.strerror}") from error
     except OSError as error:
         connection.close()
