@@ -10,10 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from planes.cli.completion.command import script_of
 from tests.house.sources import ROOT
 
 pytestmark = pytest.mark.timeout(300)
 
+COMPLETIONS = {
+    "bash": "bash-completion/completions/netplane",
+    "zsh": "zsh/site-functions/_netplane",
+    "fish": "fish/vendor_completions.d/netplane.fish",
+}
+MAN_PAGE = "man/man1/netplane.1"
 _UNITS = ("netplane-cni.service", "netplane-webhook.service")
 
 
@@ -84,6 +91,7 @@ def test_below_destdir_are_programs_plugin_units_settings_and_examples(
         "etc/netplane/cni.yaml",
         "etc/netplane/webhook.yaml",
         "opt/cni/bin/netplane",
+        "usr/local/bin/kubectl-netplane",
         "usr/local/bin/netplane",
         "usr/local/bin/netplane-cni",
         "usr/local/bin/netplane-webhook",
@@ -93,6 +101,7 @@ def test_below_destdir_are_programs_plugin_units_settings_and_examples(
         "usr/local/share/doc/netplane/LICENSE",
         "usr/local/share/doc/netplane/requirements.lock",
         "usr/local/share/doc/netplane/standalone.md",
+        *(f"usr/local/share/{place}" for place in (*COMPLETIONS.values(), MAN_PAGE)),
     }
 
 
@@ -114,11 +123,27 @@ def test_the_tools_of_developers_are_not_installed(program: Path) -> None:
 
 def test_the_programs_run_where_they_are_installed(installed: Path) -> None:
     env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": "/nowhere"}
-    for name in ("netplane", "netplane-cni", "netplane-webhook"):
+    for name in ("netplane", "kubectl-netplane", "netplane-cni", "netplane-webhook"):
         command = [str(installed / "usr" / "bin" / name), "--help"]
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith(f"usage: {name} ")
+        assert done.stdout.startswith(f"usage: {name.replace('kubectl-', 'kubectl ')} ")
+
+
+@pytest.mark.parametrize(("shell", "place"), COMPLETIONS.items())
+def test_shells_find_what_they_complete(installed: Path, shell: str, place: str) -> None:
+    assert (installed / "usr" / "share" / place).read_text() == script_of(shell).read_text()
+
+
+def test_the_installed_program_prints_its_completions_too(installed: Path) -> None:
+    command = [str(installed / "usr" / "bin" / "netplane"), "completion", "fish"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, script_of("fish").read_text())
+
+
+def test_man_finds_the_page(installed: Path) -> None:
+    page = installed / "usr" / "share" / MAN_PAGE
+    assert page.read_text() == (ROOT / "docs" / "man" / "netplane.1").read_text()
 
 
 def test_an_uninstall_leaves_no_file(small: Path, tmp_path: Path) -> None:
