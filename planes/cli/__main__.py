@@ -27,7 +27,8 @@ from planes.cli.map.command import MAP
 from planes.cli.migrate.command import MIGRATE_CHECK
 from planes.cli.parsing import PROGRAM, make_parser, unknown_arguments, unknown_word
 from planes.cli.plan.commands import PLAN_CHECK, PLAN_DIFF, PLAN_EXPORT, PLAN_IMPORT
-from planes.cli.pods import POD_ADD, POD_LIST, POD_RM
+from planes.cli.pod_list import POD_LIST
+from planes.cli.pods import POD_ADD, POD_RM
 from planes.cli.start import INTERRUPTED, READER_IS_GONE, run
 from planes.cli.status.command import STATUS
 from planes.cli.version import VERSION

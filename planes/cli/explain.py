@@ -19,6 +19,7 @@ from planes.cli.explaining.files import (
 )
 from planes.cli.explaining.items import PROBLEM, ExplainedItem
 from planes.cli.inputs import Inputs, read_inputs
+from planes.cli.reading.namespaces import NAMESPACE, named_namespace
 from planes.cli.reading.place import CONTEXT, KUBECONFIG, PLACE_OPTIONS, Place, at_place
 from planes.cli.state import read_state
 from planes.model.errors import BadInput, Finding
@@ -62,7 +63,8 @@ def _pod_work(context: Context, name: str) -> _Work:
     async def work(place: Place) -> ExplainedItem:
         from planes.cli.explaining.live_pod import explain_pod  # noqa: PLC0415
 
-        return await explain_pod(place, context.console, context.given.namespace, name)
+        namespace = named_namespace(context) or place.namespace
+        return await explain_pod(place, context.console, namespace, name)
 
     return work
 
@@ -84,7 +86,8 @@ def _address_work(context: Context, address: str) -> _Work:
     async def work(place: Place) -> ExplainedItem:
         from planes.cli.explaining.one_address import AddressAsker, explain_address  # noqa: PLC0415
 
-        asker = AddressAsker(given.namespace if given.pod else given.given_namespace, given.pod)
+        namespace = named_namespace(context)  # none: an address may be asked about for any
+        asker = AddressAsker(namespace or (place.namespace if given.pod else ""), given.pod)
         return await explain_address(place, context.console, given.plane, address, asker)
 
     return work
@@ -92,26 +95,28 @@ def _address_work(context: Context, address: str) -> _Work:
 
 def _explain_files(context: Context) -> int:
     """Explain the decision on every pod and NAD of the files."""
-    settings, console, default = context.settings, context.console, context.given.namespace
-    inputs = _read(context)
+    settings, console = context.settings, context.console
     names_cluster = settings[KUBECONFIG.key] or settings[CONTEXT.key]
     if settings[MANIFESTS.key] and not names_cluster:
         # Planes and namespaces in the file count too: "what if I applied this?"
+        default = named_namespace(context) or DEFAULT_NAMESPACE
+        inputs = _read(context, default)
         state, problems = read_state(context.manifests_dir(), extra=inputs.others)
         entries = explain_files(
             console, inputs, state, problems, default=default, lacking=no_manifest
         )
     else:
-        entries = at_place(context, lambda place: _on_cluster(context, place, inputs))
+        entries = at_place(context, lambda place: _on_cluster(context, place))
     console.document([entry.as_json() for entry in entries])
     return 1 if any(entry.errors for entry in entries) else 0
 
 
-async def _on_cluster(context: Context, place: Place, inputs: Inputs) -> list[ExplainedItem]:
+async def _on_cluster(context: Context, place: Place) -> list[ExplainedItem]:
     from planes.cli.explaining.concerned import namespaces_of, networks_of  # noqa: PLC0415
     from planes.cli.reading.decision_state import decision_state  # noqa: PLC0415
 
-    console, default = context.console, context.given.namespace
+    console, default = context.console, named_namespace(context) or place.namespace
+    inputs = _read(context, default)
     spaces = namespaces_of(inputs, default)
     found = await decision_state(
         place, spaces, nads_of=networks_of(inputs, default), extra=inputs.others
@@ -130,33 +135,18 @@ async def _on_cluster(context: Context, place: Place, inputs: Inputs) -> list[Ex
     )
 
 
-def _read(context: Context) -> Inputs:
+def _read(context: Context, default: str) -> Inputs:
     """Read the files; a failure is printed as JSON, too, before it is raised."""
     files = context.given.files
     try:
-        return read_inputs(files, context.given.namespace, needs_pods=False)
+        return read_inputs(files, default, needs_pods=False)
     except BadInput as error:
         fault = Finding("", error.message, error.remedy)
         context.console.document([ExplainedItem(PROBLEM, "", ", ".join(files), (fault,)).as_json()])
         raise
 
 
-class _Namespace(argparse.Action):
-    """Sets the namespace, and that it was given: an address may be asked about for any."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        """Set both."""
-        namespace.namespace = namespace.given_namespace = values
-
-
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(given_namespace="")
     parser.add_argument(
         "subject",
         nargs="*",
@@ -170,13 +160,6 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="manifests of pods, workloads, planes, NADs (YAML or JSON); - is standard input",
     )
-    parser.add_argument(
-        *("-n", "--namespace"),
-        default=DEFAULT_NAMESPACE,
-        action=_Namespace,
-        metavar="NAMESPACE",
-        help="of the pod, and of objects that name none (default: %(default)s)",
-    )
     parser.add_argument("--plane", default="", metavar="NAME", help="the plane of an address")
     parser.add_argument(
         "--pod", default="", metavar="NAME", help="the pod that an address is asked about for"
@@ -187,7 +170,7 @@ EXPLAIN: Final = Command(
     words=("explain",),
     help="say which planes pods, namespaces and addresses get and why, changing nothing",
     run=run_explain,
-    options=PLACE_OPTIONS,
+    options=(*PLACE_OPTIONS, NAMESPACE),
     add_arguments=_arguments,
     task=Task.PLANES,
     example="netplane explain pod/web-0 -n shop\n"

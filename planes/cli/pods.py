@@ -1,10 +1,9 @@
-"""The commands `netplane pod add`, `rm` and `list`: pods of standalone mode."""
+"""The commands `netplane pod add` and `netplane pod rm`: pods of standalone mode."""
 
 from __future__ import annotations
 
 import argparse
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,32 +22,25 @@ from planes.cli.command import (
     Task,
     UsageError,
 )
-from planes.cli.containers import read_containers, title_of
 from planes.cli.explaining.files import of_workloads
 from planes.cli.inputs import STATE_KINDS, Inputs, add_file_arguments, pod_of, read_inputs
 from planes.cli.kubelet import Kubelet
-from planes.cli.sandbox import NETCONF, Sandbox, Shim, require_root
+from planes.cli.pod_list import described, shown_statuses
+from planes.cli.reading.namespaces import NAMESPACE, named_namespace
+from planes.cli.sandbox import Shim, require_root
 from planes.cli.state import read_state
 from planes.model.errors import BadInput, JsonObject, PlanesError, Unavailable
-from planes.model.lines import printable
-from planes.model.names import STATUS_ANNOTATION
-from planes.model.objects import NadRef, Pod
-from planes.model.wire.status import NetworkStatus, parse_status
+from planes.model.objects import Pod
+from planes.store.manifests import DEFAULT_NAMESPACE
 from planes.store.pod_files import PodFiles
 from planes.store.records import StatusFiles
-from planes.store.snapshot import Snapshot
 
 _INSTALLED: Final = (Path("/opt/cni/bin/netplane"), Path("/usr/lib/cni/netplane"))
-_HEADER: Final = (
-    *("POD", "NODE", "PHASE", "INTERFACE", "PLANE", "ADDRESSES"),
-    *("CONTAINER", "NETWORKS"),
-)
-_NARROW: Final = 6
 
 
 def add_pods(context: Context) -> int:
     """Create every pod of the given manifests; return 1 if one could not be created."""
-    inputs = read_inputs(context.given.files, context.given.namespace)
+    inputs = read_inputs(context.given.files, _default_namespace(context))
     for obj, _ in inputs.others:
         text = f"passed over: {_title(obj)} is no pod or workload"
         if obj.get("kind") in STATE_KINDS:
@@ -71,7 +63,7 @@ def add_pods(context: Context) -> int:
         context.console.line(f"pod {_key(pod)} runs: {_summary(pod)}", "green")
     state = read_state(context.manifests_dir())[0] if context.console.is_document else None
     if state is not None:
-        context.console.document([_described(pod, state) for pod in made])
+        context.console.document([described(pod, state) for pod in made])
     count, failed = len(inputs.pods), len(inputs.pods) - len(made)
     if failed and count > 1:
         context.console.note(f"{failed} of {count} pods could not be created", "red")
@@ -95,17 +87,19 @@ def _warn_of_inputs(context: Context, inputs: Inputs) -> None:
             f"namespace {name} has no manifest in {directory}: its pods join no plane by label; "
             "put one there, with the labels of its planes"
         )
-    for entry in of_workloads(inputs, state, context.given.namespace):
+    for entry in of_workloads(inputs, state, _default_namespace(context)):
         entry.print_findings(context.console, is_decided=False)
 
 
 def remove_pods(context: Context) -> int:
     """Remove the named pods; return 1 if one could not be removed."""
     kubelet = _kubelet(context)
-    names = [pod_of(name) for name in context.given.pods]
+    names = [pod_of(name, _default_namespace(context)) for name in context.given.pods]
     if context.given.all:
         pods = kubelet.pods.all(context.console.error)
-        names += [(_meta(pod)["namespace"], _meta(pod)["name"]) for pod in pods]
+        found = [(_meta(pod)["namespace"], _meta(pod)["name"]) for pod in pods]
+        only = named_namespace(context)
+        names += [one for one in found if not only or one[0] == only]
     elif not names:
         raise UsageError("cannot remove a pod: none was named", remedy="name pods or give --all")
     require_root()
@@ -124,90 +118,16 @@ def remove_pods(context: Context) -> int:
     return 1 if has_failed else 0
 
 
-def list_pods(context: Context) -> int:
-    """Print pods and containers, their node, and their planes, interfaces and addresses.
-
-    Return 1 if the containers could not be read, or some of them.
-    """
-    directory, state_dir = context.manifests_dir(), Path(context.required(STATE_DIR))
-    state, _ = read_state(directory, state_dir=state_dir)
-    shown = [_described(pod, state) for pod in PodFiles(directory).all(context.console.error)]
-    found = None
-    try:
-        found = read_containers(state_dir, {pod["containerID"] for pod in shown})
-    except PlanesError as error:
-        told = f"cannot show containers that are no pods: {error.message}"
-        context.console.error(Unavailable(told, remedy="run it as root"))
-    if found is not None and found.damaged:
-        context.console.warn(
-            f"{found.damaged} journal entries cannot be read: netplane-cni pending lists them"
-        )
-    shown += found.shown if found is not None else ()
-    context.console.document(shown)
-    if not shown:
-        context.console.line("no pods")
-    else:
-        rows = [row for pod in shown for row in _rows(pod)]
-        context.console.table(_HEADER, rows, wide=_NARROW)
-    return 1 if found is None or found.damaged else 0
-
-
-def _rows(pod: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    is_pod = pod["kind"] == "Pod"
-    title = f"{pod['namespace']}/{pod['name']}" if is_pod else title_of(pod)
-    head = (title, pod["node"], pod["phase"])
-    tail = (pod["containerID"], " ".join(map(printable, pod["networks"])) or "-")
-    for interface in pod["interfaces"] or [{"interface": "-", "ips": [], "network": "-"}]:
-        plane = interface.get("plane") or f"({printable(interface['network']) or 'default'})"
-        addresses = " ".join(interface["ips"]) or "-"
-        yield (*head, interface["interface"], plane, addresses, *tail)
-        head, tail = ("", "", ""), ("", "")
-
-
-def _described(obj: JsonObject, state: Snapshot) -> dict[str, Any]:
-    pod = Pod.from_object(obj)
-    seen = state.pods.get((pod.namespace, pod.name), pod)
-    sandbox = Sandbox(pod.namespace, pod.name, pod.uid)
-    return {
-        "kind": "Pod",
-        "namespace": pod.namespace,
-        "name": pod.name,
-        "uid": pod.uid,
-        "node": pod.node,
-        "phase": pod.phase,
-        "containerID": sandbox.container_id,
-        "netns": str(sandbox.netns),
-        "networks": [NETCONF["name"]],
-        "interfaces": [_interface(status, state) for status in _statuses(seen)],
-    }
-
-
-def _interface(status: NetworkStatus, state: Snapshot) -> dict[str, Any]:
-    namespace, slash, name = status.name.partition("/")
-    plane = state.catalog.plane_of(NadRef(namespace, name)) if slash else None
-    return {
-        "interface": status.interface,
-        "network": status.name,
-        "plane": plane.name if plane else None,
-        "ips": list(status.ips),
-        "mac": status.mac,
-        "default": status.default,
-    }
-
-
-def _statuses(pod: Pod) -> tuple[NetworkStatus, ...]:
-    try:
-        return parse_status(pod.annotations.get(STATUS_ANNOTATION) or "[]")
-    except BadInput:
-        return ()
-
-
 def _summary(obj: JsonObject) -> str:
     parts = [
         f"{status.interface} {' '.join(status.ips)}".strip()
-        for status in _statuses(Pod.from_object(obj))
+        for status in shown_statuses(Pod.from_object(obj))
     ]
     return ", ".join(parts) or "no interfaces are reported yet"
+
+
+def _default_namespace(context: Context) -> str:
+    return named_namespace(context) or DEFAULT_NAMESPACE
 
 
 def _kubelet(context: Context) -> Kubelet:
@@ -263,15 +183,19 @@ def _title(obj: JsonObject) -> str:
 
 
 def _add_pod_names(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pods", nargs="*", metavar="NAMESPACE/NAME", help="pods to remove")
-    parser.add_argument("--all", action="store_true", help="remove every pod of the directory")
+    parser.add_argument("pods", nargs="*", metavar="[NAMESPACE/]NAME", help="pods to remove")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="remove every pod of the directory, or with -n of a namespace",
+    )
 
 
 POD_ADD: Final = Command(
     words=("pod", "add"),
     help="create pods: admission, sandbox, attachments",
     run=add_pods,
-    options=(MANIFESTS, WEBHOOK, CA, SOCKET, STATE_DIR, NODE, SHIM, WAIT_SECONDS),
+    options=(MANIFESTS, WEBHOOK, CA, SOCKET, STATE_DIR, NODE, SHIM, WAIT_SECONDS, NAMESPACE),
     add_arguments=add_file_arguments,
     task=Task.PODS,
     example="netplane pod add -f web.yaml --manifests /etc/netplane/manifests "
@@ -281,16 +205,8 @@ POD_RM: Final = Command(
     words=("pod", "rm"),
     help="detach and remove pods",
     run=remove_pods,
-    options=(MANIFESTS, SOCKET, STATE_DIR, NODE, SHIM),
+    options=(MANIFESTS, SOCKET, STATE_DIR, NODE, SHIM, NAMESPACE),
     add_arguments=_add_pod_names,
     task=Task.PODS,
     example="netplane pod rm shop/web --manifests /etc/netplane/manifests",
-)
-POD_LIST: Final = Command(
-    words=("pod", "list"),
-    help="show pods and containers, their planes, interfaces and addresses",
-    run=list_pods,
-    options=(MANIFESTS, STATE_DIR),
-    task=Task.PODS,
-    example="netplane pod list --manifests /etc/netplane/manifests",
 )

@@ -56,6 +56,13 @@ def test_a_container_of_podman_is_shown_by_its_name_with_planes_and_addresses(
     ]
 
 
+def test_of_one_namespace_only_its_pods_and_containers_are_shown(listing: Listing) -> None:
+    entries = (_container(), _container(container_id="d" * 64, namespace="shop", pod="db"))
+    listed = json.loads(listing(*entries, words=("-n", "shop", "-o", "json")).out)
+    assert [(one["namespace"], one["name"]) for one in listed] == [("shop", "db")]
+    assert len(json.loads(listing(words=("-A", "-n", "shop", "-o", "json")).out)) == 2
+
+
 def test_wide_adds_the_container_and_the_network_that_was_asked_for(listing: Listing) -> None:
     line = listing(_container(), words=("-o", "wide")).out.splitlines()[1]
     assert line.split()[-2:] == [ID, "shop"]

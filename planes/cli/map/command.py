@@ -10,11 +10,11 @@ from dataclasses import replace
 from io import StringIO
 from typing import TYPE_CHECKING, Final
 
-from planes.cli.command import Command, Context, Task, UsageError
+from planes.cli.command import Command, Context, Task
 from planes.cli.console import Console
+from planes.cli.reading.namespaces import NAMESPACE_OPTIONS, chosen_namespace
 from planes.cli.reading.place import PLACE_OPTIONS, at_place
 from planes.model.errors import Unavailable
-from planes.model.names import is_dns_label, shown
 
 if TYPE_CHECKING:
     from planes.cli.map.facts import PlaneMap
@@ -28,12 +28,6 @@ _READABLE: Final = 0o644
 def run(context: Context) -> int:
     """Read the map and show it as asked; return 0."""
     given, console = context.given, context.console
-    namespace = given.namespace or ""
-    if namespace and not is_dns_label(namespace):
-        raise UsageError(
-            f"cannot show namespace {shown(namespace)}: it is no name of a namespace",
-            remedy="give the name that `kubectl get namespaces` shows",
-        )
     if given.serve is not None:
         return _serve(context)
     found = read(context)
@@ -62,8 +56,8 @@ def read(context: Context) -> PlaneMap:
     # What it reads with takes longer to load than most commands take.
     from planes.cli.map.reading import read_map  # noqa: PLC0415
 
-    given = context.given
-    return at_place(context, lambda place: read_map(place, given.by, given.namespace or ""))
+    by, namespace = context.given.by, chosen_namespace(context)
+    return at_place(context, lambda place: read_map(place, by, namespace))
 
 
 def _files(context: Context, found: PlaneMap) -> Mapping[str, str]:
@@ -144,9 +138,6 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--text", action="store_true", help="print the map; so it is where no file is given"
     )
     parser.add_argument(
-        "-n", "--namespace", metavar="NAMESPACE", help="show the pods of one namespace only"
-    )
-    parser.add_argument(
         "--by",
         choices=("node", "namespace"),
         default="node",
@@ -166,7 +157,7 @@ MAP: Final = Command(
     ("map",),
     "show which pod is on which network, and the addresses of planes",
     run,
-    PLACE_OPTIONS,
+    (*PLACE_OPTIONS, *NAMESPACE_OPTIONS),
     _arguments,
     task=Task.PLANES,
     example="netplane map --html planes.html",

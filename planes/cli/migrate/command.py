@@ -10,10 +10,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from planes.cli.command import MANIFESTS, Command, Context, Task, UsageError
+from planes.cli.command import MANIFESTS, Command, Context, Task
+from planes.cli.reading.namespaces import NAMESPACE_OPTIONS, chosen_namespace
 from planes.cli.reading.place import PLACE_OPTIONS, Place, at_place
 from planes.model.lines import printable
-from planes.model.names import is_dns_label, shown
 from planes.run.nad_settings import NAD_OPTIONS, nad_policy
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ def run_migrate_check(context: Context) -> int:
     from planes.cli.migrate.proposal import propose  # noqa: PLC0415
     from planes.cli.migrate.read_multus_cluster import MigrationReader  # noqa: PLC0415
 
-    namespace = context.given.namespace
-    if namespace and not is_dns_label(namespace):
-        raise UsageError(f"cannot check {shown(namespace)}: that is no name of a namespace")
+    namespace = chosen_namespace(context)
     multus = read_multus([Path(name) for name in context.given.multus])
     policy = nad_policy(context.settings, is_standalone=bool(context.settings[MANIFESTS.key]))
 
@@ -105,16 +103,6 @@ def _print_findings(context: Context, found: Migration) -> None:
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        *("-n", "--namespace"),
-        default="",
-        metavar="NAMESPACE",
-        help="judge the NADs and pods of one namespace",
-    )
-    where.add_argument(
-        *("-A", "--all-namespaces"), action="store_true", help="judge all of them: the default"
-    )
     parser.add_argument(
         "--multus-config",
         dest="multus",
@@ -134,7 +122,7 @@ MIGRATE_CHECK: Final = Command(
     ("migrate", "check"),
     "say what of Multus is native, executed or refused",
     run_migrate_check,
-    (*PLACE_OPTIONS, *NAD_OPTIONS),
+    (*PLACE_OPTIONS, *NAMESPACE_OPTIONS, *NAD_OPTIONS),
     _arguments,
     task=Task.PLANES,
     example="netplane migrate check --propose > planes.yaml",

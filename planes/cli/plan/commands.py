@@ -18,6 +18,7 @@ import yaml
 from planes.cli.command import Command, Context, Task
 from planes.cli.console import Console
 from planes.cli.plan.plan_files import GivenPlan, add_plan_arguments, given_plan
+from planes.cli.reading.namespaces import NAMESPACE
 from planes.cli.reading.place import PLACE_OPTIONS, at_place
 from planes.model.errors import BadInput, Finding, JsonObject
 from planes.model.lines import one_line, printable
@@ -224,6 +225,7 @@ PLAN_CHECK: Final = Command(
     ("plan", "check"),
     "say what of a network plan contradicts itself, and what is missing",
     run_check,
+    (NAMESPACE,),
     add_arguments=add_plan_arguments,
     task=Task.PLANES,
     example="netplane plan check network-plan.json",
@@ -232,6 +234,7 @@ PLAN_IMPORT: Final = Command(
     ("plan", "import"),
     "print a network plan as planes and labels of namespaces",
     run_import,
+    (NAMESPACE,),
     add_arguments=add_plan_arguments,
     task=Task.PLANES,
     example="netplane plan import network-plan.json -f networks.yaml | kubectl apply -f -",
@@ -249,7 +252,7 @@ PLAN_DIFF: Final = Command(
     ("plan", "diff"),
     "say what applying a network plan would change",
     run_diff,
-    PLACE_OPTIONS,
+    (*PLACE_OPTIONS, NAMESPACE),
     add_plan_arguments,
     task=Task.PLANES,
     example="netplane plan diff network-plan.json",

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from planes.cli.command import Context, UsageError
 from planes.cli.inputs import Inputs, read_inputs
+from planes.cli.reading.namespaces import named_namespace
 from planes.model.errors import BadInput, PlanesError
 from planes.model.objects import Nad, Namespace
 from planes.model.plan.answers import PlanAnswer, read_answer
@@ -42,12 +43,6 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
         help="manifests that belong to the plan: NADs lend it facts; may be given several times",
     )
     parser.add_argument(
-        *("-n", "--namespace"),
-        default=DEFAULT_NAMESPACE,
-        metavar="NAMESPACE",
-        help="for manifests that name none (default: %(default)s)",
-    )
-    parser.add_argument(
         "--set",
         dest="answers",
         action="append",
@@ -74,7 +69,7 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def given_plan(context: Context) -> GivenPlan:
-    """Read the plan and the manifests of a command line.
+    """Read the plan and the manifests of a command line, whose options have `NAMESPACE`.
 
     Raises:
         UsageError: a fact is none, or of no network of the plan.
@@ -82,7 +77,7 @@ def given_plan(context: Context) -> GivenPlan:
     """
     given = context.given
     value, repeated = _read(given.file)
-    manifests = _manifests(given.files, given.namespace)
+    manifests = _manifests(given.files, named_namespace(context) or DEFAULT_NAMESPACE)
     try:
         answers = _answers(given.answers, given.masters)
         beside = Beside(answers, frozenset(given.skipped), manifests.nads)

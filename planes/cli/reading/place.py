@@ -18,13 +18,14 @@ from planes.cli.command import MANIFESTS, STATE_DIR, Context, UsageError
 from planes.cli.reading.rights import with_right
 from planes.kube.errors import Forbidden
 from planes.model.errors import Unavailable
-from planes.model.names import is_dns_label, shown
 from planes.run.clock import Clock, SystemClock
-from planes.run.settings import Option, boolean
+from planes.run.settings import Option
 from planes.run.values import whole
+from planes.store.manifests import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
-    from planes.kube.api import KubeApi, LogApi, ReadApi
+    from planes.kube.api import LogApi, ReadApi
+    from planes.kube.client.client import Client
 
 T = TypeVar("T")
 
@@ -33,12 +34,6 @@ _THREADS: Final = 4
 
 def _seconds(text: str) -> int:
     return whole(text, 1, 3600)
-
-
-def _namespace(text: str) -> str:
-    if text and not is_dns_label(text):
-        raise ValueError(f"{shown(text)} is no name of a namespace")
-    return text
 
 
 KUBECONFIG: Final = Option(
@@ -61,26 +56,6 @@ CLUSTER_OPTIONS: Final = (KUBECONFIG, CONTEXT, REQUEST_TIMEOUT)
 """Of commands that work on a cluster only."""
 PLACE_OPTIONS: Final = (*CLUSTER_OPTIONS, MANIFESTS, STATE_DIR)
 """Of commands that work on a cluster, and on manifests."""
-NAMESPACE: Final = Option(
-    "--namespace", "", "the namespace that is meant", _namespace, metavar="NAMESPACE", letter="-n"
-)
-ALL_NAMESPACES: Final = Option(
-    "--all-namespaces", None, "what is in any namespace", boolean, is_switch=True, letter="-A"
-)
-NAMESPACE_OPTIONS: Final = (NAMESPACE, ALL_NAMESPACES)
-"""Of commands that show what is in namespaces; `chosen_namespace` reads them."""
-
-
-def chosen_namespace(context: Context, default: str) -> str:
-    """Return the namespace that `-n` names, "" for all of them with `-A`, else the default.
-
-    As with kubectl, `-A` counts where both are given. A flag counts more than a variable.
-    """
-    named, every = context.settings[NAMESPACE.key], context.settings[ALL_NAMESPACES.key]
-    flagged = getattr(context.given, NAMESPACE.key, None) is not None
-    if every and not (flagged and getattr(context.given, ALL_NAMESPACES.key, None) is None):
-        return ""
-    return str(named or default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +68,7 @@ class Place:
         title: names it in texts, e.g. `the cluster of context prod`.
         directory: the manifests; None on a cluster.
         state_dir: of the daemon of this machine; None on a cluster.
+        namespace: of what names none: that of the kubeconfig's context, or of the pod's account.
     """
 
     api: ReadApi
@@ -100,6 +76,7 @@ class Place:
     title: str
     directory: Path | None = None
     state_dir: Path | None = None
+    namespace: str = DEFAULT_NAMESPACE
 
     @property
     def is_cluster(self) -> bool:
@@ -117,8 +94,8 @@ def at_place(context: Context, work: Callable[[Place], Awaitable[T]], *, waits: 
     """
     names_cluster = bool(context.settings[KUBECONFIG.key] or context.settings[CONTEXT.key])
     if not context.settings[MANIFESTS.key]:
-        return at_cluster(
-            context, lambda api, clock: work(_cluster(context, api, clock)), waits=waits
+        return _with_client(
+            context, lambda client, clock: work(_cluster(context, client, clock)), waits=waits
         )
     if names_cluster:
         raise UsageError(
@@ -153,6 +130,12 @@ def at_cluster(
         Unavailable: it does not answer in time.
         PlanesError: there is no kubeconfig that can be used; or of the work.
     """
+    return _with_client(context, work, waits=waits)
+
+
+def _with_client(
+    context: Context, work: Callable[[Client, Clock], Awaitable[T]], *, waits: bool
+) -> T:
     # They take longer to load than all of the other commands.
     from planes.kube.client.access import connect  # noqa: PLC0415
     from planes.run.thread_pool import ThreadPool  # noqa: PLC0415
@@ -196,9 +179,10 @@ def has_cluster(context: Context) -> bool:
     return not files or os.path.exists(files[0])
 
 
-def _cluster(context: Context, api: KubeApi, clock: Clock) -> Place:
+def _cluster(context: Context, client: Client, clock: Clock) -> Place:
     name = context.settings[CONTEXT.key]
-    return Place(api, clock, f"the cluster of context {name}" if name else "the cluster")
+    title = f"the cluster of context {name}" if name else "the cluster"
+    return Place(client, clock, title, namespace=client.namespace or DEFAULT_NAMESPACE)
 
 
 def _kubeconfigs(context: Context, warn: Callable[[str], None]) -> tuple[Path, ...]:

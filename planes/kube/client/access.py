@@ -19,8 +19,10 @@ from planes.kube.client.credentials import Access
 from planes.kube.client.kubeconfig import from_kubeconfig
 from planes.kube.client.transport import Transport
 from planes.model.errors import BadInput, NotFound
+from planes.model.names import is_dns_label
 from planes.run.clock import Clock, SystemClock
 
+_MAX_NAME: Final = 64
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -83,4 +85,15 @@ def in_cluster(env: Mapping[str, str] = os.environ, account: Path = ACCOUNT) -> 
                 remedy="set automountServiceAccountToken, or name a kubeconfig with --kubeconfig",
             )
     shown_host = f"[{host}]" if ":" in host else host
-    return Access(f"https://{shown_host}:{port}", authority=authority, token=token)
+    server = f"https://{shown_host}:{port}"
+    return Access(server, authority=authority, token=token, namespace=_own_namespace(account))
+
+
+def _own_namespace(account: Path) -> str:
+    """Return the namespace of the pod we are in, "" where it is not known."""
+    try:
+        with (account / "namespace").open("rb") as file:
+            text = file.read(_MAX_NAME).decode(errors="replace").strip()
+    except OSError:
+        return ""
+    return text if is_dns_label(text) else ""

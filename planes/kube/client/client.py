@@ -17,7 +17,7 @@ import orjson
 from planes.kube.api import Change, Kind, LogQuery, Page, PatchKind, Query
 from planes.kube.client.listing import ListReading
 from planes.kube.client.pod_log import end_of, log_request
-from planes.kube.client.request import JSON, Request
+from planes.kube.client.request import JSON, Request, decoded, encoded
 from planes.kube.client.skim import bound_of
 from planes.kube.client.status_errors import Asked, refusal_of_status
 from planes.kube.client.transport import Transport
@@ -54,6 +54,11 @@ class Client:
     def server(self) -> str:
         """The host and port of the API server, for texts."""
         return self._transport.server
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the kubeconfig's context or of the pod's account, "" for none."""
+        return self._transport.namespace
 
     async def __aenter__(self) -> Self:
         return self
@@ -139,7 +144,7 @@ class Client:
         bound = bound_of(query.resource)
         async with aclosing(self._transport.lines(request, bound)) as lines:
             async for line in lines:
-                yield _change(asked, _decoded(asked, line) if isinstance(line, bytes) else line)
+                yield _change(asked, decoded(asked, line) if isinstance(line, bytes) else line)
 
     async def log(self, query: LogQuery) -> bytes:
         """Return the end of a container's log: whole lines, each with its time (RFC 3339) first.
@@ -166,8 +171,8 @@ class Client:
         name = metadata.get("name") or metadata.get("generateName", "")
         asked = Asked("create", resource, namespace, name)
         whole = {"apiVersion": resource.api_version, "kind": resource.kind, **obj}
-        request = Request(asked, "POST", resource.path(namespace), body=_encoded(asked, whole))
-        return _decoded(asked, await self._transport.send(request))
+        request = Request(asked, "POST", resource.path(namespace), body=encoded(asked, whole))
+        return decoded(asked, await self._transport.send(request))
 
     async def replace(
         self, resource: Resource, obj: JsonObject, *, subresource: str = ""
@@ -245,11 +250,11 @@ class Client:
             asked,
             method,
             resource.path(namespace, name, subresource),
-            body=None if body is None else _encoded(asked, body),
+            body=None if body is None else encoded(asked, body),
             content_type=content_type,
             accept=accept,
         )
-        return _decoded(asked, await self._transport.send(request))
+        return decoded(asked, await self._transport.send(request))
 
 
 def _selection(query: Query) -> dict[str, str]:
@@ -266,23 +271,6 @@ def _moment(at_least: str, size: int) -> dict[str, str]:
     if at_least in {"", "0"}:
         return {"limit": str(size), **({"resourceVersion": "0"} if at_least else {})}
     return {"resourceVersion": at_least, "resourceVersionMatch": "NotOlderThan"}
-
-
-def _encoded(asked: Asked, body: Any) -> bytes:
-    try:
-        return orjson.dumps(body)
-    except orjson.JSONEncodeError as error:
-        raise BadInput(f"cannot {asked}: what is to be sent is not JSON") from error
-
-
-def _decoded(asked: Asked, data: bytes) -> JsonObject:
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise Unavailable(f"cannot {asked}: the answer is not JSON") from error
-    if not isinstance(value, dict):
-        raise Unavailable(f"cannot {asked}: the answer is not an object")
-    return value
 
 
 def _change(asked: Asked, event: JsonObject) -> Change:

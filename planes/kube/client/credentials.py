@@ -39,6 +39,7 @@ class Access:
         server_name: the name its certificate is checked for; "" means the host's.
         proxy: URL of an HTTP proxy; "" means none, whatever the environment says.
         plugin: the program that logs in; then there is no token, certificate or key.
+        namespace: what its user means who names none; "" where it is not said.
     """
 
     server: str
@@ -49,6 +50,7 @@ class Access:
     server_name: str = ""
     proxy: str = ""
     plugin: CredentialPlugin | None = None
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

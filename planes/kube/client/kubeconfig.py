@@ -28,6 +28,7 @@ from planes.kube.client import lean
 from planes.kube.client.credential_plugin import CredentialPlugin
 from planes.kube.client.credentials import Access, Source
 from planes.model.errors import BadInput, JsonObject, NotFound
+from planes.model.names import is_dns_label
 
 _MAX_BYTES = 1 << 20
 _HOWS = "auth-provider", "username"
@@ -56,9 +57,9 @@ def from_kubeconfig(
     files = _Files(tuple(_Config(one, _read(one), root, module) for one in (path, *further)))
     if context and files.entry("contexts", "context", context) is None:
         raise files.unusable(f"it has no context {context}", "name one of its contexts")
-    config, chosen = files.named("contexts", "context", context or files.current_context())
-    of_cluster, cluster = files.named("clusters", "cluster", config.text(chosen, "cluster"))
-    config, user = files.named("users", "user", config.text(chosen, "user"))
+    of_context, chosen = files.named("contexts", "context", context or files.current_context())
+    of_cluster, cluster = files.named("clusters", "cluster", of_context.text(chosen, "cluster"))
+    config, user = files.named("users", "user", of_context.text(chosen, "user"))
     if cluster.get("insecure-skip-tls-verify"):
         raise of_cluster.unusable("insecure-skip-tls-verify is set", "set certificate-authority")
     for how in _HOWS:
@@ -74,6 +75,7 @@ def from_kubeconfig(
         server_name=cluster.get("tls-server-name", ""),
         proxy=cluster.get("proxy-url", ""),
         plugin=_plugin(config, user["exec"], cluster) if "exec" in user else None,
+        namespace=of_context.namespace(chosen),
     )
     if (access.certificate is None) != (access.key is None):
         raise config.unusable("it has a client certificate or key without the other", _LOG_IN)
@@ -151,6 +153,19 @@ class _Config:
         value = holder.get(key) if isinstance(holder, dict) else None
         if not isinstance(value, str) or not value:
             raise self.unusable(f"{key} is not set")
+        return value
+
+    def namespace(self, context: Mapping[str, Any]) -> str:
+        """Return the namespace of a context, "" where it has none.
+
+        Raises:
+            BadInput: it is no name.
+        """
+        value = context.get("namespace")
+        if not value:
+            return ""
+        if not isinstance(value, str) or not is_dns_label(value):
+            raise self.unusable("the namespace of its context is no name of one")
         return value
 
     def entry(self, plural: str, singular: str, name: str) -> dict[str, Any] | None:

@@ -44,6 +44,11 @@ class Transport:
         self._whole = self._timeout(self._limits.total)
 
     @property
+    def namespace(self) -> str:
+        """What the user means who names no namespace; "" where the kubeconfig does not say."""
+        return self._access.namespace
+
+    @property
     def server(self) -> str:
         """The host and port of the API server, without what a URL may have before an `@`."""
         return urlsplit(self._access.server).netloc.rpartition("@")[2]

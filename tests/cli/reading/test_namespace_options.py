@@ -10,25 +10,25 @@ import pytest
 
 from planes.cli.command import Context
 from planes.cli.console import Console
-from planes.cli.reading.place import NAMESPACE_OPTIONS, chosen_namespace
+from planes.cli.reading.namespaces import NAMESPACE_OPTIONS, chosen_namespace
 from planes.model.errors import BadInput
 from planes.run.settings import Parser, add_arguments, resolve
 
 
-def chosen(*argv: str, env: Mapping[str, str] | None = None, default: str = "default") -> str:
+def chosen(*argv: str, env: Mapping[str, str] | None = None) -> str:
     """Return the namespace of a command line."""
     parser = Parser(prog="test")
     add_arguments(parser, NAMESPACE_OPTIONS)
     given: argparse.Namespace = parser.parse_args(argv)
     settings = resolve(NAMESPACE_OPTIONS, vars(given), env or {})
     console = Console(io.StringIO(), io.StringIO(), {})
-    return chosen_namespace(Context(settings, given, env or {}, console), default)
+    return chosen_namespace(Context(settings, given, env or {}, console))
 
 
 @pytest.mark.parametrize(
     ("argv", "namespace"),
     [
-        ([], "default"),
+        ([], ""),
         (["-n", "shop"], "shop"),
         (["--namespace", "shop"], "shop"),
         (["-A"], ""),
@@ -46,10 +46,6 @@ def test_a_flag_counts_more_than_a_variable() -> None:
     assert chosen(env=every) == ""
     assert chosen("-n", "shop", env=every) == "shop"
     assert chosen("-A", env={"NETPLANE_NAMESPACE": "shop"}) == ""
-
-
-def test_a_command_may_mean_all_without_being_told() -> None:
-    assert chosen(default="") == ""
 
 
 @pytest.mark.parametrize("name", ["A_B", "a/b", "\x1b[31m", "a" * 64])
