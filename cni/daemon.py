@@ -53,6 +53,9 @@ class Daemon:
         self._show()
         self._server = self._make_server()
         self._is_open = asyncio.Event()
+        self._parts.shared.health.tell_readiness(
+            lambda: self._unready() if self._is_open.is_set() else ""
+        )
         self._on_stop = on_stop
         self._supervisor = Supervisor(
             self._services(), drain_seconds=_ALL_SECONDS, on_stop=self._begin_to_stop

@@ -184,6 +184,17 @@ def test_a_daemon_that_does_badly_is_found(
     assert (found, text in what) == (severity, True)
 
 
+def test_a_daemon_says_itself_why_it_is_not_ready(cluster: Cluster) -> None:
+    """Of a probe that fails the API server knows no more than that it does."""
+    reason = "00-multus.conf comes before 00-netplane.conflist"
+    report = encode_report("n1", {}, unready=reason)
+    annotations = {PLANE_HEALTH_ANNOTATION: report}
+    cluster.kube.put_object(PODS, daemon_pod(ready="False", annotations=annotations))
+    ((check, severity, what),) = cluster.found()
+    assert (check, severity) == ("daemon", "error")
+    assert what.endswith(f"is not ready ({reason})")
+
+
 def test_a_plane_that_fails_on_the_node_is_found_with_its_reason(cluster: Cluster) -> None:
     health = Health(failures=5, failed_at=int(NOW) - 60, reason="cannot find master eth9")
     report = encode_report("n1", {"business": health})

@@ -52,6 +52,8 @@ async def test_a_cluster_on_which_all_is_well_has_no_fault(cluster: HealthyClust
 
 Breaking = Callable[[HealthyCluster], object]
 
+SHADOWED = "00-multus.conf comes before 00-netplane.conflist"
+
 BROKEN: dict[str, tuple[Breaking, str]] = {
     "replica": (lambda c: c.workloads(webhook=1), "1 of 2 replicas of the webhook are ready"),
     "webhook": (
@@ -96,6 +98,14 @@ BROKEN: dict[str, tuple[Breaking, str]] = {
             containerStatuses=[{"state": {"waiting": {"reason": "ImagePullBackOff"}}}],
         ),
         "the daemon of 1 node is not ready (n2): ImagePullBackOff",
+    ),
+    "shadowed": (
+        lambda c: c.daemon("n2", is_ready=False, report=encode_report("n2", {}, unready=SHADOWED)),
+        f"the daemon of 1 node is not ready (n2): {SHADOWED}",
+    ),
+    "shadowed, by another node": (
+        lambda c: c.daemon("n2", is_ready=False, report=encode_report("n1", {}, unready=SHADOWED)),
+        "the daemon of 1 node is not ready (n2)",
     ),
     "version": (
         lambda c: c.daemon("n2", image="example.org/netplane:9.9.8"),

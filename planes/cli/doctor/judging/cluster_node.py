@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from shlex import quote
-from typing import Final
+from typing import Final, TypeGuard
 
 from planes.cli.doctor.diagnosis import CannotCheck, Diagnosis, error, hint, warning
 from planes.cli.doctor.facts.cluster_node import ClusterNode, DaemonPod
 from planes.model.lines import one_line
-from planes.model.state.plane_health import FRESH_SECONDS
+from planes.model.state.plane_health import FRESH_SECONDS, HealthReport
 
 _BAD_IF_TRUE: Final = frozenset(
     {"DiskPressure", "MemoryPressure", "PIDPressure", "NetworkUnavailable"}
@@ -86,7 +86,8 @@ def judge_daemon(node: ClusterNode) -> Iterator[Diagnosis]:
     for pod in node.pods:
         logs = f"kubectl -n netplane-system logs {quote(pod.name)} -c cni --tail=50"
         if not pod.is_ready:
-            state = f" ({one_line(pod.state, _LONGEST)})" if pod.state else ""
+            told = pod.state or (pod.report.unready if _is_of(pod.report, node) else "")
+            state = f" ({one_line(told, _LONGEST)})" if told else ""
             yield error(f"pod {pod.name} of netplane-cni is not ready{state}", why, logs)
         if pod.restarts >= _RESTARTS:
             yield warning(
@@ -97,6 +98,11 @@ def judge_daemon(node: ClusterNode) -> Iterator[Diagnosis]:
         yield from _version(pod, node)
     if "version of the DaemonSet" in node.unread:
         raise CannotCheck(f"its version: {node.unread['version of the DaemonSet']}")
+
+
+def _is_of(report: HealthReport | None, node: ClusterNode) -> TypeGuard[HealthReport]:
+    """Report whether a node's report is of that node itself: it may state facts of no other."""
+    return report is not None and report.node == node.name
 
 
 def _version(pod: DaemonPod, node: ClusterNode) -> Iterator[Diagnosis]:
@@ -121,7 +127,7 @@ def judge_plane_health(node: ClusterNode, now: float) -> Iterator[Diagnosis]:
     for report in reports:
         for plane, health in report.planes.items():
             is_fresh = now - FRESH_SECONDS <= health.last <= now + FRESH_SECONDS
-            if report.node == node.name and health.is_failing and is_fresh:
+            if _is_of(report, node) and health.is_failing and is_fresh:
                 yield error(
                     f"plane {plane} fails on {node.name}: {health.failures} times since a pod got "
                     f"it, the last: {one_line(health.reason, _LONGEST)}",
