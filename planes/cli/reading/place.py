@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from planes.cli.command import MANIFESTS, STATE_DIR, Context, UsageError
 from planes.cli.reading.rights import with_right
 from planes.kube.errors import Forbidden
-from planes.model.errors import Unavailable
+from planes.model.errors import NotFound, Unavailable
 from planes.run.clock import Clock, SystemClock
 from planes.run.settings import Option
 from planes.run.values import whole
@@ -147,6 +147,8 @@ def _with_client(
         asyncio.get_running_loop().set_default_executor(ThreadPool(_THREADS, "netplane"))
         clock = SystemClock()
         files = _kubeconfigs(context, context.console.warn)
+        if files and not has_cluster(context):
+            raise _no_cluster(context, files[0])
         client = connect(
             files[0] if files else None,
             user_agent=f"netplane/{version('netplane')}",
@@ -183,6 +185,13 @@ def _cluster(context: Context, client: Client, clock: Clock) -> Place:
     name = context.settings[CONTEXT.key]
     title = f"the cluster of context {name}" if name else "the cluster"
     return Place(client, clock, title, namespace=client.namespace or DEFAULT_NAMESPACE)
+
+
+def _no_cluster(context: Context, path: Path) -> NotFound:
+    remedy = "name a kubeconfig with --kubeconfig"
+    if MANIFESTS.key in context.settings:
+        remedy += ", or the directory of one machine with --manifests"
+    return NotFound(f"cannot find a cluster: there is no kubeconfig {path}", remedy=remedy)
 
 
 def _kubeconfigs(context: Context, warn: Callable[[str], None]) -> tuple[Path, ...]:

@@ -21,6 +21,7 @@ from planes.kube.resources import PLANES
 from planes.model.errors import NotFound, PlanesError, Unavailable
 from planes.run.settings import Parser, add_arguments, resolve
 from tests.kube.client.credential_scripts import V1, Script
+from tests.support.command_line import netplane
 from tests.support.kube.scripted_api import ScriptedApi, refuses, says, scripted_api
 
 PLANE = {"metadata": {"name": "business"}}
@@ -188,3 +189,14 @@ async def test_a_thread_that_hangs_does_not_delay_the_end(api: ScriptedApi, tmp_
             await asyncio.to_thread(at_cluster, context, look_up)
     finally:
         ended.set()
+
+
+def test_who_has_neither_a_kubeconfig_nor_a_cluster_is_told_both_ways(tmp_path: Path) -> None:
+    outcome = netplane("ip", "show", env={"HOME": str(tmp_path)})
+    assert outcome.status == 1
+    assert f"there is no kubeconfig {tmp_path}/.kube/config" in outcome.err
+    assert "name a kubeconfig with --kubeconfig" in outcome.err
+    assert "or the directory of one machine with --manifests" in outcome.err
+    outcome = netplane("ip", "release", "--node", "n1", env={"HOME": str(tmp_path)})
+    assert "there is no kubeconfig" in outcome.err
+    assert "--manifests" not in outcome.err
