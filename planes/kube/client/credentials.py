@@ -40,6 +40,7 @@ class Access:
         proxy: URL of an HTTP proxy; "" means none, whatever the environment says.
         plugin: the program that logs in; then there is no token, certificate or key.
         namespace: what its user means who names none; "" where it is not said.
+        impersonation: headers, by which we act as another user.
     """
 
     server: str
@@ -51,6 +52,7 @@ class Access:
     proxy: str = ""
     plugin: CredentialPlugin | None = None
     namespace: str = ""
+    impersonation: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

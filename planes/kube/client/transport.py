@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from urllib.parse import urlencode, urlsplit
 
@@ -185,19 +186,19 @@ class Transport:
                 )
         except aiohttp.ClientSSLError as error:
             is_login = not isinstance(error, aiohttp.ClientConnectorCertificateError)
-            broken = _broken(request, _text(error))
+            broken = _broken(request, _text(error), "" if is_login else _TRUST)
             raise NotProcessed(broken, is_about_us=True, is_login=is_login) from error
         except aiohttp.ClientConnectorError as error:
             raise NotProcessed(_broken(request, _text(error)), pause=0.0) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _broken(request, _text(error)) from error
 
-    async def _headers(self, request: Request) -> dict[str, str]:
-        headers = {"Accept": request.accept}
+    async def _headers(self, request: Request) -> list[tuple[str, str]]:
+        headers = [("Accept", request.accept), *self._access.impersonation]
         if request.body is not None:
-            headers["Content-Type"] = request.content_type
+            headers.append(("Content-Type", request.content_type))
         if token := await self._credentials.token():
-            headers["Authorization"] = f"Bearer {token}"
+            headers.append(("Authorization", f"Bearer {token}"))
         return headers
 
     async def _refuse(self, request: Request, response: aiohttp.ClientResponse) -> None:
@@ -255,18 +256,24 @@ def _read_errors(request: Request) -> Iterator[None]:
 
 
 _MAX_STATUS_BYTES = 1 << 16
+_TRUST = "check certificate-authority and tls-server-name of the cluster, and its server's address"
 
 
-def _broken(request: Request, cause: str) -> Unavailable:
-    remedy = "try again later" if request.method == "GET" else "see whether it was done, try again"
-    return Unavailable(f"cannot {request.asked}: {cause}", remedy=remedy)
+def _broken(request: Request, cause: str, remedy: str = "") -> Unavailable:
+    later = "try again later" if request.method == "GET" else "see whether it was done, try again"
+    return Unavailable(f"cannot {request.asked}: {cause}", remedy=remedy or later)
 
 
 def _text(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"the server's certificate is not trusted: {error.certificate_error}"
+        cause = error.certificate_error
+        why = getattr(cause, "verify_message", "") or cause
+        return f"the server's certificate is not trusted: {why}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"no connection to {error.host}:{error.port}: {error.os_error.strerror or error}"
+        # What asyncio writes of a refused connection is the address again.
+        number = error.os_error.errno or 0
+        why = os.strerror(number) if number > 0 else error.os_error.strerror or error
+        return f"no connection to {error.host}:{error.port}: {why}"
     return str(error) or type(error).__name__

@@ -130,9 +130,9 @@ def test_there_may_be_no_login_at_all(tmp_path: Path) -> None:
     ("changes", "why"),
     [
         ({"current-context": ""}, "current-context is not set"),
-        ({"contexts": None}, "no context of the name"),
-        ({"clusters": [{"name": "c"}]}, "no cluster of the name"),
-        ({"users": "u"}, "no user of the name"),
+        ({"contexts": None}, 'it has no context "here", which current-context names'),
+        ({"clusters": [{"name": "c"}]}, 'it has no cluster "c", which its context names'),
+        ({"users": "u"}, 'it has no user "u", which its context names'),
         ({"cluster": {"server": ""}}, "server is not set"),
         ({"cluster": {"server": "http://api"}}, "not an https:// address"),
         ({"cluster": {"server": "ftp://api"}, "user": {}}, "not an https:// address"),

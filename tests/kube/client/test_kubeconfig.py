@@ -76,15 +76,18 @@ def test_a_context_whose_namespace_is_no_name_is_refused(tmp_path: Path, name: A
 @pytest.mark.parametrize(
     ("members", "why"),
     [
-        ({}, "it has no context far; name one of its contexts"),
-        ({"contexts": None}, "it has no context far"),
+        ({}, 'it has no context far; name one of its contexts: "here", "there"'),
+        ({"contexts": None}, "it has no context far; name one of its contexts: it has none"),
         ({"contexts": [7, {"name": "far"}, {"context": {}}]}, "it has no context far"),
         (
             {"contexts": entries("context", far={"cluster": "a"}) * 2},
             "it has two contexts of one name",
         ),
-        ({"contexts": entries("context", far={"cluster": "c", "user": "u"})}, "it has no cluster"),
-        ({"contexts": entries("context", far={"cluster": "a", "user": "w"})}, "it has no user of"),
+        (
+            {"contexts": entries("context", far={"cluster": "c", "user": "u"})},
+            'it has no cluster "c", which',
+        ),
+        ({"contexts": entries("context", far={"cluster": "a", "user": "w"})}, 'it has no user "w"'),
     ],
 )
 def test_a_context_that_cannot_be_used_is_said(

@@ -65,7 +65,7 @@ class ScriptedApi:
         body = orjson.loads(data) if data else None
         peer = request.transport.get_extra_info("peercert") if request.transport else None
         serial = int(peer["serialNumber"], 16) if peer else None
-        headers = dict(request.headers)
+        headers = request.headers.copy()
         self.seen.append(
             Seen(request.method, request.path, dict(request.query), headers, body, serial)
         )
