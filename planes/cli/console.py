@@ -17,6 +17,7 @@ import orjson
 import yaml
 
 from planes.model.errors import PlanesError
+from planes.model.lines import printable
 
 _COLOURS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -118,7 +119,7 @@ class Console:
     def table(
         self, header: Sequence[str], rows: Sequence[Sequence[str]], *, wide: int | None = None
     ) -> None:
-        """Print columns as wide as their longest cell.
+        """Print columns as wide as their longest cell, which is printed without control characters.
 
         Args:
             header: the columns' names.
@@ -126,7 +127,8 @@ class Console:
             wide: how many columns are printed without `--output wide`; None for all.
         """
         header = header[: None if self.is_wide else wide]
-        lines = [tuple(header), *(tuple(row)[: len(header)] for row in rows)]
+        shown = (tuple(map(printable, row[: len(header)])) for row in rows)
+        lines = [tuple(header), *shown]
         widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
         for number, line in enumerate(lines):
             cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))

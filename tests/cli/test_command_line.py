@@ -218,6 +218,12 @@ def test_a_table_is_as_wide_as_its_cells_and_has_no_trailing_blanks() -> None:
     assert out.getvalue() == "A     BB\nlong  x\ny\n"
 
 
+def test_a_cell_of_a_table_moves_no_terminal() -> None:
+    out = Terminal()
+    Console(out, Terminal(), {"NO_COLOR": "1"}).table(("A", "B"), [("\x1b[31mx\ny", "z")])
+    assert out.getvalue() == "A         B\n?[31mx?y  z\n"
+
+
 def test_a_remedy_of_several_lines_is_indented() -> None:
     err = Terminal()
     Console(Terminal(), err, {"NO_COLOR": "1"}).error(Denied("cannot x", remedy="a\nb"))

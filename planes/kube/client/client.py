@@ -15,9 +15,10 @@ from typing import Any, Final, Self
 import orjson
 
 from planes.kube.api import Change, Kind, LogQuery, Page, PatchKind, Query
+from planes.kube.client.answers import check_listed, check_named, decoded, no_answer
 from planes.kube.client.listing import ListReading
 from planes.kube.client.pod_log import end_of, log_request
-from planes.kube.client.request import JSON, Request, decoded, encoded
+from planes.kube.client.request import JSON, Request, encoded
 from planes.kube.client.skim import bound_of
 from planes.kube.client.status_errors import Asked, refusal_of_status
 from planes.kube.client.transport import Transport
@@ -83,8 +84,10 @@ class Client:
         Raises:
             NotFound: there is none.
         """
-        accept = _METADATA if is_metadata_only else JSON
-        return await self._ask(Asked("get", resource, namespace, name), "GET", accept=accept)
+        asked = Asked("get", resource, namespace, name)
+        found = await self._ask(asked, "GET", accept=_METADATA if is_metadata_only else JSON)
+        check_named(asked, found)
+        return found
 
     async def pages(self, query: Query) -> AsyncGenerator[Page, None]:
         """List in pages, all of one moment.
@@ -109,15 +112,16 @@ class Client:
                     aclosing(reading.run(chunks)) as parts,
                 ):
                     async for items in parts:
+                        check_listed(asked, items)
                         if last:
                             yield Page(last, "")
                         last = items
             except orjson.JSONDecodeError as error:
-                raise Unavailable(f"cannot {asked}: the answer is not JSON") from error
+                raise no_answer(asked, "JSON") from error
             if reading.is_cut:
                 raise Unavailable(f"cannot {asked}: the answer ended half-way")
             if not reading.resource_version:
-                raise Unavailable(f"cannot {asked}: the answer is not a list")
+                raise no_answer(asked, "a list")
             yield Page(last, reading.resource_version)
             if not reading.more:
                 return

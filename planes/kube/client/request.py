@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from planes.kube.client.status_errors import Asked
-from planes.model.errors import BadInput, JsonObject, Unavailable
+from planes.model.errors import BadInput
 
 JSON: Final = "application/json"
 
@@ -62,18 +62,3 @@ def encoded(asked: Asked, body: Any) -> bytes:
         return orjson.dumps(body)
     except orjson.JSONEncodeError as error:
         raise BadInput(f"cannot {asked}: what is to be sent is not JSON") from error
-
-
-def decoded(asked: Asked, data: bytes) -> JsonObject:
-    """Return the object that an answer is.
-
-    Raises:
-        Unavailable: it is none.
-    """
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise Unavailable(f"cannot {asked}: the answer is not JSON") from error
-    if not isinstance(value, dict):
-        raise Unavailable(f"cannot {asked}: the answer is not an object")
-    return value

@@ -18,9 +18,13 @@ from planes.kube.resources import SECRETS, Resource
 from planes.model.errors import BadInput, Conflict, Denied, NotFound, PlanesError, Unavailable
 
 _MAX_REASON = 300
+NO_SERVER: Final = (
+    "check the server's address, and that no proxy or login page answers in its place"
+)
 _BAD_INPUT: Final = frozenset({400, 405, 406, 413, 415, 422})
 _ERRORS: Final[Mapping[int, tuple[type[PlanesError], str]]] = {
     **dict.fromkeys(_BAD_INPUT, (BadInput, "correct the request")),
+    **dict.fromkeys((301, 302, 303, 307, 308), (Unavailable, NO_SERVER)),
     401: (Unauthenticated, "check our token or client certificate"),
     409: (Conflict, "read it again and repeat the change"),
     410: (Expired, "list again"),
