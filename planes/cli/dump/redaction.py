@@ -16,20 +16,25 @@ REDACTED: Final = "[redacted]"
 LONGEST_TEXT: Final = 64 << 10
 """Characters of one text; what is longer is cut."""
 _DEEPEST: Final = 32
+_NAMING: Final = frozenset({"name", "key"})
+_NAMED_BY_IT: Final = frozenset({"value", "values", "valuefrom"})
 _LONGEST_OPTION: Final = 64
 
 _NAMES: Final = (
     r"passw(?:or)?d|passphrase|passwd|pwd|secret|token|api[-_. ]?key|access[-_. ]?key"
     r"|(?:private|client|signing|encryption)[-_. ]?key|key[-_. ]?data|tls\.key|credential"
-    r"|authorization|cookie|bearer|psk"
+    r"|authorization|cookie|bearer|psk|docker[-_. ]?config|signature|session[-_. ]?(?:id|key)"
+    r"|(?<![a-z])(?:pass|pw|auths?|sig)(?![a-z])"
 )
 _NAMED: Final = re.compile(rf"(?:{_NAMES})[\w.-]*", re.IGNORECASE)
 _GAP: Final = r"(?:\s|\\+[nrt])"
 """White space, also as it is written within JSON text."""
 _KEY_END: Final = re.compile(rf"(?:\\*[\"'])?\]?{_GAP}*(?::=|=>|[:=]){_GAP}*")
 _VALUE_MEMBER: Final = re.compile(
-    rf"\\*[\"']{_GAP}*,{_GAP}*\\*[\"']value\\*[\"']{_GAP}*:{_GAP}*", re.IGNORECASE
+    rf"(?:\\*[\"']{_GAP}*,{_GAP}*\\*[\"']value\\*[\"']|\\*[\"']?{_GAP}+value){_GAP}*:{_GAP}*",
+    re.IGNORECASE,
 )
+"""`{"name": "PASSWORD", "value": "…"}`, and the same as YAML."""
 _NEXT_ARGUMENT: Final = re.compile(rf"(?:\\*[\"'])?(?:{_GAP}|,)+(?:-{_GAP}+)?(?=\S)")
 _OPTION_ENDS: Final = re.compile(r"(?:\\*[\"'])?,?\s*")
 _QUOTE: Final = re.compile(r"(\\*)([\"'])")
@@ -100,10 +105,14 @@ def is_secret_name(name: str) -> bool:
 
 def _redacted_members(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    name = value.get("name")
-    has_secret_value = isinstance(name, str) and is_secret_name(name)
+    has_secret_value = any(
+        isinstance(each, str) and is_secret_name(each)
+        for key, each in value.items()
+        if str(key).lower() in _NAMING
+    )
     for key, each in value.items():
-        is_secret = is_secret_name(str(key)) or (has_secret_value and key == "value")
+        is_secret = is_secret_name(str(key))
+        is_secret |= has_secret_value and str(key).lower() in _NAMED_BY_IT
         hides = is_secret and each is not None and not isinstance(each, bool)
         found[redact_text(str(key))] = REDACTED if hides else redact_value(each, depth + 1)
     return found

@@ -6,12 +6,13 @@ only names, types and keys.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import orjson
 
+from planes.cli.dump.annotation_shape import networks
+from planes.cli.dump.outlines import outline
 from planes.model.errors import JsonObject, PlanesError
 from planes.model.names import (
     DEFAULT_NETWORK_ANNOTATION,
@@ -31,12 +32,7 @@ _IDENTITY: Final = (
     *("name", "namespace", "uid", "generation", "resourceVersion"),
     *("creationTimestamp", "deletionTimestamp", "finalizers"),
 )
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
-_SHOWN_VALUES: Final = frozenset({"type", "cniversion", "name"})
-"""Keys of a configuration whose value is a name."""
-_DEEPEST: Final = 12
 _MOST_CONFIG: Final = 64 << 10
-_MOST_KEYS: Final = 256
 
 
 def part(value: Any, *path: str) -> Any:
@@ -125,18 +121,6 @@ class NadShape:
         return {**found, "configOutline": _outline_of(config)}
 
 
-def outline(value: Any, depth: int = 0) -> Any:
-    """Return a configuration's keys, with the type of each value; names of types stay."""
-    if depth > _DEEPEST:
-        return "…"
-    if isinstance(value, Mapping):
-        shown = list(value.items())[:_MOST_KEYS]
-        return {_key(key): _value(key, each, depth) for key, each in shown}
-    if isinstance(value, list):
-        return [outline(each, depth + 1) for each in value[:_MOST_KEYS]]
-    return {str: "string", bool: "boolean", int: "number", float: "number"}.get(type(value), "null")
-
-
 def of_namespace(obj: JsonObject) -> JsonObject | None:
     """Return a namespace that joins a plane, None for any other."""
     labels = [key for key, _ in _texts(part(obj, "metadata", "labels"))]
@@ -150,8 +134,7 @@ def of_pod(obj: JsonObject) -> JsonObject | None:
     if "annotations" not in found:
         return None
     texts = found["annotations"]
-    if NETWORKS_ANNOTATION in texts:
-        texts[NETWORKS_ANNOTATION] = _without_arguments(texts[NETWORKS_ANNOTATION])
+    found["annotations"] = {k: networks(t) if k in _PODS else t for k, t in texts.items()}
     return {"metadata": found, "node": part(obj, "spec", "nodeName"), **_phase(obj)}
 
 
@@ -224,26 +207,3 @@ def _outline_of(config: str) -> Any:
         return outline(orjson.loads(config))
     except (orjson.JSONDecodeError, RecursionError):
         return "not JSON" if config.strip() else "empty"
-
-
-def _key(key: Any) -> str:
-    return key if isinstance(key, str) and _PLAIN.fullmatch(key) else "(a name that is no key)"
-
-
-def _value(key: Any, value: Any, depth: int) -> Any:
-    is_name = str(key).casefold() in _SHOWN_VALUES and isinstance(value, str)
-    return value if is_name and _PLAIN.fullmatch(value) else outline(value, depth + 1)
-
-
-def _without_arguments(text: str) -> str:
-    """Return a networks annotation; of arguments for plugins only the keys."""
-    if not text.lstrip().startswith("["):
-        return text
-    try:
-        elements = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return "(not JSON)"
-    for each in listed(elements):
-        if isinstance(each, dict) and "cni-args" in each:
-            each["cni-args"] = outline(each["cni-args"])
-    return orjson.dumps(elements).decode()

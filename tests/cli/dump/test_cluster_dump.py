@@ -11,6 +11,7 @@ from planes.cli.dump.archive import new_archive
 from planes.cli.dump.cluster import ClusterDump
 from planes.cli.dump.collector import Collector
 from planes.cli.dump.manifest_text import NAME, manifest_lines
+from planes.cli.dump.redaction import REDACTED
 from planes.kube.resources import (
     IPAM_CLAIMS,
     NADS,
@@ -76,7 +77,7 @@ async def test_ours_is_in_it_in_full(tmp_path: Path) -> None:
 async def test_of_others_configurations_there_are_names_and_keys(tmp_path: Path) -> None:
     found = await dump(cluster(), tmp_path / "d")
     nads = {one["metadata"]["name"]: one for one in found.objects("nads.jsonl")}
-    expected = {"type": "ovs", "name": "blue", "bridge": "string", "auth": {"user": "string"}}
+    expected = {"type": "ovs", "name": "blue", "bridge": "string", "auth": REDACTED}
     assert nads["blue"]["configOutline"] == expected
     assert "config" not in nads["blue"]
 

@@ -28,6 +28,12 @@ NAMES = st.sampled_from(
         "api_key",
         "X-Api-Key",
         "bootstrapToken",
+        "DB_PASS",
+        "pw",
+        "auth",
+        ".dockerconfigjson",
+        "sessionId",
+        "sig",
     ]
 )
 LETTERS = string.ascii_letters + string.digits + "!#%^*+/.-_~"
@@ -40,6 +46,7 @@ ASSIGNED = (
     *("--{n}={s}", "--{n} {s}", '["--{n}","{s}"]', "['--{n}', '{s}']", "--{n}   '{s}'"),
     *("- --{n}\n- {s}", '{{"name": "{n}", "value": "{s}"}}', "{n}: |\n  {s}", "{n}:\n    {s}"),
     *("https://u:{s}@h:1/p", "postgres://:{s}@db", "Authorization: Bearer {s}", "bearer {s}"),
+    *("name: {n}\n  value: {s}", '- name: "{n}"\n  value: "{s}"'),
     *("?{n}={s}&x=1", "{n}=\"a\"'{s}'", '"{n}": ["x", "{s}"]', '{n}: {{"a": "{s}"}}'),
 )
 
@@ -219,3 +226,21 @@ def test_a_hostile_text_is_redacted_in_bounded_steps(piece: str) -> None:
 
 def test_a_long_text_is_cut() -> None:
     assert len(redact_text("a" * (2 << 20))) < LONGEST_TEXT + 10
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"name": "DB_PASSWORD", "value": SECRET},
+        {"Value": SECRET, "Name": "DB_PASSWORD"},
+        {"key": "token", "value": {"a": SECRET}},
+        {"name": "token", "values": [SECRET], "valueFrom": SECRET},
+    ],
+)
+def test_what_a_member_names_as_a_secret_is_redacted_in_those_beside_it(value: Any) -> None:
+    assert SECRET not in json.dumps(redact_value([value]))
+
+
+@pytest.mark.parametrize("name", ["compass", "passing", "author", "signal", "pwm", "bypass"])
+def test_a_word_that_only_begins_or_ends_like_a_secret_stays(name: str) -> None:
+    assert redact_value({name: "kept"}) == {name: "kept"}
