@@ -28,6 +28,8 @@ from planes.model.spec.plane_spec import Plane
 from planes.model.wire.link_values import LINK_MODES
 
 _TYPED: Final = frozenset({"macvlan", "ipvlan", "bridge", "vlan", "sriov", "host-device"})
+_DEVICES: Final = frozenset({"sriov", "host-device"})
+"""Types whose interface is a device; that of another type stands on its master in any case."""
 _MASTER_KEYS: Final = {"bridge": "bridge", "host-device": "device"}
 _LONGEST_NAME: Final = 40
 _LONGEST_COMMENT: Final = 400
@@ -79,7 +81,7 @@ def _wire(nad: MigratedNad) -> _Key:
         return "", nad.nad.namespace, nad.nad.name
     master = str(facts.main.get(_MASTER_KEYS.get(kind, "master")) or "")
     resource = nad.nad.annotations.get(RESOURCE_NAME_ANNOTATION, "")
-    if resource:  # the device plugin picks the device
+    if resource and kind in _DEVICES:  # the device plugin picks the device
         master = ""
     return kind, f"{master}|{resource}", str(_vlan(facts.main) or 0)
 
@@ -168,7 +170,7 @@ def _network(group: Sequence[MigratedNad]) -> tuple[JsonObject, list[str]]:
     if (vlan := _vlan(main)) is not None:
         network["vlan"] = vlan
     mtus = sorted({mtu for nad in group if _is_number(mtu := nad.facts.main.get("mtu")) and mtu})
-    if mtus and kind not in {"sriov", "host-device"}:
+    if mtus and kind not in _DEVICES:
         network["mtu"] = mtus[0]
     for what, values in (("mode", modes), ("mtu", mtus)):
         if len(values) > 1:
@@ -184,16 +186,17 @@ def _network(group: Sequence[MigratedNad]) -> tuple[JsonObject, list[str]]:
 def _master(nad: MigratedNad, kind: str) -> tuple[JsonObject, list[str]]:
     """Return what of the node a network is on, and what is to be decided about it."""
     resource = nad.nad.annotations.get(RESOURCE_NAME_ANNOTATION)
-    if resource:
-        return {"resourceName": one_line(resource, 320)}, []
+    named: JsonObject = {"resourceName": one_line(resource, 320)} if resource else {}
+    if named and kind in _DEVICES:
+        return named, []
     if kind == "sriov":
         return {}, ["Decide: resourceName, the device plugin's; a NAD's deviceID is one pod's."]
     master = nad.facts.main.get(_MASTER_KEYS.get(kind, "master"))
     if isinstance(master, str) and master:
-        return {"master": one_line(master, 64)}, []
+        return {**named, "master": one_line(master, 64)}, []
     if kind == "bridge":
-        return {"master": "cni0"}, []
-    return {}, ["Decide: master; without it a node's default route says which it is."]
+        return {**named, "master": "cni0"}, []
+    return named, ["Decide: master; without it a node's default route says which it is."]
 
 
 def _about_addresses(

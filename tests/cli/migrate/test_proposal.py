@@ -174,6 +174,27 @@ def test_chained_plugins_are_named_not_copied() -> None:
 
 
 VALUES = st.none() | st.booleans() | st.integers(-5, 5000) | st.text(max_size=40)
+
+
+def test_a_macvlan_with_a_resource_for_its_containers_stays_on_its_master() -> None:
+    one = nad(resource="example.com/rdma", **MACVLAN)
+    other = nad("other", resource="example.com/rdma", **{**MACVLAN, "master": "eth2"})
+    networks = [found.obj["spec"]["network"] for found in propose([one, other])]
+    assert [(each["master"], each["resourceName"]) for each in networks] == [
+        ("eth1", "example.com/rdma"),
+        ("eth2", "example.com/rdma"),
+    ]
+
+
+def test_a_device_of_a_resource_has_no_master() -> None:
+    (found,) = propose([nad(resource="example.com/nics", type="host-device", device="eth2")])
+    assert found.obj["spec"]["network"] == {
+        "type": "host-device",
+        "resourceName": "example.com/nics",
+        "shared": True,
+    }
+
+
 TYPES = st.sampled_from(["macvlan", "ipvlan", "bridge", "vlan", "sriov", "host-device", "ovs", "é"])
 IPAMS = st.fixed_dictionaries(
     {"type": st.sampled_from(["host-local", "static", "whereabouts", "dhcp", ""])},
