@@ -39,16 +39,25 @@ _LONGEST_VALUE: Final = 100
 def run_check(context: Context) -> int:
     """Print what is wrong with a plan; return 1 if it is contradictory or incomplete."""
     given = given_plan(context)
-    _review(given)
     plan, console = given.plan, context.console
+    is_importable = plan.is_sound
+    _review(given)
     names = [network.name for network in plan.sound_networks()]
     _print_findings(console, plan, console.line)
+    contradictions = _counted(len(plan.faults), "contradiction")
     if plan.is_sound:
         console.line(f"the plan is complete: {_counted(len(names), 'plane')}", "green")
+    elif is_importable:
+        console.line(
+            f"the plan can be imported, but manifests beside it contradict it: {contradictions}",
+            "bold",
+        )
     else:
-        told = f"{_counted(len(plan.faults), 'contradiction')}, {len(plan.missing)} missing"
+        told = f"{contradictions}, {len(plan.missing)} missing"
         console.line(f"the plan cannot be imported: {told}", "bold")
-    console.document({"ok": plan.is_sound, "planes": names, **_as_json(plan)})
+    console.document(
+        {"ok": plan.is_sound, "importable": is_importable, "planes": names, **_as_json(plan)}
+    )
     return 0 if plan.is_sound else 1
 
 

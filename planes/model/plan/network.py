@@ -178,7 +178,9 @@ def _namespaces(network: PlannedNetwork) -> dict[str, str]:
     elif isinstance(given, dict):
         pairs = [(name, value, joined(path, name)) for name, value in given.items()]
     else:
-        network.faults.append(_no_object(path, given, f"names, each with {JOINED} or {REQUIRED}"))
+        message = f"cannot read it: it must be a list or an object, not {kind_of(given)}"
+        remedy = f"list names, or give {JOINED} or {REQUIRED} for each"
+        network.faults.append(Finding(path, message, remedy))
         return {}
     found: dict[str, str] = {}
     for name, value, where in pairs:

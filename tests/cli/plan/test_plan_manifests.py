@@ -54,6 +54,23 @@ def test_an_application_whose_address_the_plan_allows_is_fine(tmp_path: Path) ->
     assert checked(tmp_path, workload("db", "10.9.0.9"))["ok"]
 
 
+def test_a_plan_that_only_its_manifests_contradict_can_be_imported(tmp_path: Path) -> None:
+    found = checked(tmp_path, workload("db", "10.8.0.9"))
+    assert (found["ok"], found["importable"]) == (False, True)
+    words = (str(tmp_path / "plan.json"), "-f", str(tmp_path / "beside.yaml"))
+    told = netplane("plan", "check", *words)
+    assert told.status == 1
+    assert told.out.endswith(
+        "the plan can be imported, but manifests beside it contradict it: 1 contradiction\n"
+    )
+    assert netplane("plan", "import", *words).status == 0
+
+
+def test_a_plan_with_a_fault_of_its_own_cannot_be_imported(tmp_path: Path) -> None:
+    found = checked(tmp_path, workload("db", "10.8.0.9"), gateway="10.1.0.1")
+    assert (found["ok"], found["importable"]) == (False, False)
+
+
 def test_an_address_of_an_application_outside_the_subnet_is_found(tmp_path: Path) -> None:
     (found,) = checked(tmp_path, workload("db", "10.8.0.9"))["contradictions"]
     assert found["path"].startswith("pods of shop/db ")
