@@ -13,6 +13,7 @@ from planes.model.names import PLANE_LABEL_PREFIX, is_dns_label, is_dns_subdomai
 from planes.model.near_names import did_you_mean, nearest_name
 from planes.model.plan.missing import missing_facts
 from planes.model.plan.plan_text import joined
+from planes.model.plan.server_limits import server_faults
 from planes.model.plan.words import (
     ALL_WORDS,
     METADATA,
@@ -82,6 +83,8 @@ def read_network(name: str, words: JsonObject) -> PlannedNetwork:
     meta = {"name": name, **_metadata(network)}
     network.obj = {"apiVersion": API_VERSION, "kind": "Plane", "metadata": meta, "spec": spec}
     network.plane, found = find_plane_faults(network.obj)
+    told = {finding.path for finding in found}
+    found = [*found, *(each for each in server_faults(spec) if each.path not in told)]
     network.missing += missing_facts(network.path, words, spec)
     asked = {finding.path for finding in network.missing}
     for finding in found:

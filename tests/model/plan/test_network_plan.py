@@ -232,3 +232,27 @@ def test_findings_about_pairs_are_bounded() -> None:
     plan = plan_of(**networks)
     assert 0 < len(plan.faults) <= 60 * 9
     assert len(plan.warnings) <= MOST_FINDINGS
+
+
+@pytest.mark.parametrize(
+    ("words", "path", "remedy"),
+    [
+        ({"purpose": "x" * 257}, "networks.zone.purpose", "use at most 256"),
+        ({"interface": "e" * 129}, "networks.zone.interface", "use at most 128"),
+        ({"interface": ""}, "networks.zone.interface", "leave it out, or write null"),
+        ({"resourceName": "x" * 318}, "networks.zone.resourceName", "use at most 317"),
+        ({"resourceName": ""}, "networks.zone.resourceName", "leave it out, or write null"),
+        ({"mode": ""}, "networks.zone.mode", "leave it out, or write null"),
+        ({"podInterface": ""}, "networks.zone.podInterface", "leave it out, or write null"),
+    ],
+)
+def test_a_text_that_api_servers_refuse_for_its_length_is_a_fault(
+    words: dict[str, str], path: str, remedy: str
+) -> None:
+    (fault,) = plan_of(zone=network(**words)).faults
+    assert (fault.path, fault.remedy) == (path, remedy)
+
+
+@pytest.mark.parametrize("words", [{"purpose": "é" * 256}, {"purpose": ""}, {"mode": None}])
+def test_a_text_of_a_length_that_they_take_is_none(words: dict[str, str]) -> None:
+    assert plan_of(zone=network(**words)).is_sound
