@@ -140,7 +140,8 @@ def _with_client(
     from planes.kube.client.access import connect  # noqa: PLC0415
     from planes.run.thread_pool import ThreadPool  # noqa: PLC0415
 
-    seconds = None if waits else context.settings[REQUEST_TIMEOUT.key]
+    given = context.settings[REQUEST_TIMEOUT.key]
+    seconds = None if waits else given
 
     async def run() -> T:
         # The look-up of a name in DNS cannot be stopped; its thread must keep nobody waiting.
@@ -156,6 +157,8 @@ def _with_client(
             clock=clock,
             context=context.settings[CONTEXT.key],
             further=files[1:],
+            # Later than all that waits for it: what is cancelled twice does not end in good order.
+            plugin_seconds=2 * given,
         )
         async with client as api:
             try:
@@ -163,14 +166,26 @@ def _with_client(
                     return await work(api, clock)
             except Forbidden as error:
                 raise with_right(error) from error
-            except TimeoutError as error:
-                raise Unavailable(
-                    f"cannot go on: the API server {api.server} did not answer all that it was "
-                    f"asked within {seconds} s",
-                    remedy="look whether it answers (kubectl version), or give --request-timeout",
-                ) from error
+            except (TimeoutError, Unavailable) as error:
+                if isinstance(error, Unavailable) and not api.running_plugin:
+                    raise
+                raise _late(api, f"{given} s") from error
 
     return asyncio.run(run())
+
+
+def _late(client: Client, time: str) -> Unavailable:
+    if plugin := client.running_plugin:
+        return Unavailable(
+            f"cannot log in to the API server: the credential plugin {plugin} did not end within "
+            f"{time}",
+            remedy="run it by hand to see why, or give --request-timeout",
+        )
+    return Unavailable(
+        f"cannot go on: the API server {client.server} did not answer all that it was asked "
+        f"within {time}",
+        remedy="look whether it answers (kubectl version), or give --request-timeout",
+    )
 
 
 def has_cluster(context: Context) -> bool:

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from planes.kube.client.client import Client
+from planes.kube.client.credential_plugin import PLUGIN_SECONDS
 from planes.kube.client.credentials import Access
 from planes.kube.client.kubeconfig import from_kubeconfig
 from planes.kube.client.transport import Transport
@@ -36,6 +38,7 @@ def connect(
     root: str = "",
     context: str = "",
     further: Sequence[Path] = (),
+    plugin_seconds: float = PLUGIN_SECONDS,
 ) -> Client:
     """Return a client for the API server; it connects when it is first asked something.
 
@@ -48,13 +51,15 @@ def connect(
         root: prefix of the kubeconfig's absolute paths, "" where they are this container's own.
         context: that of the kubeconfig, "" for its current one.
         further: kubeconfigs that are merged into the first one.
+        plugin_seconds: that the program of an `exec` user may take to log in.
 
     Raises:
         NotFound: there is neither a kubeconfig nor a service account.
         BadInput: the kubeconfig cannot be used, or a context is named without one.
     """
     if kubeconfig is not None:
-        access = from_kubeconfig(kubeconfig, root, context, further=further)
+        found = from_kubeconfig(kubeconfig, root, context, further=further)
+        access = replace(found, plugin_seconds=plugin_seconds)
     elif context:
         raise BadInput(
             f"cannot use the context {context} without a kubeconfig",

@@ -61,6 +61,11 @@ class Client:
         """The namespace of the kubeconfig's context or of the pod's account, "" for none."""
         return self._transport.namespace
 
+    @property
+    def running_plugin(self) -> str:
+        """The name of the credential plugin that has begun and not ended, "" where none has."""
+        return self._transport.running_plugin
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -98,6 +98,7 @@ class PluginLogin:
         seconds: float = PLUGIN_SECONDS,
     ) -> None:
         self.held: PluginCredential | None = None
+        self.running = ""  # the program's name until it has ended, also where it was given up
         self._plugin = plugin
         self._authority = authority
         self._clock = clock
@@ -146,6 +147,7 @@ class PluginLogin:
         self.held = None
 
     async def _run(self) -> None:
+        self.running = self._plugin.name
         try:
             authority = await self._authority() if self._plugin.cluster is not None else None
             output = await _output(self._plugin, authority, self._seconds)
@@ -157,6 +159,7 @@ class PluginLogin:
             self.held = held
             lifetime = held.expires - self._clock.now()
             self._renew_at = held.expires - min(EARLY_SECONDS, lifetime / 5)
+        self.running = ""
         self._runs += 1
 
 

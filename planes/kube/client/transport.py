@@ -54,6 +54,11 @@ class Transport:
         """The host and port of the API server, without what a URL may have before an `@`."""
         return urlsplit(self._access.server).netloc.rpartition("@")[2]
 
+    @property
+    def running_plugin(self) -> str:
+        """As `Credentials.running_plugin`."""
+        return self._credentials.running_plugin
+
     async def close(self) -> None:
         """Close all connections; a later request opens new ones."""
         await self._sessions.close()

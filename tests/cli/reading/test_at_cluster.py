@@ -176,6 +176,23 @@ async def test_a_server_that_refuses_connections_is_named(api: ScriptedApi, tmp_
             await ask(context)
 
 
+async def test_a_program_that_does_not_log_in_is_named_and_not_the_server(
+    api: ScriptedApi, tmp_path: Path
+) -> None:
+    script = Script(tmp_path)
+    script.does("exec sleep 60")
+    user = {"exec": {"apiVersion": V1, "command": "./aws-login", "interactiveMode": "Never"}}
+    file = whole(tmp_path, api, user)
+    context, _ = context_of("--kubeconfig", str(file), "--request-timeout", "1")
+    with pytest.raises(Unavailable) as caught:
+        await ask(context)
+    assert "the credential plugin aws-login did not end within 1 s" in caught.value.message
+    words = ("dump", "--kubeconfig", str(file), "--request-timeout", "1")
+    dumped = await asyncio.to_thread(netplane, *words)
+    assert "the credential plugin aws-login did not end within 1 s" in dumped.err
+    assert not api.seen
+
+
 async def test_a_thread_that_hangs_does_not_delay_the_end(api: ScriptedApi, tmp_path: Path) -> None:
     """The look-up of a name in DNS cannot be stopped, and takes as long as the system likes."""
     ended = threading.Event()
