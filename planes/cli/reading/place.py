@@ -159,6 +159,7 @@ def _with_client(
             further=files[1:],
             # Later than all that waits for it: what is cancelled twice does not end in good order.
             plugin_seconds=2 * given,
+            follows_proxies=True,
         )
         async with client as api:
             try:

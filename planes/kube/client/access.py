@@ -18,6 +18,7 @@ from typing import Final
 from planes.kube.client.client import Client
 from planes.kube.client.credential_plugin import PLUGIN_SECONDS
 from planes.kube.client.credentials import Access
+from planes.kube.client.environment_proxy import environment_proxy
 from planes.kube.client.kubeconfig import from_kubeconfig
 from planes.kube.client.transport import Transport
 from planes.model.errors import BadInput, NotFound
@@ -39,6 +40,7 @@ def connect(
     context: str = "",
     further: Sequence[Path] = (),
     plugin_seconds: float = PLUGIN_SECONDS,
+    follows_proxies: bool = False,
 ) -> Client:
     """Return a client for the API server; it connects when it is first asked something.
 
@@ -52,14 +54,18 @@ def connect(
         context: that of the kubeconfig, "" for its current one.
         further: kubeconfigs that are merged into the first one.
         plugin_seconds: that the program of an `exec` user may take to log in.
+        follows_proxies: without `proxy-url` the proxy that `env` names is used, as by kubectl.
 
     Raises:
         NotFound: there is neither a kubeconfig nor a service account.
-        BadInput: the kubeconfig cannot be used, or a context is named without one.
+        BadInput: the kubeconfig or a proxy cannot be used, or a context is named without one.
     """
     if kubeconfig is not None:
         found = from_kubeconfig(kubeconfig, root, context, further=further)
-        access = replace(found, plugin_seconds=plugin_seconds)
+        proxy = found.proxy
+        if follows_proxies and not proxy:
+            proxy = environment_proxy(found.server, env)
+        access = replace(found, plugin_seconds=plugin_seconds, proxy=proxy)
     elif context:
         raise BadInput(
             f"cannot use the context {context} without a kubeconfig",
