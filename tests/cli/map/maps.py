@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address
+
 from hypothesis import strategies as st
 
 from planes.cli.map.facts import (
@@ -31,35 +33,40 @@ HOSTILE = (
 )
 
 
+# Strategies are made once: a map draws thousands of values, and each test draws hundreds of maps.
+_TEXTS = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=8)).map(lambda t: one_line(t, 253))
+_ADDRESSES = st.one_of(
+    st.integers(0, (1 << 32) - 1).map(lambda value: str(IPv4Address(value))),
+    st.integers(0, (1 << 128) - 1).map(lambda value: str(IPv6Address(value))),
+    _TEXTS.map(lambda text: text[:45]),
+)
+
+
 def texts() -> st.SearchStrategy[str]:
     """Return texts as `facts` has them: one printable line."""
-    return st.one_of(st.sampled_from(HOSTILE), st.text(max_size=40)).map(lambda t: one_line(t, 253))
+    return _TEXTS
 
 
 def stops() -> st.SearchStrategy[MapStop]:
-    address = st.builds(
-        MapAddress,
-        st.one_of(st.ip_addresses().map(str), texts().map(lambda text: text[:45])),
-        st.booleans(),
-    )
+    address = st.builds(MapAddress, _ADDRESSES, st.booleans())
     return st.builds(
         MapStop,
         st.integers(0, NETWORKS - 1),
         texts().map(lambda text: text[:15]),
-        st.lists(address, max_size=4).map(tuple),
+        st.lists(address, max_size=3).map(tuple),
         st.integers(0, 20),
     )
 
 
 def pods() -> st.SearchStrategy[MapPod]:
-    several = st.lists(stops(), max_size=7).map(
+    several = st.lists(stops(), max_size=6).map(
         lambda found: tuple(sorted(found, key=lambda stop: stop.network))
     )
     return st.builds(MapPod, texts(), texts(), texts(), several, st.integers(0, 3))
 
 
 def groups() -> st.SearchStrategy[MapGroup]:
-    return st.builds(_group, texts(), st.lists(pods(), max_size=9), st.integers(0, 5))
+    return st.builds(_group, texts(), st.lists(pods(), max_size=4), st.integers(0, 5))
 
 
 def _group(name: str, found: list[MapPod], missing: int) -> MapGroup:
