@@ -21,8 +21,7 @@ from planes.model.errors import BadInput, Denied, JsonObject, Unavailable
 from planes.model.lines import one_line
 from planes.model.names import is_dns_label, is_dns_subdomain
 from planes.run.clock import rfc3339
-from planes.run.files import read_regular
-from planes.run.files import replace as replace_file
+from planes.run.files import read_regular, replace_named
 
 MAX_BYTES: Final = 16 << 20
 MOST_FINDINGS: Final = 4096
@@ -118,11 +117,11 @@ def write_report(path: Path, report: MisfitReport) -> None:
         "findings": [_to_json(one) for one in report.findings],
     }
     try:
-        replace_file(path, orjson.dumps(obj, option=orjson.OPT_INDENT_2), makes_directory=False)
+        replace_named(path, orjson.dumps(obj, option=orjson.OPT_INDENT_2))
     except OSError as error:
         raise Unavailable(
             f"cannot write the report {path}: {error.strerror}",
-            remedy="look at free space and permissions of that directory",
+            remedy="name a file in a directory that you may write to, and that has free space",
         ) from error
 
 

@@ -11,7 +11,6 @@ import gzip
 import os
 import re
 import secrets
-import stat
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +21,7 @@ from typing import IO, Final
 
 from planes.model.errors import BadInput, Conflict, Internal, Unavailable
 from planes.model.names import shown
+from planes.run.files import why_not_replaced
 
 MOST_MEMBERS: Final = 1000
 RESERVED: Final = 256 << 10
@@ -173,8 +173,8 @@ def new_archive(target: Path, *, limit: int, replaces: bool) -> Iterator[Archive
 def _put(temporary: Path, target: Path, *, replaces: bool) -> None:
     """Rename the complete file to its name in one step."""
     if replaces:
-        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-            raise BadInput(f"cannot replace {target}: it is no file", remedy="give another name")
+        if why := why_not_replaced(target):
+            raise BadInput(f"cannot replace {target}: {why}", remedy="give another name")
         temporary.replace(target)
         return
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,17 +22,22 @@ _NARROWEST: Final = 40
 _WIDEST: Final = 240
 _USUAL: Final = 100
 _READABLE: Final = 0o644
+_STDOUT: Final = "-"
 
 
 def run(context: Context) -> int:
     """Read the map and show it as asked; return 0."""
     given, console = context.given, context.console
+    _refuse_contradictions(given, console)
     if given.serve is not None:
         return _serve(context)
     found = read(context)
     for note in found.notes:
         console.warn(note)
     for path, made in _files(context, found).items():
+        if path == _STDOUT:
+            console.script(made)
+            return 0
         _write(path, made)
         console.line(f"wrote {path}", "green")
     if given.text or not (given.html or given.svg):
@@ -45,6 +49,30 @@ def run(context: Context) -> int:
             console.line(line.text, line.colour)
     console.document(found.as_json())
     return 0
+
+
+def _refuse_contradictions(given: argparse.Namespace, console: Console) -> None:
+    """Refuse options of which one would go unheard.
+
+    Raises:
+        UsageError: there are such.
+    """
+    files = [name for name in (given.html, given.svg) if name]
+    if given.serve is not None and (files or given.text):
+        raise UsageError(
+            "cannot serve the map and write it at once",
+            remedy="leave out --serve, or --html, --svg and --text",
+        )
+    if len(set(files)) < len(files):
+        raise UsageError(
+            "cannot write the page and the picture to one file",
+            remedy="give --html and --svg a name each",
+        )
+    if _STDOUT in files and (len(files) > 1 or given.text or console.is_document):
+        raise UsageError(
+            "cannot print the page or the picture among other output",
+            remedy=f"give a file instead of {_STDOUT}, or nothing else that is printed",
+        )
 
 
 def read(context: Context) -> PlaneMap:
@@ -81,16 +109,13 @@ def _write(path: str, text: str) -> None:
     """
     from planes.run import files  # noqa: PLC0415
 
-    if os.path.isdir(path):
-        raise Unavailable(
-            f"cannot write {path}: it is a directory", remedy="give the name of a file"
-        )
     try:
-        files.replace(path, text.encode(), makes_directory=False, mode=_READABLE)
+        files.replace_named(path, text.encode(), mode=_READABLE)
     except OSError as error:
         raise Unavailable(
             f"cannot write {path}: {error.strerror or error}",
-            remedy="give a file in a directory that exists and that you may write to",
+            remedy="name a file in a directory that exists and that you may write to; "
+            f"{_STDOUT} is standard output",
         ) from error
 
 
@@ -131,9 +156,25 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _file(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("a file has a name")
+    return text
+
+
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--html", metavar="FILE", help="write the map as a page for a browser")
-    parser.add_argument("--svg", metavar="FILE", help="write the map as a picture")
+    parser.add_argument(
+        "--html",
+        type=_file,
+        metavar="FILE",
+        help="write the map as a page for a browser; - is standard output",
+    )
+    parser.add_argument(
+        "--svg",
+        type=_file,
+        metavar="FILE",
+        help="write the map as a picture; - is standard output",
+    )
     parser.add_argument(
         "--text", action="store_true", help="print the map; so it is where no file is given"
     )

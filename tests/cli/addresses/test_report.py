@@ -20,7 +20,7 @@ from planes.cli.addresses.report import (
     write_report,
 )
 from planes.kube.addresses.cluster_audit import AuditEntry, Misfit
-from planes.model.errors import BadInput
+from planes.model.errors import BadInput, Unavailable
 from tests.support.command_line import netplane
 
 EVIDENCE = BlockEvidence("business.10-9-0-0-26", "u1", "7", "0" * 32)
@@ -150,6 +150,14 @@ def test_a_report_that_is_too_large_is_not_read(path: Path) -> None:
 def test_a_report_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="cannot write the report"):
         write_report(tmp_path / "none" / "report.json", report_of("u0", 0.0, []))
+
+
+def test_a_report_does_not_take_the_place_of_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "work").touch()
+    with pytest.raises(Unavailable, match="it is a directory"):
+        write_report(tmp_path / "mine", report_of("u0", 0.0, []))
+    assert [path.name for path in tmp_path.rglob("*")] == ["mine", "work"]
 
 
 def test_any_age_is_for_reports_alone() -> None:

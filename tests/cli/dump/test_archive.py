@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,12 +51,13 @@ def test_a_file_that_is_there_is_replaced_only_where_asked(tmp_path: Path) -> No
     assert write(target, text=b"two", replaces=True) != first
 
 
-def test_a_link_is_replaced_not_followed(tmp_path: Path) -> None:
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "real").write_text("mine")
     (tmp_path / "a.tar.gz").symlink_to(tmp_path / "real")
     with pytest.raises(Conflict):
         write(tmp_path / "a.tar.gz")
-    write(tmp_path / "a.tar.gz", replaces=True)
+    with pytest.raises(BadInput, match="it is a symbolic link"):
+        write(tmp_path / "a.tar.gz", replaces=True)
     assert (tmp_path / "real").read_text() == "mine"
 
 
@@ -66,10 +68,13 @@ def test_a_file_that_came_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     assert target.read_text() == "theirs"
 
 
-def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
-    (tmp_path / "a.tar.gz").mkdir()
-    with pytest.raises(BadInput, match="it is no file"):
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("file")])
+def test_what_is_no_file_is_not_replaced(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "a.tar.gz")
+    before = (tmp_path / "a.tar.gz").lstat()
+    with pytest.raises(BadInput, match=r"cannot replace .*: it is "):
         write(tmp_path / "a.tar.gz", replaces=True)
+    assert (tmp_path / "a.tar.gz").lstat().st_ino == before.st_ino
 
 
 def test_nothing_is_left_of_one_that_was_interrupted(tmp_path: Path) -> None:

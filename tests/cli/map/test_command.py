@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -103,10 +104,43 @@ def test_one_namespace_and_the_other_grouping(where: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("-n", "No_Name"), ("--by", "moon"), ("--serve", "70000"), ("--serve", "x")]
+    "words",
+    [
+        ("-n", "No_Name"),
+        ("--by", "moon"),
+        ("--serve", "70000"),
+        ("--serve", "x"),
+        ("--html", ""),
+        ("--svg", ""),
+        ("--serve", "--html", "map"),
+        ("--serve", "--svg", "-"),
+        ("--serve", "--text"),
+        ("--html", "map", "--svg", "map"),
+        ("--html", "-", "--svg", "map"),
+        ("--svg", "-", "--text"),
+        ("--svg", "-", "-o", "json"),
+    ],
 )
-def test_a_wrong_command_line_is_refused(where: tuple[str, ...], words: tuple[str, ...]) -> None:
-    assert netplane("map", *where, *words).status == 2
+def test_a_wrong_command_line_is_refused(
+    where: tuple[str, ...], words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = os.listdir()
+    done = netplane("map", *where, *words)
+    assert (done.status, done.out, os.listdir()) == (2, "", before)
+
+
+@pytest.mark.parametrize("option", ["--html", "--svg"])
+def test_a_dash_is_standard_output(where: tuple[str, ...], tmp_path: Path, option: str) -> None:
+    printed = netplane("map", *where, option, "-")
+    assert netplane("map", *where, option, str(tmp_path / "map")).status == 0
+    assert printed.status == 0
+    written = (tmp_path / "map").read_text()
+    assert _without_time(printed.out) == _without_time(written)
+
+
+def _without_time(text: str) -> str:
+    return re.sub(r"as of [^<]*", "", text)
 
 
 def test_the_text_of_the_documents_is_what_the_command_prints(where: tuple[str, ...]) -> None:
