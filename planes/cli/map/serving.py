@@ -8,9 +8,11 @@ whose name was pointed here (DNS rebinding) gets nothing either.
 from __future__ import annotations
 
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from hmac import compare_digest
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,7 +26,8 @@ from planes.model.errors import PlanesError, Unavailable
 HOST: Final = "127.0.0.1"
 REFRESH_SECONDS: Final = 10
 """After which a browser asks again."""
-MOST_CONNECTIONS: Final = 32
+MOST_WAITING: Final = 32
+"""Connections whose request is not complete, or asks for something else than the map."""
 _REQUEST_SECONDS: Final = 10.0
 _SECRET_BYTES: Final = 24
 _KEPT_SECONDS: Final = 1.0
@@ -107,6 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
             text = b"There is nothing here: open the whole address that netplane printed.\n"
             self._send(HTTPStatus.NOT_FOUND, text, "text/plain", has_body=has_body)
         else:
+            self.server.waiting.end(self.connection)
             status, page = self.server.page.get()
             self._send(status, page, "text/html", has_body=has_body)
 
@@ -131,6 +135,37 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
+class Waiting:
+    """Connections that have not asked for the map yet: a bounded number.
+
+    Anyone on the machine can make some, and send one letter from time to time. So the one that has
+    waited longest gives way, and not the one that comes: a browser asks at once.
+
+    Args:
+        most: how many there may be.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._connections: dict[socket.socket, None] = {}
+
+    def begin(self, connection: socket.socket) -> None:
+        """Take one more, and shut down the first where there are too many."""
+        with self._lock:
+            if len(self._connections) == self._most:
+                first = next(iter(self._connections))
+                del self._connections[first]
+                with suppress(OSError):  # the client has left
+                    first.shutdown(socket.SHUT_RDWR)
+            self._connections[connection] = None
+
+    def end(self, connection: socket.socket) -> None:
+        """Let one go: it asked for the map, or is closed; it may have gone already."""
+        with self._lock:
+            self._connections.pop(connection, None)
+
+
 class MapServer(ThreadingHTTPServer):
     """Serves one page on the loopback interface.
 
@@ -143,6 +178,7 @@ class MapServer(ThreadingHTTPServer):
         page: the page.
         path: with the secret.
         names: what a browser may call this server.
+        waiting: connections that have not asked for the map.
 
     Raises:
         Unavailable: the port is taken.
@@ -165,7 +201,7 @@ class MapServer(ThreadingHTTPServer):
         self.page = LivePage(make)
         self.path = f"/{secrets.token_urlsafe(_SECRET_BYTES)}/"
         self.names = (f"{HOST}:{self.server_port}", f"localhost:{self.server_port}")
-        self._slots = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self.waiting = Waiting(MOST_WAITING)
 
     @property
     def url(self) -> str:
@@ -186,18 +222,15 @@ class MapServer(ThreadingHTTPServer):
         return 0
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a connection in a thread of its own; one too many is closed."""
-        if not self._slots.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
+        """Serve a connection in a thread of its own."""
+        self.waiting.begin(request)
         super().process_request(request, client_address)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve a connection and free its place."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._slots.release()
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection that was served."""
+        # Before it is closed: its number may be that of the next one at once.
+        self.waiting.end(request)
+        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Pass over what a client breaks: it closed the connection, or was too slow."""

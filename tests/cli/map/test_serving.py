@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -16,11 +17,10 @@ from typing import Any
 
 import pytest
 
-from planes.cli.map.serving import HOST, MOST_CONNECTIONS, LivePage, MapServer
+from planes.cli.map.serving import HOST, MOST_WAITING, LivePage, MapServer, Waiting
 from planes.model.errors import Unavailable
 from tests.cli.map.scenes import small_machine
 from tests.support.command_line import netplane
-from tests.support.node.node import eventually
 
 
 @dataclass
@@ -36,12 +36,6 @@ class Served:
     def _make(self) -> str:
         self.made.append("made")
         return "<p>map</p>"
-
-    def is_answering(self) -> bool:
-        try:
-            return self.ask()[0] == 200
-        except (OSError, http.client.HTTPException):
-            return False
 
     def ask(
         self, method: str = "GET", path: str | None = None, **headers: str
@@ -119,14 +113,42 @@ def test_it_listens_on_the_loopback_interface_alone(served: Served) -> None:
     assert served.server.server_address[0] == "127.0.0.1"
 
 
-def test_clients_that_say_nothing_do_not_pile_up(served: Served) -> None:
+def is_ended(connection: socket.socket) -> bool:
+    """Report whether the server ended a connection on which it says nothing."""
+    if not select.select([connection], [], [], 0)[0]:
+        return False
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /", b"GET / HTTP/1.1\r\nHost: x\r\nX-One: "])
+def test_clients_that_ask_slowly_keep_nobody_out(served: Served, said: bytes) -> None:
+    """The one that has waited longest gives way."""
     address = HOST, served.server.server_port
-    idle = [socket.create_connection(address, timeout=20) for _ in range(MOST_CONNECTIONS)]
-    with socket.create_connection(address, timeout=20) as one_too_many:
-        assert one_too_many.recv(1) == b""
-    for one in idle:
+    slow = [socket.create_connection(address, timeout=20) for _ in range(MOST_WAITING)]
+    for one in slow:
+        one.sendall(said)
+    assert served.ask()[0] == 200
+    assert is_ended(slow[0])
+    assert not is_ended(slow[-1])
+    for one in slow:
         one.close()
-    eventually(served.is_answering)
+
+
+def test_one_that_asked_for_the_map_does_not_give_way() -> None:
+    one, other = socket.socketpair()
+    others = [socket.socket() for _ in range(3)]
+    waiting = Waiting(2)
+    waiting.begin(one)
+    waiting.end(one)
+    for each in others:
+        waiting.begin(each)
+    one.sendall(b"still there")
+    assert other.recv(20) == b"still there"
+    for each in (one, other, *others):
+        each.close()
 
 
 def test_the_map_is_made_at_most_once_a_second() -> None:
