@@ -48,15 +48,15 @@ async def count_planes(
     Args:
         place: where to read.
         only: names of planes; () for all.
-        warn: called with what could not be read, and is not known therefore.
+        warn: called with what could not be read, and is left out or not known therefore.
 
     Raises:
         PlanesError: planes or blocks cannot be read.
     """
     if not place.is_cluster:
-        found = await plane_uses(place, only)
+        found = await plane_uses(place, only, warn=warn)
         return [_of_records(use, v) for use in found.values() for v in _families(use.plane)]
-    uses = await plane_uses(place, only, reads_pods=False)
+    uses = await plane_uses(place, only, reads_pods=False, warn=warn)
     try:
         reports = await reported_uses(place.api)
     except Denied as error:

@@ -87,15 +87,25 @@ async def _uses(place: Place, namespace: str) -> tuple[Mapping[str, PlaneUse], l
     Raises:
         PlanesError: something cannot be read.
     """
+    invalid: list[str] = []
     try:
-        return await plane_uses(place), []
+        found = await plane_uses(place, warn=invalid.append)
+        return found, _invalid(invalid)
     except Denied as error:
         if not namespace:
             raise
         why = one_line(error.message, 2 * _LONGEST)
     own = replace(place, api=OwnNamespace(place.api, namespace))
     note = f"addresses that others have are not known, so fewer are free than is shown: {why}"
-    return await plane_uses(own), [note]
+    invalid.clear()
+    found = await plane_uses(own, warn=invalid.append)
+    return found, [note, *_invalid(invalid)]
+
+
+def _invalid(warnings: list[str]) -> list[str]:
+    """Return what is said of planes that are left out; the rest of many is counted."""
+    more = len(warnings) - _MOST_PROBLEMS
+    return [*warnings[:_MOST_PROBLEMS], *([f"{more} more planes are left out"] if more > 0 else [])]
 
 
 def _count(groups: tuple[MapGroup, ...]) -> int:

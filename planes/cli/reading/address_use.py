@@ -7,11 +7,12 @@ their blocks is written down on their disks alone.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from planes.cli.reading.place import Place
 from planes.cli.reading.shown_addresses import (
@@ -40,6 +41,8 @@ from planes.run.clock import rfc3339
 from planes.run.jobs import start
 from planes.store.address_files import AddressFiles, plane_directory
 from planes.store.used_addresses import ADDRESSES
+
+_LONGEST_WARNING: Final = 300
 
 
 class Proof(StrEnum):
@@ -111,6 +114,7 @@ async def plane_uses(
     *,
     address: IPAddress | None = None,
     reads_pods: bool = True,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Mapping[str, PlaneUse]:
     """Return who has which address of planes, by the plane's name, in the order of names.
 
@@ -121,11 +125,12 @@ async def plane_uses(
             around it; None for all that are in subnets.
         reads_pods: on a cluster, also what pods show, which is known of no other place for
             addresses that nodes hand out of their blocks.
+        warn: called with one line for each plane that is left out, and why: it is not valid.
 
     Raises:
         PlanesError: something cannot be read.
     """
-    found = {use.plane.name: use async for use in _planes(place, only)}
+    found = {use.plane.name: use async for use in _planes(place, only, warn)}
     if place.state_dir is not None:
         root, now = place.state_dir / ADDRESSES, place.clock.now()
         await start(lambda: _add_records(root, now, found.values(), address), None)
@@ -146,15 +151,17 @@ def plane_in_force(place: Place, obj: JsonObject) -> Plane:
     return with_static_apart(parse_stored_plane(obj)) if place.is_cluster else parse_plane(obj)
 
 
-async def _planes(place: Place, only: Collection[str]) -> AsyncIterator[PlaneUse]:
+async def _planes(
+    place: Place, only: Collection[str], warn: Callable[[str], None]
+) -> AsyncIterator[PlaneUse]:
     async for page in place.api.pages(Query(PLANES)):
         for obj in page.items:
             if only and obj["metadata"]["name"] not in only:
                 continue
             try:
                 yield PlaneUse(plane_in_force(place, obj), obj)
-            except PlanesError:  # no plane that anybody follows: `netplane status` tells of it
-                continue
+            except PlanesError as error:  # no plane that anybody follows
+                warn(one_line(f"left out: {error.message}", _LONGEST_WARNING))
 
 
 async def _shown(

@@ -236,3 +236,12 @@ def test_a_size_beyond_exact_numbers_is_text_in_json(tmp_path: Path) -> None:
     (found,) = netplane(*words, "-o", "json").json["planes"]
     assert found["size"] == str(2**80 - 1)
     assert "1.21e+24" in netplane(*words).out
+
+
+async def test_a_plane_that_is_not_valid_is_told(cluster: ReportingCluster) -> None:
+    cluster.plane("bad", network={"type": "macvlan", "vlan": 7})
+    told: list[str] = []
+    found = await count_planes(cluster.place, (), told.append)
+    assert "bad" not in {one.plane for one in found}
+    (text,) = told
+    assert text.startswith("left out: cannot use plane bad: spec.network.")

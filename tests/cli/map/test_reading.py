@@ -175,6 +175,24 @@ def test_groups_beyond_a_bound_are_counted() -> None:
     assert shown.pods == MOST_GROUPS + 3
 
 
+def test_a_plane_that_is_not_valid_is_left_out_and_it_is_said_why() -> None:
+    kube = FakeKube((PLANES, plane_object("good")))
+    kube.put_object(PLANES, plane_object("bad", network={"type": "macvlan", "vlan": 7}))
+    shown = map_of(kube)
+    assert [network.name for network in shown.networks] == ["good"]
+    (note,) = shown.notes
+    assert note.startswith("left out: cannot use plane bad: spec.network.")
+
+
+def test_of_many_planes_that_are_not_valid_the_rest_is_counted() -> None:
+    kube = FakeKube()
+    for number in range(25):
+        kube.put_object(PLANES, plane_object(f"bad-{number}", network={"type": "moon"}))
+    notes = map_of(kube).notes
+    assert len(notes) == 21
+    assert notes[-1] == "5 more planes are left out"
+
+
 def test_planes_beyond_a_bound_are_named() -> None:
     kube = FakeKube()
     for n in range(MOST_PLANES + 2):
