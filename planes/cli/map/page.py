@@ -33,6 +33,7 @@ MIDDLE: Final = 660.0
 THIN: Final = 350.0
 MOST_OPEN_PODS: Final = 60
 """With more pods all groups are folded."""
+_ASIDE: Final = '<p class="aside">A card that is wider than the screen can be moved sideways.</p>'
 _MOST_SPANS: Final = 8
 _SPREAD_NAMES: Final = 3
 
@@ -131,7 +132,7 @@ def _cards(shown: PlaneMap, group: MapGroup, pods: tuple[MapPod, ...], name: str
     yield (
         '<svg xmlns="http://www.w3.org/2000/svg" width="0" height="0" '
         f'style="position:absolute" aria-hidden="true">{drawing.definitions()}</svg>'
-        '<div class="pods">'
+        f'{_ASIDE if max(card.width for card in layout.cards) > THIN else ""}<div class="pods">'
     )
     available = WIDE - LABELS_WIDTH - END_WIDTH
     for row in rows([card.width for card in layout.cards], available):

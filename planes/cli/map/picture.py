@@ -90,6 +90,13 @@ class Picture:
             f'<g transform="translate({number(x)} {number(self._y)})"{extra}>{content}</g>\n'
         )
 
+    def _clip(self, x: float, wide: float, high: float, content: str, extra: str = "") -> None:
+        """Put something where it is cut at its edges: letters may be wider than was thought."""
+        self._parts.append(
+            f'<svg x="{number(x)}" y="{number(self._y)}" width="{number(wide)}" '
+            f'height="{number(high)}"{extra}>{content}</svg>\n'
+        )
+
     def _group(self, group: MapGroup, place: int) -> None:
         self._y += _GROUP_GAP
         heading = f"{self._shown.title(group)} · {count(group.count, 'pod')}"
@@ -108,15 +115,17 @@ class Picture:
         self._parts.append(drawing.definitions())
         widths = [card.width for card in cards]
         for row in rows(widths, _INNER - LABELS_WIDTH - END_WIDTH):
-            self._move(MARGIN, drawing.labels())
+            high = drawing.layout.height
+            self._clip(MARGIN, LABELS_WIDTH, high, drawing.labels())
             x = MARGIN + LABELS_WIDTH
             for index in row:
                 title = f"<title>{xml(card_title(pods[index]))}</title>"
-                self._move(x, title + drawing.card(index), ' class="pod"')
+                content = title + drawing.card(index)
+                self._clip(x, cards[index].width, high, content, ' class="pod"')
                 x += cards[index].width
             self._move(x, drawing.end())
             self._widest = max(self._widest, x + END_WIDTH + MARGIN)
-            self._y += drawing.layout.height + 12
+            self._y += high + 12
 
     def _strip(self, strip: MapStrip) -> None:
         network = self._shown.networks[strip.network]

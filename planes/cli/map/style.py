@@ -53,6 +53,8 @@ p{margin:0 0 10px;color:var(--mut)}
 ul{margin:8px 0 0;padding:0;list-style:none;color:var(--mut);font-size:13px}
 li{margin:1px 0}
 li b{font-weight:600;color:var(--fg);margin-right:4px}
+.after{margin-top:10px}
+.aside{display:none}
 .note{border-left:3px solid var(--mut);padding-left:10px}
 code,.mono{font-family:var(--mono);font-size:.93em}
 svg{display:block}
@@ -78,7 +80,8 @@ margin-right:5px;background:var(--k);print-color-adjust:exact}
 .key.used{width:4px;background:var(--fg);border-radius:0}
 .key.one{background:var(--bg);border:1.5px solid var(--fg);transform:rotate(45deg) scale(.7)}
 @media(max-width:720px){main{padding:18px 8px 28px}h1{font-size:21px}
-.labels,.end,.mid{display:none}.thin{display:block}
+.labels,.end,.mid{display:none}.thin{display:block;max-width:100%;height:auto}
+.aside{display:block;margin:2px 0;font-size:13px}
 summary span{display:block;margin:0}summary i{margin:0 10px 0 0}}
 @media print{main{max-width:none;padding:0}.band svg,.strip{break-inside:avoid}
 details::details-content{content-visibility:visible;display:block;height:auto}

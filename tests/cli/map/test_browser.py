@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.timeout(180),
 ]
 
-WIDTHS = (390, 800, 1200)
+WIDTHS = (320, 390, 800, 1200)
 
 
 def small(home: Path) -> PlaneMap:
@@ -160,6 +160,21 @@ async def test_a_screen_reader_gets_network_interface_and_address_of_each_stop(
     for wanted in (["business", "net1", "192.168.100.10 ◆"], ["cluster", "eth0", "10.244.2.5"]):
         assert any(read[i : i + 3] == wanted for i in range(len(read)))
     assert "pod shop/database-0 on node1" in [one.get("name", {}).get("value") for one in nodes]
+
+
+async def test_a_phone_is_told_that_wide_cards_go_on(
+    tab: Browser, written: dict[str, Written]
+) -> None:
+    told = "[...document.querySelectorAll('.aside')].filter(e => e.getClientRects().length).length"
+    wide = "[...document.querySelectorAll('.pods')].filter(e => e.scrollWidth > e.clientWidth)"
+    await tab.open(written["hostile"].url, width=390)
+    assert await tab.evaluate(f"{wide}.length") > 0
+    assert await tab.evaluate(f"{wide}.every(e => e.previousSibling.matches('.aside'))")
+    assert await tab.evaluate(told) > 0
+    await tab.open(written["hostile"].url, width=1200)
+    assert await tab.evaluate(told) == 0
+    await tab.open(written["small"].url, width=390)
+    assert await tab.evaluate(told) == 0
 
 
 async def test_folded_groups_are_short(tab: Browser, written: dict[str, Written]) -> None:

@@ -91,6 +91,20 @@ def test_a_card_is_below_the_lines_and_they_are_below_the_stops(
         assert set(order[2:]) <= {"stop"}
 
 
+@FORMS
+def test_letters_that_are_wider_than_was_thought_end_at_the_edge_of_their_card(form: Form) -> None:
+    """A card is a picture of its own, which is cut at its edges; nothing is drawn on others."""
+    shown = map_of(large_cluster(7, 3))
+    cards = [e for e in tree(form(shown)).iter() if e.get("class") == "pod"]
+    assert len(cards) == 7
+    for card in cards:
+        (place,) = (e for e in card if e.get("class") == "c")
+        assert card.tag == f"{SVG}svg"
+        assert float(card.attrib["width"]) > float(place.attrib["width"])
+        assert float(card.attrib["height"]) > float(place.attrib["height"])
+        assert card.get("overflow") is None
+
+
 @given(shown=maps())
 def test_the_page_forbids_the_browser_to_fetch_anything(shown: PlaneMap) -> None:
     assert f'content="{POLICY}"' in page(shown).partition("<style>")[0]
