@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from planes.model.addresses import AddressRange, IPAddress, IPNetwork
 from planes.model.errors import JsonObject
+from planes.model.lines import first_few
+
+_MOST_UNUSED: Final = 8
 
 
 class NetworkKind(StrEnum):
@@ -167,6 +171,21 @@ class PlaneMap:
     def planes(self) -> int:
         """How many lines are planes."""
         return sum(network.kind is NetworkKind.PLANE for network in self.networks)
+
+    @property
+    def unused(self) -> str:
+        """A line that names the planes whose lines have no stop; "" where there are none."""
+        if self.more_groups:  # theirs are not known
+            return ""
+        used = {index for group in self.groups for index in group.interfaces}
+        names = [
+            network.name
+            for index, network in enumerate(self.networks)
+            if network.kind is NetworkKind.PLANE and index not in used
+        ]
+        where = f" of namespace {self.namespace}" if self.namespace else ""
+        listed = first_few(names, _MOST_UNUSED)
+        return f"planes without pods{where}: {listed}" if names else ""
 
     def title(self, group: MapGroup) -> str:
         """Return the heading of a group."""

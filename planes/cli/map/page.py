@@ -104,6 +104,13 @@ def _groups(shown: PlaneMap) -> Iterator[str]:
             f"{count(shown.more_pods, 'pod')}: -n NAMESPACE shows those of one namespace.</p>"
         )
 
+    if shown.unused:
+        yield f'<p class="after">{xml(_sentence(shown.unused))}</p>'
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
 
 def _which(pods: tuple[MapPod, ...], parts: int) -> str:
     """Return which pods a part of a group has."""

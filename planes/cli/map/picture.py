@@ -57,6 +57,8 @@ class Picture:
         if shown.more_groups:
             more = f"and {count(shown.more_groups, shown.by)} more with "
             self._line(more + count(shown.more_pods, "pod"), 13)
+        for line in wrap(shown.unused, letters(_INNER, 13)):
+            self._line(line, 13)
         if shown.strips:
             self._y += _GROUP_GAP
             self._line("Addresses of planes", 16, "h2")

@@ -9,6 +9,7 @@ from typing import Final
 from planes.cli.map.facts import MapGroup, MapNetwork, MapStrip, NetworkKind, PlaneMap
 from planes.cli.map.own_namespace import OwnNamespace
 from planes.cli.map.pod_reading import MOST_GROUPS, PodCollection
+from planes.cli.map.texts import count
 from planes.cli.reading.address_use import PlaneUse, Proof, plane_uses
 from planes.cli.reading.directory_api import DirectoryApi
 from planes.cli.reading.place import Place
@@ -123,10 +124,11 @@ def _problems(place: Place) -> Iterator[str]:
 
 def _notes(pods: PodCollection, by: str) -> Iterator[str]:
     if pods.unreadable:
-        yield f"the network-status of {pods.unreadable:,} pods cannot be read: they have no stops"
+        several = count(pods.unreadable, "pod")
+        yield f"{several} without stops: what network-status says there cannot be read"
     if pods.undrawn:
         yield (
-            f"{pods.undrawn:,} pods are counted and not drawn; -n NAMESPACE draws those of one "
+            f"{count(pods.undrawn, 'pod')} counted and not drawn; -n NAMESPACE draws those of one "
             f"namespace, and here they are in the counts of each {by}"
         )
 

@@ -100,6 +100,9 @@ class _Writer:
             yield TextLine("")
             more = f"and {count(shown.more_groups, shown.by)} more with "
             yield TextLine(more + count(shown.more_pods, "pod"))
+        if shown.unused:
+            yield TextLine("")
+            yield from (TextLine(text) for text in _wrapped(shown.unused.split(), self._wide, " "))
         if shown.groups and not self._draws_pods:
             yield TextLine("")
             yield TextLine("more than 60 pods are counted only: -n NAMESPACE, or -o wide for all")
@@ -240,11 +243,11 @@ def _scale(layout: StripLayout, row: int) -> str:
     return text
 
 
-def _wrapped(texts: Sequence[str], wide: int) -> Iterator[str]:
-    """Yield lines of texts, three spaces apart; a text is not broken."""
+def _wrapped(texts: Sequence[str], wide: int, gap: str = "   ") -> Iterator[str]:
+    """Yield lines of texts with a gap between them; a text is not broken."""
     line = ""
     for text in texts:
-        longer = f"{line}   {text}" if line else text
+        longer = f"{line}{gap}{text}" if line else text
         if line and columns(longer) > wide:
             yield line
             longer = text

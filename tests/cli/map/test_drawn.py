@@ -18,13 +18,14 @@ from planes.cli.map.picture import picture
 from planes.cli.map.reading import read_map
 from planes.cli.map.style import PAGE, PICTURE, line_colours
 from planes.cli.reading.place import Place
-from planes.kube.resources import PODS
+from planes.kube.resources import PLANES, PODS
 from tests.cli.map.drawn_facts import stops_of
 from tests.cli.map.maps import maps
 from tests.cli.map.scenes import large_cluster, pod_object, status
 from tests.support.clock import FakeClock
 from tests.support.kube.fake_kube import FakeKube
 from tests.support.map_page import SVG, stops_in
+from tests.support.planes import plane_object
 
 FORMS = pytest.mark.parametrize("form", [page, picture])
 Form = Callable[[PlaneMap], str]
@@ -103,6 +104,15 @@ def test_letters_that_are_wider_than_was_thought_end_at_the_edge_of_their_card(f
         assert float(card.attrib["width"]) > float(place.attrib["width"])
         assert float(card.attrib["height"]) > float(place.attrib["height"])
         assert card.get("overflow") is None
+
+
+@FORMS
+def test_planes_without_pods_are_named(form: Form) -> None:
+    kube = large_cluster(3, 2)
+    assert "lanes without pods" not in form(map_of(kube))
+    kube.put_object(PLANES, plane_object("lonely"))
+    kube.put_object(PLANES, plane_object("spare"))
+    assert "lanes without pods: lonely, spare" in form(map_of(kube))
 
 
 @given(shown=maps())

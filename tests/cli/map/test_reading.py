@@ -143,7 +143,7 @@ def test_a_status_that_cannot_be_read_is_noted_and_the_pod_is_shown(text: str) -
     pod["metadata"]["annotations"][STATUS_ANNOTATION] = text
     shown = map_of(FakeKube((PODS, pod)))
     assert pods_of(shown)["w"].stops == ()
-    assert "network-status of 1 pods cannot be read" in shown.notes[0]
+    assert shown.notes[0].startswith("1 pod without stops: what network-status says")
 
 
 def test_names_are_one_printable_line() -> None:
@@ -163,7 +163,7 @@ def test_pods_beyond_a_bound_are_counted_and_noted() -> None:
     shown = map_of(kube)
     assert shown.pods == MOST_PODS + 5
     assert len(pods_of(shown)) == MOST_PODS
-    assert shown.notes[0].startswith("5 pods are counted and not drawn")
+    assert shown.notes[0].startswith("5 pods counted and not drawn")
 
 
 def test_groups_beyond_a_bound_are_counted() -> None:

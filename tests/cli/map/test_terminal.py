@@ -12,9 +12,11 @@ from planes.cli.map.reading import read_map
 from planes.cli.map.terminal import lines
 from planes.cli.map.texts import columns
 from planes.cli.reading.place import Place
+from planes.kube.resources import PLANES
 from tests.cli.map.maps import maps
 from tests.cli.map.scenes import large_cluster
 from tests.support.clock import FakeClock
+from tests.support.planes import plane_object
 
 
 def drawn(shown: PlaneMap, wide: int = 100, *, is_whole: bool = False) -> list[str]:
@@ -43,6 +45,17 @@ def test_every_address_is_there() -> None:
     text = "\n".join(drawn(shown))
     wanted = {a.text for g in shown.groups for p in g.pods for s in p.stops for a in s.addresses}
     assert wanted <= set(text.split())
+
+
+def test_planes_without_pods_are_named() -> None:
+    kube = large_cluster(2, 2)
+    for number in range(10):
+        kube.put_object(PLANES, plane_object(f"lonely-{number}"))
+    place = Place(kube, FakeClock(), "the cluster")
+    shown = asyncio.run(read_map(place, "node", "team-00"))
+    text = " ".join(drawn(shown))
+    assert "planes without pods of namespace team-00: lonely-0, lonely-1, lonely-2" in text
+    assert "lonely-7 and 2 more" in text
 
 
 def test_pods_of_a_large_map_are_counted_and_it_says_how_to_see_them() -> None:
