@@ -1,7 +1,8 @@
 """What commands print: results on stdout; progress, warnings and errors on stderr.
 
-Invariant: escape sequences go to a terminal only, colours not if NO_COLOR is set. With
-`--output json` or `yaml` stdout has exactly one document.
+Invariant: escape sequences go to a terminal only, colours not if NO_COLOR is set, and they are our
+own: controls in a text, whoever wrote it, are printed as ?. With `--output json` or `yaml` stdout
+has exactly one document.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import orjson
 import yaml
 
 from planes.model.errors import PlanesError
-from planes.model.lines import printable
+from planes.model.lines import printable, without_controls
 
 _COLOURS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -86,6 +87,11 @@ class Console:
         """Print a line of the result, unless the result is a document."""
         if not self.is_document:
             print(self._paint(text, colour, self._stdout), file=self._stdout, flush=True)
+
+    def manifests(self, text: str) -> None:
+        """Print a result that programs read as it is, unless the result is a document."""
+        if not self.is_document:
+            print(text, file=self._stdout, flush=True)
 
     def script(self, text: str) -> None:
         """Print a result that is a text of its own, whatever `--output` says."""
@@ -163,6 +169,7 @@ class Console:
                 return
 
     def _paint(self, text: str, colour: str, stream: TextIO) -> str:
+        text = "\n".join(map(without_controls, text.split("\n")))
         if not colour or not self._has_colour[id(stream)]:
             return text
         return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"

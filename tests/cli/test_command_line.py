@@ -224,6 +224,17 @@ def test_a_cell_of_a_table_moves_no_terminal() -> None:
     assert out.getvalue() == "A         B\n?[31mx?y  z\n"
 
 
+def test_controls_in_a_text_are_no_commands_to_the_terminal() -> None:
+    out, err = Terminal(), Terminal()
+    console = Console(out, err, {})
+    console.line("a\x1b[2Jb\n\x9bc\u202e", "red")
+    console.warn("a\x07")
+    console.table(("A",), [("\x1b]0;x",)])
+    assert out.getvalue().startswith("\x1b[31ma?[2Jb\n?c?\x1b[0m\n")
+    assert "?]0;x" in out.getvalue()
+    assert err.getvalue() == "\x1b[33mwarning: a?\x1b[0m\n"
+
+
 def test_a_remedy_of_several_lines_is_indented() -> None:
     err = Terminal()
     Console(Terminal(), err, {"NO_COLOR": "1"}).error(Denied("cannot x", remedy="a\nb"))

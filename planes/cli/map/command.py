@@ -9,7 +9,7 @@ from dataclasses import replace
 from io import StringIO
 from typing import TYPE_CHECKING, Final
 
-from planes.cli.command import Command, Context, Task
+from planes.cli.command import Command, Context, Task, UsageError
 from planes.cli.console import Console
 from planes.cli.reading.namespaces import NAMESPACE_OPTIONS, chosen_namespace
 from planes.cli.reading.place import PLACE_OPTIONS, at_place

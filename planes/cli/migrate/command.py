@@ -63,7 +63,7 @@ def _print(
     console = context.console
     if context.given.propose:
         for proposal in proposals:
-            console.line(f"---\n{proposal.text()}".rstrip("\n"))
+            console.manifests(f"---\n{proposal.text()}".rstrip("\n"))
     elif found.nads:
         rows = [
             (n.nad.namespace, n.nad.name, " ".join(n.types), n.carried_out, str(n.use.pods))

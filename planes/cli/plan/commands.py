@@ -73,7 +73,7 @@ def run_import(context: Context) -> int:
     for number, obj in enumerate(objects):
         if number:
             console.line("---")
-        console.line(_yaml(obj))
+        console.manifests(_yaml(obj))
     return 0
 
 
@@ -95,7 +95,7 @@ def run_export(context: Context) -> int:
         _write_new(context.given.file, text)
         context.console.line(f"wrote {context.given.file}: {_counted(len(found.planes), 'plane')}")
     else:
-        context.console.line(text)
+        context.console.manifests(text)
     context.console.document(plan)
     return 1 if found.left_out else 0
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from planes.model.addresses import parse_request
 from planes.model.decide.decision import Attachment, Decision
 from planes.model.errors import Finding
+from planes.model.lines import printable
 from planes.model.mac import format_mac
 from planes.model.names import INJECTED_ANNOTATION
 from planes.model.objects import Namespace, Pod
@@ -122,7 +123,7 @@ def _addresses(attachment: Attachment, plane: Plane | None, catalog: Catalog) ->
         spans = [str(span) for subnet in plane.subnets for span in subnet.dynamic]
         return f"a free one of {', '.join(spans[:4])}{' …' if len(spans) > 4 else ''}"
     ipam = catalog.facts_of(attachment.network).ipam_type
-    return f"from the NAD's IPAM {ipam}" if ipam else "none"
+    return f"from the NAD's IPAM {printable(ipam)}" if ipam else "none"
 
 
 def _details(attachment: Attachment, plane: Plane | None) -> Iterator[str]:
