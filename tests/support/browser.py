@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
@@ -97,13 +98,15 @@ async def browser(home: Path) -> AsyncIterator[Browser]:
     options = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
     quiet = ("--no-first-run", "--disable-background-networking", "--disable-component-update")
     port = ("--remote-debugging-port=0", f"--user-data-dir={home}")
+    # It leaves a folder in TMPDIR, with a socket: `home` may be too long a path for one.
+    scratch = TemporaryDirectory(ignore_cleanup_errors=True)
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(
             ["chromium", *options, *quiet, *port, "about:blank"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**os.environ, "HOME": str(home)},
+            env={**os.environ, "HOME": str(home), "TMPDIR": scratch.name},
             process_group=0,
         )
     try:
@@ -124,6 +127,7 @@ async def browser(home: Path) -> AsyncIterator[Browser]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        scratch.cleanup()
 
 
 async def _address(file: Path, process: subprocess.Popen[bytes]) -> str:
