@@ -13,6 +13,7 @@ from planes.cli.map.layout import (
     ADDRESS_LINE,
     END_WIDTH,
     LABELS_WIDTH,
+    NAME_SIZE,
     STOP_X,
     TEXT_RIGHT,
     TEXT_X,
@@ -23,7 +24,7 @@ from planes.cli.map.layout import (
 )
 from planes.cli.map.strip_layout import PartKind, StripLayout, lay_out_strip
 from planes.cli.map.style import line_colours
-from planes.cli.map.texts import BOLD, MONO, attribute, fitting, letters, number, width, xml
+from planes.cli.map.texts import BOLD, MONO, attribute, fitted, number, width, xml
 
 MOST_PODS_OF_PART: Final = 50
 """Pods of a group that are drawn together; a larger one is drawn in parts."""
@@ -31,7 +32,7 @@ BAR_HEIGHT: Final = 24.0
 LABEL_SIZE: Final = 10.5
 _BAR_TOP: Final = 8.0
 _LABEL_HEIGHT: Final = 15.0
-_NAME_LETTERS: Final = 13
+_NAME_WIDTH: Final = 101.0
 _KINDS: Final = {
     PartKind.REST: "p0",
     PartKind.PODS: "p1",
@@ -63,7 +64,7 @@ def symbols(networks: Sequence[MapNetwork]) -> str:
 
 def short_names(networks: Sequence[MapNetwork]) -> list[str]:
     """Return what networks are called on cards."""
-    return [fitting(network.short, _NAME_LETTERS) for network in networks]
+    return [fitted(network.short, _NAME_WIDTH, NAME_SIZE, BOLD) for network in networks]
 
 
 def parts_of(group: MapGroup) -> Iterator[tuple[MapPod, ...]]:
@@ -112,16 +113,14 @@ class GroupDrawing:
         return " d" if self._dashed[network] else ""
 
     def _labels(self) -> str:
-        most = letters(LABELS_WIDTH - 24, 14, BOLD)
         found = [self._lines(LABELS_WIDTH - 26, LABELS_WIDTH), self._caps(LABELS_WIDTH - 26)]
         for lane in self.layout.lanes:
             network = self._networks[lane.network]
-            name = xml(fitting(network.name, most))
+            name = xml(fitted(network.name, LABELS_WIDTH - 24, 14, BOLD))
             found.append(f'<text class="h k{lane.network}" y="{number(lane.y - 10)}">{name}</text>')
-            room = letters(LABELS_WIDTH - 34, 11)
             found += [
                 f'<text class="m" y="{number(lane.y + 6 + 13 * row)}">'
-                f"{xml(fitting(about, room))}</text>"
+                f"{xml(fitted(about, LABELS_WIDTH - 34, 11))}</text>"
                 for row, about in enumerate(network.about[:2])
             ]
         return "".join(found)
@@ -152,9 +151,8 @@ class GroupDrawing:
             f'<rect class="c" x="{number(box.x)}" y="{number(box.y + 0.5)}" '
             f'width="{number(box.width)}" height="{number(box.height - 1)}" rx="9"/>',
             f'<text class="t" x="{number(left)}" y="23">'
-            f"{xml(fitting(pod.name, letters(room, 13, BOLD)))}</text>",
-            f'<text class="m" x="{number(left)}" y="40">'
-            f"{xml(fitting(where, letters(room, 11)))}</text>",
+            f"{xml(fitted(pod.name, room, 13, BOLD))}</text>",
+            f'<text class="m" x="{number(left)}" y="40">{xml(fitted(where, room, 11))}</text>',
             f'<use href="#l{self._name}-{number(card.width)}"/>',
             *_connections(card),
         ]

@@ -17,7 +17,7 @@ from planes.cli.map.drawing import (
 from planes.cli.map.facts import MapGroup, MapPod, MapStrip, PlaneMap
 from planes.cli.map.layout import END_WIDTH, LABELS_WIDTH, rows
 from planes.cli.map.style import PICTURE, colours
-from planes.cli.map.texts import count, fitting, letters, number, xml
+from planes.cli.map.texts import count, fitted, fitting, letters, number, xml
 
 WIDTH: Final = 1140.0
 MARGIN: Final = 24.0
@@ -80,10 +80,9 @@ class Picture:
 
     def _line(self, text: str, size: float, kind: str = "f") -> None:
         self._y += size
-        most = letters(_INNER, size)
         self._parts.append(
             f'<text class="{kind}" x="{MARGIN:g}" y="{number(self._y)}">'
-            f"{xml(fitting(text, most))}</text>\n"
+            f"{xml(fitted(text, _INNER, size))}</text>\n"
         )
         self._y += size * 0.5
 

@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
 from planes.model.lines import printable
 
-MONO: Final = 0.62
-"""Width of a letter by its size: a little more than that of the widest of the usual fonts."""
-SANS: Final = 0.62
-BOLD: Final = 0.70
 
+@dataclass(frozen=True, slots=True)
+class Font:
+    """Widths of letters by the font's size: a little more than those of the usual fonts.
+
+    Attributes:
+        letter: of a usual letter.
+        capital: of a capital.
+        broad: of the broadest letters, and of those that are not ASCII.
+    """
+
+    letter: float
+    capital: float
+    broad: float
+
+    def em(self, letter: str) -> float:
+        """Return the width of a letter."""
+        several = _columns(letter)
+        if several == 1 and (letter in _BROAD or not letter.isascii()):
+            return self.broad
+        return several * (self.capital if letter.isupper() else self.letter)
+
+
+MONO: Final = Font(0.62, 0.62, 0.62)
+SANS: Final = Font(0.62, 0.80, 1.0)
+BOLD: Final = Font(0.70, 0.87, 1.12)
+
+_BROAD: Final = frozenset("mwMW@%")
 _COMBINING: Final = frozenset({"Mn", "Me", "Mc"})
 _MOST_MARKS: Final = 2
 
@@ -43,41 +67,51 @@ def _columns(letter: str) -> int:
     return 2 if unicodedata.east_asian_width(letter) in {"W", "F"} else 1
 
 
-def width(text: str, size: float, per_letter: float = SANS) -> float:
+def width(text: str, size: float, font: Font = SANS) -> float:
     """Return an upper bound of the width of a text.
 
     Args:
         text: one line.
         size: of the font, in the unit of the result.
-        per_letter: `MONO`, `SANS` or `BOLD`.
+        font: `MONO`, `SANS` or `BOLD`.
     """
-    return columns(text) * size * per_letter
+    return sum(map(font.em, text)) * size
 
 
 def fitting(text: str, most: int) -> str:
     """Return a text of at most so many columns, cut in its middle: ends tell pods apart."""
-    if columns(text) <= most:
+    return _shortened(text, most, _columns)
+
+
+def fitted(text: str, pixels: float, size: float, font: Font = SANS) -> str:
+    """Return a text that is at most so wide, cut in its middle."""
+    return _shortened(text, pixels / size, font.em)
+
+
+def _shortened(text: str, most: float, measure: Callable[[str], float]) -> str:
+    if sum(map(measure, text)) <= most:
         return text
-    head = _cut(text, most // 2)
-    tail = _cut(text[::-1], most - 1 - columns(head))[::-1]
+    head = _cut(text, most // 2, measure)
+    left = most - measure("…") - sum(map(measure, head))
+    tail = _cut(text[::-1], left, measure)[::-1]
     while tail and unicodedata.category(tail[0]) in _COMBINING:  # its letter was cut off
         tail = tail[1:]
     return f"{head}…{tail}"
 
 
-def _cut(text: Iterable[str], most: int) -> str:
-    taken, used = [], 0
+def _cut(text: Iterable[str], most: float, measure: Callable[[str], float]) -> str:
+    taken, used = [], 0.0
     for letter in text:
-        used += _columns(letter)
+        used += measure(letter)
         if used > most:
             break
         taken.append(letter)
     return "".join(taken)
 
 
-def letters(pixels: float, size: float, per_letter: float = SANS) -> int:
-    """Return how many letters fit into a width."""
-    return max(int(pixels / (size * per_letter)), 1)
+def letters(pixels: float, size: float) -> int:
+    """Return how many usual letters fit into a width."""
+    return max(int(pixels / (size * SANS.letter)), 1)
 
 
 def xml(text: str) -> str:

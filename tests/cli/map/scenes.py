@@ -157,13 +157,14 @@ def hostile_cluster() -> FakeKube:
         "漢字の長い名前が続いて",
         "e\u0301" * 40,
         long,
+        "mmmmw" * 8,
     )
     for number, name in enumerate(names):
         elements = [
             status(
                 f"evil/{name}", "interface-000000"[:15], "fd00:1234:5678:9abc:def0:1234:5678:9abc"
             ),
-            status(f"netplane-system/{'a' * 60}", "W" * 15, *[f"10.9.0.{i}" for i in range(9)]),
+            status(f"netplane-system/{'a' * 60}", "Wm" * 7, *[f"10.9.0.{i}" for i in range(9)]),
             status("netplane-system/b", "net1", "10.9.0.1", "10.9.0.2"),
             status("netplane-system/b", "net2", name[:40]),
             status("netplane-system/b", "net3"),

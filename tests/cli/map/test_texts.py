@@ -6,7 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planes.cli.map.texts import clean, columns, count, fitting, number, xml
+from planes.cli.map.texts import (
+    BOLD,
+    MONO,
+    SANS,
+    Font,
+    clean,
+    columns,
+    count,
+    fitted,
+    fitting,
+    number,
+    width,
+    xml,
+)
 
 
 @given(st.text(), st.integers(2, 40))
@@ -17,6 +30,22 @@ def test_a_shortened_text_has_at_most_so_many_columns(text: str, most: int) -> N
 @given(st.text(), st.integers(2, 40))
 def test_a_text_that_fits_stays(text: str, most: int) -> None:
     assert (fitting(text, most) == text) is (columns(text) <= most) or "…" in text
+
+
+@pytest.mark.parametrize("font", [MONO, SANS, BOLD])
+@given(st.text(), st.integers(30, 400))
+def test_a_fitted_text_is_at_most_so_wide(font: Font, text: str, pixels: int) -> None:
+    fit = fitted(text, pixels, 12, font)
+    assert width(fit, 12, font) <= pixels
+    assert (fit == text) or width(text, 12, font) > pixels
+
+
+def test_broad_letters_and_capitals_are_wider_than_others() -> None:
+    """In a common font m takes 1.04 of its size, W 1.10 and a capital O 0.85."""
+    assert width("mW", 10, BOLD) >= 10.4 + 11.0
+    assert width("O", 10, BOLD) >= 8.5
+    assert width("mW", 10, SANS) >= 9.7 + 9.9
+    assert width("mW", 10, MONO) == width("il", 10, MONO)
 
 
 @pytest.mark.parametrize(
