@@ -18,6 +18,7 @@ from planes.kube.api import Page, Query
 from planes.kube.resources import EVENTS, NADS, NAMESPACES, PLANES, PODS, Resource
 from planes.model.errors import BadInput, JsonObject, NotFound
 from planes.model.names import STATUS_ANNOTATION
+from planes.model.near_names import closest_name, did_you_mean
 from planes.run.files import read_regular
 from planes.store.manifests import DEFAULT_NAMESPACE, Identity
 from planes.store.protocol import Problem
@@ -58,7 +59,12 @@ class DirectoryApi:
         found = self._of(resource).get((namespace, name))
         if found is None:
             place = f"{namespace}/{name}" if namespace else name
-            raise NotFound(f"cannot find {resource.kind} {place} in the manifests")
+            beside = [known for space, known in self._of(resource) if space == namespace]
+            where = "its name and its namespace (-n)" if namespace else "its name"
+            raise NotFound(
+                f"cannot find {resource.kind} {place} in the manifests",
+                remedy=did_you_mean(closest_name(name, beside), f"look at {where}"),
+            )
         return deepcopy(found)
 
     async def pages(self, query: Query) -> AsyncGenerator[Page, None]:

@@ -56,8 +56,15 @@ async def test_fields_and_namespace_select(manifests: Path) -> None:
 async def test_an_object_is_read_by_name(manifests: Path) -> None:
     api = DirectoryApi(manifests)
     assert (await api.get(PODS, "a", namespace="shop"))["spec"] == {"nodeName": "n1"}
-    with pytest.raises(NotFound, match="cannot find Pod shop/c in the manifests"):
+    with pytest.raises(NotFound, match="cannot find Pod shop/c in the manifests") as caught:
         await api.get(PODS, "c", namespace="shop")
+    assert caught.value.remedy == "look at its name and its namespace (-n)"
+
+
+async def test_a_name_that_is_nearly_right_is_named(manifests: Path) -> None:
+    with pytest.raises(NotFound) as caught:
+        await DirectoryApi(manifests).get(PLANES, "busines")
+    assert caught.value.remedy == "did you mean business?"
 
 
 async def test_only_the_status_that_a_daemon_published_counts(
