@@ -44,6 +44,7 @@ class ServiceManager:
         self._watchdog_seconds = watchdog_seconds
         self._is_ready = False
         self._is_stopping = False
+        self._is_serving: Callable[[], bool] = lambda: False
         self._status = ""
         self._has_complained = False
 
@@ -57,19 +58,26 @@ class ServiceManager:
             is_serving: reports whether clients are answered; asked until it once returns True.
             status: returns in a few words how the program does.
         """
+        self._is_serving = is_serving
         while self._address:
-            self._report(is_serving, status)
+            self._report(status)
             await clock.sleep(self._pause())
 
     def stopping(self, status: str = "stopping") -> None:
-        """Report that the orderly end has begun; signs of life go on while `run` does."""
-        self._is_stopping = True
-        if self._address:
-            self._send("STOPPING=1", _assigned(status))
+        """Report that the orderly end has begun; signs of life go on while `run` does.
 
-    def _report(self, is_serving: Callable[[], bool], status: Callable[[], str]) -> None:
+        A program that began to serve since the last look is first reported ready: to systemd, one
+        that ends before that has failed to start, whatever its exit status.
+        """
+        if self._address:
+            if not self._is_ready and not self._is_stopping and self._is_serving():
+                self._is_ready = self._send("READY=1")
+            self._send("STOPPING=1", _assigned(status))
+        self._is_stopping = True
+
+    def _report(self, status: Callable[[], str]) -> None:
         lines = ["WATCHDOG=1"] if self._watchdog_seconds else []
-        is_ready = self._is_ready or (not self._is_stopping and is_serving())
+        is_ready = self._is_ready or (not self._is_stopping and self._is_serving())
         if is_ready and not self._is_ready:
             lines.append("READY=1")
         told = self._status if self._is_stopping else _assigned(status())

@@ -149,6 +149,21 @@ async def test_a_program_that_stops_before_it_serves_is_never_called_ready(
         assert not any("READY" in text for text in manager.told())
 
 
+async def test_a_program_that_stops_just_as_it_serves_is_called_ready_before_that(
+    manager: ManagerSocket,
+) -> None:
+    """To systemd, a program that ends without ever being ready has failed."""
+    clock, serves = FakeClock(), False
+    told = ServiceManager(manager.name)
+    async with running(told, clock, is_serving=lambda: serves):
+        manager.told()
+        serves = True
+        told.stopping()
+        assert manager.told() == ["READY=1", "STOPPING=1\nSTATUS=stopping"]
+        await pass_seconds(clock, 1)
+        assert manager.told() == []
+
+
 async def test_a_status_is_one_line_without_escapes(manager: ManagerSocket) -> None:
     clock = FakeClock()
     hostile = "pod a\nREADY=0\x1b[31m" + "x" * 1000
