@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,9 +30,17 @@ pytestmark = [
 DEMO = [sys.executable, "-m", "planes.cli", "demo"]
 
 
+@pytest.fixture(autouse=True)
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A temporary folder of the test's own: another demo may run apart from it at the same time."""
+    with tempfile.TemporaryDirectory(prefix="np-t-") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield
+
+
 def left_behind() -> list[str]:
     """Namespaces and folders of a demo."""
-    folders = Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*")
+    folders = Path(os.environ["TMPDIR"]).glob(f"{FOLDER_PREFIX}*")
     return [*namespaces.leftovers(), *map(str, folders)]
 
 

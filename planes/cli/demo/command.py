@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from planes.cli.command import SHIM, Command, Context, Task
@@ -58,7 +60,7 @@ def _run(context: Context) -> int:
     started = time.monotonic()
     console = context.console
     report = DemoReport(console)
-    leftovers.clear()
+    leftovers.clear(Path(tempfile.gettempdir()))
     before = cleanup_step.machine(())
     with _environment(context) as demo:
         console.line("Two nodes, as network namespaces of this machine", "bold")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import ssl
 import subprocess
 import tempfile
@@ -22,7 +21,7 @@ from typing import Any, Final
 
 from planes.cli.console import Console
 from planes.cli.demo import namespaces
-from planes.cli.demo.leftovers import FOLDER_PREFIX, sandbox_of
+from planes.cli.demo.leftovers import DemoFolder, sandbox_of
 from planes.cli.demo.namespaces import NODES, Node
 from planes.cli.demo.programs import Program, answers, free_port, python_module
 from planes.model.errors import JsonObject
@@ -50,7 +49,8 @@ class DemoEnvironment:
         self.console = console
         self.shim = shim
         self.map_file = map_file
-        self.folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
+        self._locked = DemoFolder(Path(tempfile.gettempdir()))
+        self.folder = self._locked.path
         self.manifests = self.folder / "manifests"
         self.addresses = self.folder / "addresses"
         self.certificates = self.folder / "certs"
@@ -84,7 +84,7 @@ class DemoEnvironment:
         for name in self.sandboxes():
             namespaces.remove_sandbox(name)
         namespaces.clear()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._locked.remove()
 
     def start_webhook(self) -> None:
         """Start the webhook."""
