@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os.path
 import socket
 from pathlib import Path
 from typing import Any, Final
@@ -47,8 +48,9 @@ def add_pods(context: Context) -> int:
             text += f"; put it into {context.manifests_dir()}, it counts there"
         context.console.note(text)
     kubelet = _kubelet(context)
-    admission = Admission(context.required(WEBHOOK), context.required(CA))
+    url, authority = context.required(WEBHOOK), context.required(CA)
     require_root()
+    admission = Admission(url, authority)
     _warn_of_inputs(context, inputs)
     made: list[JsonObject] = []
     for manifest in inputs.pods:
@@ -158,9 +160,9 @@ def shim_path(context: Context) -> str:
     found = (
         Path(given)
         if given
-        else next((path for path in (built, *_INSTALLED) if path.is_file()), built)
+        else next((path for path in (built, *_INSTALLED) if os.path.isfile(path)), built)
     )
-    if not found.is_file():
+    if not os.path.isfile(found):  # unlike Path.is_file() where a folder may not be searched
         raise BadInput(
             f"cannot find the shim {found}",
             remedy="build it with `make setup`, or give --shim PATH",

@@ -142,7 +142,7 @@ def test_a_pod_file_that_was_broken_by_hand_hides_no_other_pod(manifests: Path) 
     [
         (["--webhook", "http://x"], "speaks nothing but TLS"),
         (["--webhook", "https://x:99999"], "cannot use https://x:99999"),
-        (["--ca", "/nowhere"], "there is no such file"),
+        (["--ca", "/nowhere"], "No such file or directory"),
         (["--ca", __file__], "it holds no certificate"),
         (["--shim", "/nowhere"], "cannot find the shim /nowhere"),
     ],

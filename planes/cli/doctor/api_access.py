@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os.path
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -139,4 +140,4 @@ def find_access(
     if env.get("KUBERNETES_SERVICE_HOST") and not context:
         return ApiAccess(None, "", env, seconds)
     usual = Path(env.get("HOME") or "/") / ".kube" / "config"
-    return ApiAccess(usual, context, env, seconds) if context or usual.is_file() else None
+    return ApiAccess(usual, context, env, seconds) if context or os.path.isfile(usual) else None

@@ -90,7 +90,7 @@ def in_cluster(env: Mapping[str, str] = os.environ, account: Path = ACCOUNT) -> 
         )
     token, authority = account / "token", account / "ca.crt"
     for path in (token, authority):
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise NotFound(
                 f"cannot log in to the API server: there is no {path}",
                 remedy="set automountServiceAccountToken, or name a kubeconfig with --kubeconfig",
