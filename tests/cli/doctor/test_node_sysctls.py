@@ -10,7 +10,7 @@ import pytest
 from cni.net.execute import Tools
 from planes.cli.doctor.diagnosis import Diagnosis
 from planes.cli.doctor.facts.networks import KnownNetwork
-from planes.cli.doctor.facts.sysctls import NodeSysctls, read_sysctls
+from planes.cli.doctor.facts.sysctls import NodeSysctls, read_sysctls, with_forward_chain
 from planes.cli.doctor.judging.node_sysctls import judge_sysctls
 from tests.cli.doctor.values import ETH0, default_network, link, only, plane, survey
 
@@ -100,6 +100,46 @@ def test_frames_of_a_bridge_that_iptables_drops_are_found() -> None:
     assert not judged(
         {"net.bridge.bridge-nf-call-iptables": "0"}, plane(network=BRIDGED), drops=True
     )
+
+
+def chain(*rules: str) -> NodeSysctls:
+    """Return the sysctls of a node whose FORWARD chain drops what these rules do not accept."""
+    lines = ["-P FORWARD DROP", *(f"-A FORWARD {rule}" for rule in rules)]
+    return with_forward_chain(NodeSysctls(HEALTHY), "\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "-j ACCEPT",
+        "-m physdev --physdev-is-bridged -j ACCEPT",
+        '-m physdev --physdev-is-bridged -m comment --comment "by the doctor" -j ACCEPT',
+        "-i br1 -j ACCEPT",
+        "-i br1 -o br1 -j ACCEPT",
+    ],
+)
+def test_a_rule_that_accepts_frames_of_the_bridge_mends_it(rule: str) -> None:
+    """The command that the doctor prints is among them."""
+    network = plane(network=BRIDGED)
+    printed = only(judge_sysctls([network], chain(), survey(ETH0))).mend
+    assert printed.startswith("iptables -I FORWARD -m physdev --physdev-is-bridged -j ACCEPT,")
+    assert not list(judge_sysctls([network], chain("-i x -j DROP", rule), survey(ETH0)))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "-i br2 -j ACCEPT",
+        "-i br1 -o eth0 -j ACCEPT",
+        "-i br1 -p tcp -j ACCEPT",
+        "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        "-i br1 -j OTHER",
+        '-m comment --comment "it\'s -j ACCEPT',
+        "! -i br1 -j ACCEPT",
+    ],
+)
+def test_a_rule_that_accepts_only_some_frames_does_not(rule: str) -> None:
+    assert list(judge_sysctls([plane(network=BRIDGED)], chain(rule), survey(ETH0)))
 
 
 def test_a_default_bridge_needs_the_bridge_filter_for_services() -> None:

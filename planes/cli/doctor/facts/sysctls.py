@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cni.net.execute import Tools
@@ -27,6 +28,9 @@ KEYS: Final = (
 )
 _PROC: Final = "/proc/sys"
 _FORWARD: Final = ("iptables", "-w", "2", "-S", "FORWARD")
+_EVERY: Final = ""
+_NO_CONDITION: Final[tuple[list[str], ...]] = ([], ["-m", "physdev", "--physdev-is-bridged"])
+"""On bridged frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,14 @@ class NodeSysctls:
 
     Attributes:
         values: by name, without those that the kernel does not have.
-        drops_forwarded: whether iptables drops what no rule accepts in FORWARD; None where that
-            cannot be read.
+        drops_forwarded: whether iptables drops bridged frames in FORWARD, where no rule accepts
+            them; None where that cannot be read.
+        accepted: bridges whose frames a rule accepts all the same.
     """
 
     values: Mapping[str, str] = field(default_factory=dict)
     drops_forwarded: bool | None = None
+    accepted: frozenset[str] = frozenset()
 
     def number(self, name: str) -> int | None:
         """Return a value that is a whole number; None where there is none."""
@@ -55,7 +61,7 @@ def read_sysctls(tools: Tools, proc: str = _PROC) -> NodeSysctls:
         tools: the node's iptables.
         proc: where sysctls are.
     """
-    return NodeSysctls(dict(_values(proc)), _drops_forwarded(tools))
+    return with_forward_chain(NodeSysctls(dict(_values(proc))), _forward_chain(tools))
 
 
 def _values(proc: str) -> Iterator[tuple[str, str]]:
@@ -65,11 +71,45 @@ def _values(proc: str) -> Iterator[tuple[str, str]]:
             yield name, read_bounded(path, 256).decode("ascii", "replace").strip()
 
 
-def _drops_forwarded(tools: Tools) -> bool | None:
+def with_forward_chain(sysctls: NodeSysctls, printed: str | None) -> NodeSysctls:
+    """Return them with what `iptables -S FORWARD` printed; None where it could not be asked.
+
+    Rules of chains that FORWARD jumps to are not looked at.
+    """
+    if printed is None:
+        return sysctls
+    lines = [_words(line) for line in printed.splitlines()]
+    accepted = frozenset(name for line in lines if (name := _accepted(line)) is not None)
+    drops = ["-P", "FORWARD", "DROP"] in lines and _EVERY not in accepted
+    return replace(sysctls, drops_forwarded=drops, accepted=accepted - {_EVERY})
+
+
+def _forward_chain(tools: Tools) -> str | None:
     try:
         done = tools.execute(_FORWARD)
     except PlanesError:
         return None
-    if done.status:
+    return None if done.status else done.output
+
+
+def _words(line: str) -> list[str]:
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return []
+    if "--comment" in words:
+        at = words.index("--comment")
+        del words[at - 2 : at + 2]  # -m comment --comment TEXT
+    return words
+
+
+def _accepted(rule: Sequence[str]) -> str | None:
+    """Return the bridge whose frames a rule accepts, `_EVERY` for those of all; None for none."""
+    if rule[:2] != ["-A", "FORWARD"] or rule[-2:] != ["-j", "ACCEPT"]:
         return None
-    return any(line.strip() == "-P FORWARD DROP" for line in done.output.splitlines())
+    conditions = rule[2:-2]
+    if conditions in _NO_CONDITION:
+        return _EVERY
+    keys, names = set(conditions[::2]), set(conditions[1::2])
+    # A bridged frame comes in by its bridge and goes out by it.
+    return names.pop() if keys <= {"-i", "-o"} and len(names) == 1 else None

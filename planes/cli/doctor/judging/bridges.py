@@ -11,7 +11,7 @@ from planes.cli.doctor.facts.networks import KnownNetwork, plugins_of
 from planes.model.lines import first_few
 from planes.model.wire.netconf import NetConf
 
-_DEFAULT_BRIDGE: Final = "cni0"
+DEFAULT_BRIDGE: Final = "cni0"
 _MOST_NAMED: Final = 6
 _MOST_RANGES: Final = 64
 
@@ -22,7 +22,7 @@ def judge_bridges(networks: Iterable[KnownNetwork]) -> Iterator[Diagnosis]:
     for network, plugin in plugins_of(networks):
         if plugin.type == "bridge":
             fields = plugin.fields()
-            bridge, vlan = fields.raw("bridge") or _DEFAULT_BRIDGE, fields.raw("vlan") or 0
+            bridge, vlan = fields.raw("bridge") or DEFAULT_BRIDGE, fields.raw("vlan") or 0
             if isinstance(bridge, str) and isinstance(vlan, int):
                 users = found.setdefault((bridge, vlan), {})
                 users[network] = _subnets(network, plugin)

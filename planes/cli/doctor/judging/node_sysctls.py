@@ -9,6 +9,7 @@ from cni.net.host_survey import HostSurvey
 from planes.cli.doctor.diagnosis import Diagnosis, error, hint, warning
 from planes.cli.doctor.facts.networks import KnownNetwork, plugins_of
 from planes.cli.doctor.facts.sysctls import NodeSysctls
+from planes.cli.doctor.judging.bridges import DEFAULT_BRIDGE
 from planes.model.lines import first_few
 
 _ROUTED: Final = frozenset({"ptp", "flannel"})
@@ -111,7 +112,7 @@ def _bridge_filter(networks: Iterable[KnownNetwork], sysctls: NodeSysctls) -> It
         if any(p.type == "bridge" for p in n.conflist.plugins)
         and not any(p.type == "firewall" for p in n.conflist.plugins)
     ]
-    planes = [n.title for n in bridged if not n.is_default]
+    planes = [n.title for n in bridged if not n.is_default and not _bridges(n) <= sysctls.accepted]
     call = sysctls.number("net.bridge.bridge-nf-call-iptables")
     if planes and call == 1 and sysctls.drops_forwarded:
         yield warning(
@@ -127,6 +128,11 @@ def _bridge_filter(networks: Iterable[KnownNetwork], sysctls: NodeSysctls) -> It
             "a pod that reaches a Service whose pod is on the same node gets no answer",
             "sysctl -w net.bridge.bridge-nf-call-iptables=1 (and in /etc/sysctl.d)",
         )
+
+
+def _bridges(network: KnownNetwork) -> frozenset[str]:
+    plugins = (plugin for plugin in network.conflist.plugins if plugin.type == "bridge")
+    return frozenset(str(plugin.fields().raw("bridge") or DEFAULT_BRIDGE) for plugin in plugins)
 
 
 def _forwarding(networks: Iterable[KnownNetwork], sysctls: NodeSysctls) -> Iterator[Diagnosis]:
