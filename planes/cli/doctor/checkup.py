@@ -72,7 +72,8 @@ class _Work(threading.Thread):
         except PlanesError as failed:
             self.reason = failed.message
         except OSError as failed:
-            self.reason = failed.strerror or str(failed)
+            cause = failed.strerror or str(failed)
+            self.reason = f"{failed.filename}: {cause}" if failed.filename else cause
         except Exception as failed:  # a check that fails must not end the others
             self.reason = f"{type(failed).__name__}: {failed}"
 

@@ -53,8 +53,11 @@ def report(console: Console, node: str, results: tuple[CheckResult, ...]) -> int
         )
         console.line(f"  why:  {one['why']}")
         console.line(f"  mend: {one['mend']}")
+    reasons: dict[str, list[str]] = {}
     for check, reason in unchecked:
-        console.line(f"not checked: {check}: {reason}", "dim")
+        reasons.setdefault(reason, []).append(check)
+    for reason, checks in reasons.items():
+        console.line(f"not checked: {', '.join(checks)}: {reason}", "dim")
     counts = {kind: sum(one["severity"] == kind for one in findings) for kind in _COLOURS}
     told = ", ".join(f"{n} {kind}{'s' if n > 1 else ''}" for kind, n in counts.items() if n)
     left = f"; {len(unchecked)} not checked" if unchecked else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -151,7 +152,8 @@ def _disk(facts: NodeFacts) -> Iterator[Diagnosis]:
     if not places.state_dir.is_dir():
         raise CannotCheck(f"there is no state directory {places.state_dir}")
     others = (*_STATE, str(places.conf_dir), resolve(facts.root(), "/tmp"))  # noqa: S108
-    return judge_disk(read_volumes(others, str(places.state_dir)))
+    volumes = read_volumes(others, str(places.state_dir))
+    return judge_disk(volumes, is_root=os.geteuid() == 0)
 
 
 def _certificates(facts: NodeFacts, webhook: str, authority: str | None) -> Iterator[Diagnosis]:

@@ -176,6 +176,14 @@ def test_a_certificate_that_is_over_or_ends_soon_is_found(
     assert [one.severity for one in found] == expected
 
 
+@pytest.mark.parametrize(
+    ("ends", "text"), [(0.5, "less than a day"), (1.5, "1 day"), (2.5, "2 days")]
+)
+def test_the_days_that_a_certificate_has_are_counted(ends: float, text: str) -> None:
+    found = only(judge_certificates(seen(-90, ends), datetime.now(UTC)))
+    assert found.what == f"the certificate ends in {text}"
+
+
 def test_a_certificate_that_is_not_trusted_is_found() -> None:
     found = only(judge_certificates(seen(-1, 80, "self-signed certificate"), datetime.now(UTC)))
     assert "is not trusted: self-signed certificate" in found.what

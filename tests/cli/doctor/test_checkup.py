@@ -37,9 +37,19 @@ def test_an_error_of_any_kind_is_the_reason() -> None:
 
         return Check("x", "x", look)
 
-    errors = [CannotCheck("no facts"), PermissionError(13, "Permission denied"), KeyError("k")]
+    errors = [
+        CannotCheck("no facts"),
+        PermissionError(13, "Permission denied"),
+        FileNotFoundError(2, "No such file or directory", "/x/ca.crt"),
+        KeyError("k"),
+    ]
     reasons = [one.unchecked for one in examine([fails(error) for error in errors])]
-    assert reasons == ["no facts", "Permission denied", "KeyError: 'k'"]
+    assert reasons == [
+        "no facts",
+        "Permission denied",
+        "/x/ca.crt: No such file or directory",
+        "KeyError: 'k'",
+    ]
 
 
 def test_a_check_reports_a_bounded_number() -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from planes.cli.doctor.diagnosis import CannotCheck
 from planes.cli.doctor.facts.disk import Volume, read_volume, read_volumes
 from planes.cli.doctor.judging.disk import judge_disk
-from tests.cli.doctor.values import only
+from tests.cli.doctor.values import only, severities
 
 GIB = 1 << 30
 
@@ -43,6 +44,15 @@ def test_each_fault_of_a_file_system_is_found(
 ) -> None:
     found = only(judge_disk([volume(**facts)]))
     assert (found.severity, text in found.what) == (severity, True)
+
+
+def test_what_only_root_may_write_is_not_checked_by_others() -> None:
+    refused = volume(fault="Permission denied", is_refused=True, inodes_free=0)
+    found = judge_disk([refused, volume(free=1 << 20)], is_root=False)
+    assert ["inodes left" in next(found).what, "MiB left" in next(found).what] == [True, True]
+    with pytest.raises(CannotCheck, match="/var/lib/netplane: Permission denied"):
+        next(found)
+    assert severities(judge_disk([refused])) == ["error", "error"]
 
 
 def test_a_write_is_timed_and_leaves_nothing(tmp_path: Path) -> None:

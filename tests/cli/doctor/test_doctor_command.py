@@ -38,6 +38,17 @@ def test_a_node_needs_an_api_server() -> None:
     assert (done.status, "no API server is known" in done.err) == (2, True)
 
 
+def test_checks_that_lack_the_same_are_one_line(tmp_path: Path) -> None:
+    given = ("--socket", "/nowhere", "--state-dir", str(tmp_path), "--cni-conf-dir", str(tmp_path))
+    done = netplane("doctor", *given, env={"HOME": "/nowhere"})
+    lines = [line for line in done.out.splitlines() if line.startswith("not checked: ")]
+    assert [line.partition(": give --manifests")[0] for line in lines[:1]] == [
+        "not checked: networks, masters, mtu, kernel, sysctls, plugins, bridges, uplink: "
+        "planes and NADs"
+    ]
+    assert len({line.split(": ", 2)[2] for line in lines}) == len(lines)
+
+
 def test_an_api_server_that_cannot_be_asked_is_found_and_leaves_checks_unmade() -> None:
     done = netplane("doctor", "n1", "--kubeconfig", "/nowhere", "-o", "json")
     assert done.status == 1

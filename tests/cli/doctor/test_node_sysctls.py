@@ -134,7 +134,7 @@ def test_a_rule_that_accepts_frames_of_the_bridge_mends_it(rule: str) -> None:
         "-i br1 -p tcp -j ACCEPT",
         "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
         "-i br1 -j OTHER",
-        '-m comment --comment "it\'s -j ACCEPT',
+        "-m comment --comment \"it's -j ACCEPT",
         "! -i br1 -j ACCEPT",
     ],
 )

@@ -23,6 +23,7 @@ class Volume:
         inodes_free: of `inodes`; both 0 where the file system has no such limit.
         write_seconds: what a small durable write took; None where none was made.
         fault: why it failed, "" where it did not.
+        is_refused: it failed because this process may not write there.
     """
 
     path: str
@@ -33,6 +34,7 @@ class Volume:
     is_read_only: bool = False
     write_seconds: float | None = None
     fault: str = ""
+    is_refused: bool = False
 
 
 def read_volume(path: str, *, writes: bool = False) -> Volume | None:
@@ -50,7 +52,7 @@ def read_volume(path: str, *, writes: bool = False) -> Volume | None:
     except FileNotFoundError:
         return None
     read_only = bool(found.f_flag & os.ST_RDONLY)
-    seconds, fault = _timed(path) if writes and not read_only else (None, "")
+    seconds, failed = _timed(path) if writes and not read_only else (None, None)
     return Volume(
         path,
         found.f_blocks * found.f_frsize,
@@ -59,7 +61,8 @@ def read_volume(path: str, *, writes: bool = False) -> Volume | None:
         found.f_ffree,
         read_only,
         seconds,
-        fault,
+        (failed.strerror or str(failed)) if failed else "",
+        isinstance(failed, PermissionError),
     )
 
 
@@ -81,13 +84,13 @@ def read_volumes(paths: Sequence[str], written: str) -> tuple[Volume, ...]:
     return tuple(found)
 
 
-def _timed(path: str) -> tuple[float | None, str]:
+def _timed(path: str) -> tuple[float | None, OSError | None]:
     began = time.monotonic()
     try:
         made = temporary(path, _PROBE)
     except OSError as error:
-        return None, error.strerror or str(error)
+        return None, error
     seconds = time.monotonic() - began
     with suppress(OSError):
         os.unlink(made)
-    return seconds, ""
+    return seconds, None

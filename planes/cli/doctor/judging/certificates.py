@@ -35,7 +35,7 @@ def judge_certificates(seen: Iterable[SeenCertificate], now: datetime) -> Iterat
             )
         elif days < _SOON_DAYS:
             yield warning(
-                f"{one.what} ends in {days} days",
+                f"{one.what} ends in {_count(days)}",
                 "it renews itself a month before; something keeps it from that",
                 look,
             )
@@ -45,3 +45,9 @@ def judge_certificates(seen: Iterable[SeenCertificate], now: datetime) -> Iterat
                 "API servers refuse the webhook: pods are decided on their node alone",
                 look,
             )
+
+
+def _count(days: int) -> str:
+    if days < 1:
+        return "less than a day"
+    return "1 day" if days == 1 else f"{days} days"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from planes.cli.doctor.diagnosis import Diagnosis, error, warning
+from planes.cli.doctor.diagnosis import CannotCheck, Diagnosis, error, warning
 from planes.cli.doctor.facts.disk import Volume
 
 _LOW: Final = 0.05
@@ -18,8 +18,17 @@ _VERY_SLOW_SECONDS: Final = 3.0
 _WHY: Final = "ADD writes its journal entry first: without it no pod starts"
 
 
-def judge_disk(volumes: Iterable[Volume]) -> Iterator[Diagnosis]:
-    """Yield what is wrong with file systems."""
+def judge_disk(volumes: Iterable[Volume], *, is_root: bool = True) -> Iterator[Diagnosis]:
+    """Yield what is wrong with file systems.
+
+    Args:
+        volumes: the file systems.
+        is_root: whether we run as the daemon does, so that what is refused to us is to it.
+
+    Raises:
+        CannotCheck: we may not write where the daemon may.
+    """
+    refused = ""
     for one in volumes:
         if one.is_read_only:
             yield error(
@@ -28,7 +37,9 @@ def judge_disk(volumes: Iterable[Volume]) -> Iterator[Diagnosis]:
                 f"dmesg | tail; then mount -o remount,rw $(findmnt -nT {one.path} -o TARGET)",
             )
             continue
-        if one.fault:
+        if one.is_refused and not is_root:
+            refused = f"{one.path}: {one.fault}"
+        elif one.fault:
             yield error(
                 f"a file in {one.path} could not be written: {one.fault}",
                 _WHY,
@@ -36,6 +47,8 @@ def judge_disk(volumes: Iterable[Volume]) -> Iterator[Diagnosis]:
             )
         yield from _room(one)
         yield from _speed(one)
+    if refused:
+        raise CannotCheck(refused)
 
 
 def _room(one: Volume) -> Iterator[Diagnosis]:
