@@ -127,7 +127,7 @@ def _plugins(facts: NodeFacts) -> Iterator[Diagnosis]:
     places, root = facts.places, facts.root()
     if facts.is_cluster or any(one.is_ours for one in facts.conf_dir().files):
         shim = plugin_files(SHIM, places.bin_dirs, root)
-        yield from judge_shim(shim, places.bin_dirs)
+        yield from judge_shim(shim, places.bin_dirs, is_cluster=facts.is_cluster)
     rule = native_rule(places.not_native, places.data_dirs, root, places.state_dir)
 
     def judge(networks: Sequence[KnownNetwork]) -> Iterator[Diagnosis]:

@@ -93,6 +93,23 @@ def test_a_node_without_default_network_is_found(tmp_path: Path) -> None:
     assert (found.severity, "no default network" in found.what) == ("error", True)
 
 
+@pytest.mark.parametrize(
+    ("plugins", "count"),
+    [
+        ([{"type": "netplane", "planes": ["a"], "delegate": {}}], 0),
+        ([{"type": "netplane", "delegate": {"type": "bridge", "name": "x"}}], 0),
+        ([{"type": "bridge"}, {"type": "netplane", "planes": ["a"]}], 0),
+        ([{"type": "netplane", "planes": ["a"]}], 1),
+    ],
+)
+def test_on_one_machine_only_a_network_without_delegate_needs_a_default(
+    plugins: list[object], count: int, tmp_path: Path
+) -> None:
+    """As in docs/standalone.md: planes only, a delegate, behind another plugin, the default."""
+    files = {"20-shop.conflist": {**OURS, "plugins": plugins}}
+    assert len(judged(tmp_path, files, is_cluster=False)) == count
+
+
 def test_a_file_that_cannot_be_read_is_named_without_its_bytes(tmp_path: Path) -> None:
     files = {FIRST: OURS, "10-flannel.conflist": FLANNEL, "20-x.conf": '{"password": "hidden"'}
     found = only(judged(tmp_path, files))

@@ -98,6 +98,22 @@ def test_a_binary_that_cannot_be_read_is_found() -> None:
     assert only(judge_plugins(executed, [BIN])).mend == f"chmod a+r {BIN}/calico"
 
 
-def test_a_missing_shim_is_found() -> None:
-    assert "no plugin netplane" in only(judge_shim((), [BIN])).what
-    assert not list(judge_shim([PluginFile(f"{BIN}/netplane")], [BIN]))
+@pytest.mark.parametrize(
+    ("is_cluster", "mend"),
+    [
+        (True, "netplane-cni install, in the daemon's"),
+        (False, f"install -D -m 755 build/netplane {BIN}/netplane, "),
+    ],
+)
+def test_a_missing_shim_is_found_with_the_command_for_the_place(
+    is_cluster: bool, mend: str
+) -> None:
+    """`netplane-cni install` copies the shim of the image, which no machine has."""
+    found = only(judge_shim((), [BIN], is_cluster=is_cluster))
+    assert "no plugin netplane" in found.what
+    assert found.mend.startswith(mend)
+
+
+def test_a_shim_that_is_there_is_right() -> None:
+    files = [PluginFile(f"{BIN}/netplane")]
+    assert not list(judge_shim(files, [BIN], is_cluster=False))

@@ -11,10 +11,11 @@ from typing import Final
 from cni.confdir.files import FILE_NAME, SAVED, conf_files, read_conf, types_of
 from cni.confdir.reading import ConfDirContent, look
 from planes.cli.doctor.diagnosis import CannotCheck
-from planes.model.errors import PlanesError
+from planes.model.errors import JsonObject, PlanesError
 from planes.model.wire.netconf import ConfList
 
 _MOST_FILES: Final = 1024
+_OURS: Final = "netplane"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +25,18 @@ class NetworkFile:
     Attributes:
         types: the plugin types in it.
         fault: why it cannot be read or used, "" where it can.
+        needs_default: it has Netplane attach the default network of the directory.
     """
 
     name: str
     types: tuple[str, ...] = ()
     fault: str = ""
+    needs_default: bool = False
 
     @property
     def is_ours(self) -> bool:
         """Whether it has a container runtime call Netplane."""
-        return self.name == FILE_NAME or "netplane" in self.types
+        return self.name == FILE_NAME or _OURS in self.types
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,14 @@ def read_conf_dir(directory: Path, root: str = "") -> ConfDirFiles:
 
 def _file(path: Path) -> NetworkFile:
     try:
-        return NetworkFile(path.name, tuple(types_of(read_conf(path))))
+        conf = read_conf(path)
+        return NetworkFile(path.name, tuple(types_of(conf)), needs_default=_lacks_delegate(conf))
     except PlanesError as error:
         return NetworkFile(path.name, fault=error.message)
+
+
+def _lacks_delegate(conf: JsonObject) -> bool:
+    """Report whether it begins with Netplane, and does not say what the default network is."""
+    listed = conf.get("plugins")
+    first = listed[0] if isinstance(listed, list) and listed else conf
+    return isinstance(first, dict) and first.get("type") == _OURS and first.get("delegate") is None

@@ -48,7 +48,7 @@ def judge_conf_dir(
                 "container runtimes and Netplane skip it, or refuse to start pods",
                 f"correct or remove {_path(found, file.name)}",
             )
-    if found.default is None and (is_cluster or any(one.is_ours for one in found.files)):
+    if found.default is None and (is_cluster or any(one.needs_default for one in found.files)):
         reasons = f": {first_few(found.problems, 2)}" if found.problems else ""
         yield error(
             f"{found.directory} has no default network{reasons}",

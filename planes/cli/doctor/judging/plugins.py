@@ -54,16 +54,26 @@ def _install(kind: str, directory: str) -> str:
     return f"install it into {directory}; it comes with the network that names it"
 
 
-def judge_shim(files: Sequence[PluginFile], directories: Sequence[str]) -> Iterator[Diagnosis]:
-    """Yield what is wrong with our own shim, which container runtimes execute."""
+def judge_shim(
+    files: Sequence[PluginFile], directories: Sequence[str], *, is_cluster: bool
+) -> Iterator[Diagnosis]:
+    """Yield what is wrong with our own shim, which container runtimes execute.
+
+    Args:
+        files: that are found, in the order of the directories.
+        directories: where it was looked up.
+        is_cluster: whether the daemon's pod puts it there.
+    """
     where, why = " and ".join(directories), "container runtimes cannot call Netplane: no pod starts"
     if not files:
-        yield error(
-            f"there is no plugin {SHIM} in {where}",
-            why,
-            "netplane-cni install (on a cluster: kubectl -n netplane-system delete pod of this "
-            "node's netplane-cni)",
+        mend = (
+            "netplane-cni install, in the daemon's container; or kubectl -n netplane-system delete "
+            "pod of this node's netplane-cni"
+            if is_cluster
+            else f"install -D -m 755 build/netplane {directories[0] if directories else _USUAL}/"
+            f"{SHIM}, in the checkout; or install Netplane anew (make install, or its package)"
         )
+        yield error(f"there is no plugin {SHIM} in {where}", why, mend)
     else:
         yield from _unusable(files[0], why)
 
