@@ -73,3 +73,16 @@ def test_a_cluster_is_not_looked_for_in_an_unreadable_home(
     assert done.returncode == 1
     assert done.stderr.count("\n") <= 3, done.stderr
     assert f"{closed}/.kube/config" in done.stderr
+
+
+def test_status_does_not_call_a_daemon_away_that_it_may_not_ask(
+    closed: Path, tmp_path: Path
+) -> None:
+    """Nor a webhook whose ca.crt it may not read: to start them would mend nothing."""
+    (tmp_path / "m").mkdir()
+    given = ("--socket", f"{closed}/cni.sock", "--ca", f"{closed}/ca.crt")
+    done = run("status", "--manifests", f"{tmp_path}/m", *given, home=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[:2] == ["daemon    not known", "webhook   not known"]
+    assert done.stdout.count("Permission denied") == 2
+    assert "start netplane" not in done.stdout

@@ -84,10 +84,16 @@ async def machine_seen(options: MachineOptions, clock: Clock) -> MachineSeen:
 
 def machine_faults(seen: MachineSeen) -> Iterator[StatusFault]:
     """Yield every fault, in the order in which they should be mended."""
-    if not seen.daemon.is_ready:
+    if not seen.daemon.is_asked:
+        what = f"whether the daemon is ready is not known: {seen.daemon.why}"
+        yield StatusFault(what, "run this as root")
+    elif not seen.daemon.is_ready:
         what = f"the daemon is not ready: {seen.daemon.why}"
-        yield StatusFault(what, "start netplane-cni, or look at its log; run this as root")
-    if seen.webhook is not None and not seen.webhook.is_ready:
+        yield StatusFault(what, "start netplane-cni, or look at its log")
+    if seen.webhook is not None and not seen.webhook.is_asked:
+        what = f"whether the webhook is ready is not known: {seen.webhook.why}"
+        yield StatusFault(what, "run this as root, or give a copy of ca.crt that you may read")
+    elif seen.webhook is not None and not seen.webhook.is_ready:
         what = f"the webhook is not ready: {seen.webhook.why}"
         yield StatusFault(what, "start netplane-webhook --standalone DIR, or look at its log")
     for problem in seen.problems:

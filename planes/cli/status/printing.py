@@ -160,4 +160,6 @@ def _machine(console: Console, seen: MachineSeen) -> None:
 def _answer(answer: ProbeAnswer | None) -> str:
     if answer is None:
         return "not asked"
+    if not answer.is_asked:
+        return _UNKNOWN
     return f"ready ({answer.text})" if answer.is_ready else "not ready"

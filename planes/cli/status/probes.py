@@ -10,20 +10,29 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from planes.model.lines import one_line
+from planes.run.files import read_regular
 from planes.run.unix_http import HttpOverUnixSocket
 
 _SECONDS: Final = 5.0
 _MOST_BYTES: Final = 4096
+_MOST_CA_BYTES: Final = 1 << 20
 _LONGEST: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeAnswer:
-    """What a program answered; `why` is the reason where it did not, or is not ready."""
+    """What a program answered.
+
+    Attributes:
+        text: of the answer.
+        why: the reason where it did not answer, or is not ready.
+        is_asked: False where we may not ask.
+    """
 
     is_ready: bool
     text: str = ""
     why: str = ""
+    is_asked: bool = True
 
 
 def ask_socket(path: Path) -> ProbeAnswer:
@@ -32,7 +41,8 @@ def ask_socket(path: Path) -> ProbeAnswer:
     try:
         return _asked(connection, "/readyz")
     except (OSError, http.client.HTTPException) as error:
-        return ProbeAnswer(False, why=f"cannot reach it at {path}: {_cause(error)}")
+        why = f"cannot reach it at {path}: {_cause(error)}"
+        return ProbeAnswer(False, why=why, is_asked=not isinstance(error, PermissionError))
     finally:
         connection.close()
 
@@ -41,10 +51,12 @@ def ask_webhook(url: str, ca_file: str) -> ProbeAnswer:
     """Ask the webhook at a URL, verified by a CA, whether it is ready."""
     parts = urlsplit(url)
     try:
+        read_regular(ca_file, _MOST_CA_BYTES, follows=True)  # ssl would wait for ever at a FIFO
         trust = ssl.create_default_context(cafile=ca_file)
         port = parts.port or 443
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        return ProbeAnswer(False, why=f"cannot use {url} with {ca_file}: {_cause(error)}")
+        why = f"cannot use {url} with {ca_file}: {_cause(error)}"
+        return ProbeAnswer(False, why=why, is_asked=not isinstance(error, PermissionError))
     if parts.scheme != "https" or not parts.hostname:
         return ProbeAnswer(False, why=f"cannot use {url}: it is no https URL")
     connection = http.client.HTTPSConnection(parts.hostname, port, timeout=_SECONDS, context=trust)

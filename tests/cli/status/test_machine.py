@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -114,6 +115,13 @@ def test_a_webhook_that_cannot_be_asked_is_a_fault(manifests: Path, url: str, wh
     assert outcome.status == 1
     assert "fault: the webhook is not ready: " in outcome.out
     assert why in outcome.out
+
+
+def test_a_certificate_that_is_no_file_is_not_waited_for(manifests: Path) -> None:
+    os.mkfifo(manifests.parent / "ca.crt")
+    outcome = status(manifests, "--ca", str(manifests.parent / "ca.crt"))
+    assert outcome.status == 1
+    assert "ca.crt: it is no regular file" in outcome.out
 
 
 def test_it_waits_until_the_daemon_is_there(manifests: Path) -> None:
