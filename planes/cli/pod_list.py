@@ -41,9 +41,8 @@ def list_pods(context: Context) -> int:
         told = f"cannot show containers that are no pods: {error.message}"
         context.console.error(Unavailable(told, remedy="run it as root"))
     if found is not None and found.damaged:
-        context.console.warn(
-            f"{found.damaged} journal entries cannot be read: netplane-cni pending lists them"
-        )
+        entries = "1 journal entry" if found.damaged == 1 else f"{found.damaged} journal entries"
+        context.console.warn(f"{entries} cannot be read: netplane doctor says what to do")
     shown += found.shown if found is not None else ()
     if namespace := chosen_namespace(context):
         shown = [one for one in shown if one["namespace"] == namespace]

@@ -149,7 +149,7 @@ def test_an_entry_that_cannot_be_read_is_told_and_others_are_shown(
     (tmp_path / "state" / "journal" / "torn@eth0.json").write_text("{")
     outcome = listing()
     assert outcome.status == 1
-    assert "1 journal entries cannot be read" in outcome.err
+    assert "1 journal entry cannot be read: netplane doctor says what to do" in outcome.err
     assert "web" in outcome.out
 
 

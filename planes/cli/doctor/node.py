@@ -10,7 +10,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from cni.host.chroot import resolve
-from cni.journal.pending import read_pending
+from cni.journal.files import inspect_entries
+from cni.journal.pending import pending_of
 from planes.cli.doctor.checkup import Check
 from planes.cli.doctor.diagnosis import CannotCheck, Diagnosis, warning
 from planes.cli.doctor.facts.certificates import SERVICE, authorities, read_authorities, served
@@ -29,7 +30,7 @@ from planes.cli.doctor.judging.daemon import judge_daemon_state
 from planes.cli.doctor.judging.disk import judge_disk
 from planes.cli.doctor.judging.held_addresses import judge_held_records
 from planes.cli.doctor.judging.kernel_features import judge_kernel
-from planes.cli.doctor.judging.leaving import judge_pending
+from planes.cli.doctor.judging.leaving import judge_damaged, judge_pending
 from planes.cli.doctor.judging.masters import judge_masters
 from planes.cli.doctor.judging.mtu import judge_mtu
 from planes.cli.doctor.judging.node_sysctls import judge_sysctls
@@ -144,7 +145,9 @@ def _addresses(facts: NodeFacts) -> Iterator[Diagnosis]:
 
 
 def _journal(facts: NodeFacts) -> Iterator[Diagnosis]:
-    return judge_pending(read_pending(facts.places.journal), time.time())
+    found = inspect_entries(facts.places.journal)
+    yield from judge_pending(pending_of(found.entries), time.time())
+    yield from judge_damaged(found.damaged)
 
 
 def _disk(facts: NodeFacts) -> Iterator[Diagnosis]:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from cni.journal.entry import Entry, Stage
-from cni.journal.files import entry_path, write_entry
+from cni.journal.files import entry_path, inspect_entries, write_entry
 from cni.journal.pending import Pending, read_pending
 from planes.cli.doctor.diagnosis import CannotCheck
 from planes.cli.doctor.facts.held_records import AddressFile, HeldRecords, read_held_records
 from planes.cli.doctor.judging.held_addresses import judge_held_records
-from planes.cli.doctor.judging.leaving import judge_pending
+from planes.cli.doctor.judging.leaving import judge_damaged, judge_pending
 from planes.model.addresses import parse_address
 from planes.model.errors import PlanesError
 from tests.cli.doctor.values import only, severities
@@ -119,6 +119,23 @@ def test_an_entry_that_cannot_leave_is_found_with_age_tries_and_error(tmp_path: 
     assert "7 tries in 2 h" in found.what
     assert 'cannot find plugin "calico"' in found.what
     assert found.mend.endswith("netplane-cni forget abc123")
+
+
+def test_entries_that_cannot_be_read_are_found_with_what_mends_them(tmp_path: Path) -> None:
+    """The next start sets a new one aside. One that names no container stays there for ever."""
+    (tmp_path / "c1@eth0.json").write_text("cut")
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "c2@eth0.json").write_text("cut")
+    (tmp_path / "damaged" / "x y.json").write_text("of nobody")
+    os.mkfifo(tmp_path / "damaged" / "z\x1b.json")
+    new, aside, unknown = judge_damaged(inspect_entries(tmp_path).damaged)
+    assert severities([new, aside, unknown]) == ["warning"] * 3
+    assert new.what == f"1 journal entry cannot be read: {tmp_path}/c1@eth0.json"
+    assert "start the container anew" in new.mend
+    assert aside.mend.endswith("netplane-cni forget c2")
+    assert unknown.what.startswith("2 journal entries cannot be read: ")
+    assert f"rm -r '{tmp_path}/damaged/x y.json' " in unknown.mend
+    assert "\x1b" not in str(unknown.as_json("journal"))
 
 
 def test_an_entry_that_failed_just_now_is_a_warning() -> None:
