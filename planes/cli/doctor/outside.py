@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Final
 
 from planes.cli.doctor.api_access import ApiSource
 from planes.cli.doctor.checkup import Check, Gathered
@@ -20,6 +21,8 @@ from planes.cli.doctor.judging.cluster_node import (
     judge_node,
     judge_plane_health,
 )
+
+_API: Final = "the API server"
 
 
 def outside_checks(
@@ -49,7 +52,7 @@ def outside_checks(
 def api_checks(source: ApiSource) -> tuple[Check, ...]:
     """Return the checks of the API server itself."""
     server: Gathered[ApiServerFacts] = Gathered(
-        "the API server",
+        _API,
         lambda: source.ask(
             lambda api, date: read_api_server(api, date, is_daemon=source.is_daemon)
         ),
@@ -64,7 +67,7 @@ def _api(server: Gathered[ApiServerFacts]) -> Iterator[Diagnosis]:
     try:
         found = server.value()
     except CannotCheck as away:
-        yield judge_away(away.message)
+        yield judge_away(away.message.removeprefix(f"{_API}: "))
         return
     yield from judge_api_server(found)
 

@@ -277,8 +277,12 @@ def _text(error: BaseException) -> str:
         why = getattr(cause, "verify_message", "") or cause
         return f"the server's certificate is not trusted: {why}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        # What asyncio writes of a refused connection is the address again.
-        number = error.os_error.errno or 0
-        why = os.strerror(number) if number > 0 else error.os_error.strerror or error
-        return f"no connection to {error.host}:{error.port}: {why}"
+        return f"no connection to {error.host}:{error.port}: {_connect_cause(error.os_error)}"
     return str(error) or type(error).__name__
+
+
+def _connect_cause(error: OSError) -> str:
+    """Return why a connection was not made; asyncio puts a text of its own in the place of it."""
+    if error.errno is not None and error.errno > 0:  # those of getaddrinfo are below 0
+        return os.strerror(error.errno)
+    return error.strerror or str(error)

@@ -53,6 +53,7 @@ def test_an_api_server_that_cannot_be_asked_is_found_and_leaves_checks_unmade() 
     done = netplane("doctor", "n1", "--kubeconfig", "/nowhere", "-o", "json")
     assert done.status == 1
     assert [one["check"] for one in done.json["findings"]] == ["api"]
+    assert done.json["findings"][0]["what"].count("the API server") == 1
     reasons = {one["check"]: one["reason"] for one in done.json["notChecked"]}
     assert "/nowhere" in reasons["node"]
 

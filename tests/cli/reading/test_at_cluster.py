@@ -172,7 +172,9 @@ async def test_a_server_that_refuses_connections_is_named(api: ScriptedApi, tmp_
         port = closed.getsockname()[1]
         file.write_text(file.read_text().replace(str(api.port), str(port)))
         context, _ = context_of("--kubeconfig", str(file))
-        with pytest.raises(Unavailable, match=f"no connection to 127.0.0.1:{port}"):
+        with pytest.raises(
+            Unavailable, match=f"no connection to 127.0.0.1:{port}: Connection refused"
+        ):
             await ask(context)
 
 
