@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -39,7 +40,8 @@ def list_pods(context: Context) -> int:
         found = read_containers(state_dir, {pod["containerID"] for pod in shown})
     except PlanesError as error:
         told = f"cannot show containers that are no pods: {error.message}"
-        context.console.error(Unavailable(told, remedy="run it as root"))
+        remedy = error.remedy if os.geteuid() == 0 else "run it as root"
+        context.console.error(Unavailable(told, remedy=remedy))
     if found is not None and found.damaged:
         entries = "1 journal entry" if found.damaged == 1 else f"{found.damaged} journal entries"
         context.console.warn(f"{entries} cannot be read: netplane doctor says what to do")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os.path
+import os
 import socket
 from pathlib import Path
 from typing import Any, Final
