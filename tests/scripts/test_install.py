@@ -105,6 +105,17 @@ def test_below_destdir_are_programs_plugin_units_settings_and_examples(
     }
 
 
+def test_what_was_built_for_one_user_is_installed_for_all(small: Path, tmp_path: Path) -> None:
+    """By a root with umask 077: the programs of another user would not start."""
+    for path in (small, *small.rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    _install(small, DESTDIR=str(tmp_path))
+    wanted = {True: 0o755, False: 0o644}
+    found = [path for path in tmp_path.rglob("*") if not path.is_symlink()]
+    closed = [p for p in found if p.stat().st_mode & wanted[p.is_dir()] != wanted[p.is_dir()]]
+    assert closed == []
+
+
 def test_no_file_names_destdir(small: Path, tmp_path: Path) -> None:
     root = tmp_path / "a-destdir"
     _install(small, DESTDIR=str(root))
