@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
 from planes.cli.doctor.diagnosis import CannotCheck, Diagnosis
@@ -138,5 +137,7 @@ class _Findings:
         self.work = _Work(check.name, lambda: self._collect(check))
 
     def _collect(self, check: Check) -> None:
-        for one in islice(check.look(), _MOST_OF_A_CHECK):
+        for one in check.look():
+            if len(self.found) == _MOST_OF_A_CHECK:
+                raise CannotCheck(f"it finds more than {_MOST_OF_A_CHECK}: the first are shown")
             self.found.append(one)

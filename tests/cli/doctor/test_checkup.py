@@ -52,9 +52,12 @@ def test_an_error_of_any_kind_is_the_reason() -> None:
     ]
 
 
-def test_a_check_reports_a_bounded_number() -> None:
-    (result,) = examine([Check("x", "x", lambda: (ONE for _ in range(10_000)))])
-    assert len(result.found) == 200
+@pytest.mark.parametrize(
+    ("count", "unchecked"), [(200, ""), (201, "it finds more than 200: the first are shown")]
+)
+def test_a_check_reports_a_bounded_number_and_says_so(count: int, unchecked: str) -> None:
+    (result,) = examine([Check("x", "x", lambda: (ONE for _ in range(count)))])
+    assert (len(result.found), result.unchecked) == (200, unchecked)
 
 
 def test_a_reason_has_no_escapes() -> None:
