@@ -25,8 +25,8 @@ from planes.kube.resources import IPBLOCKS, PLANES, PODS
 from planes.model.addresses import parse_network
 from tests.support.command_line import netplane
 from tests.support.kube.fake_kube import FakeKube
-from tests.support.kube.https_kube import served
 from tests.support.kube.nodes import put_node
+from tests.support.kube.served_kube import served
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "commands.md"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from aiohttp import web
 from tests.cli.dump.dumped import Dumped
 from tests.support.command_line import Outcome, netplane
 from tests.support.kube.scripted_api import ScriptedApi, refuses, says, scripted_api, streams
+from tests.support.kube.served_kube import write_kubeconfig
 
 POD = {
     "metadata": {"name": "netplane-cni-a", "namespace": "netplane-system"},
@@ -48,26 +48,8 @@ async def answer(request: web.Request) -> web.StreamResponse:
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[ScriptedApi]:
     async with scripted_api(tmp_path) as made:
-        made.then(*[answer] * 100)
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "c",
-            "users": [{"name": "u", "user": {}}],
-            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-            "clusters": [
-                {
-                    "name": "c",
-                    "cluster": {
-                        "server": f"https://127.0.0.1:{made.port}",
-                        "certificate-authority-data": base64.b64encode(
-                            made.root.certificate.pem
-                        ).decode(),
-                    },
-                }
-            ],
-        }
-        (tmp_path / "config").write_text(json.dumps(config))
+        made.otherwise(answer)
+        write_kubeconfig(tmp_path / "config", made)
         yield made
 
 

@@ -27,7 +27,7 @@ class Served:
         self._kubeconfig = write_kubeconfig(folder / "kubeconfig", api)
 
     async def run(self, *words: str, refused: tuple[Resource, ...] = ()) -> Outcome:
-        self._api.then(*[serve(self.cluster.kube, *refused)] * 100)
+        self._api.otherwise(serve(self.cluster.kube, *refused))
         where = ("--kubeconfig", str(self._kubeconfig))
         return await asyncio.to_thread(netplane, "ip", *words, *where)
 
@@ -69,7 +69,7 @@ async def test_without_the_right_to_list_blocks_the_error_names_it(
 ) -> None:
     outcome = await served.run(*words, refused=(IPBLOCKS,))
     assert (outcome.status, outcome.out) == (1, "")
-    assert outcome.err.startswith("cannot list ipblocks: ipblocks is forbidden")
+    assert outcome.err.startswith("cannot list ipblocks: ipblocks.netplane.io is forbidden")
     _, remedy = outcome.err.split("\n", 1)
     assert "list ipblocks" in remedy
 

@@ -17,8 +17,7 @@ from planes.model.state.node_use import NodeUse
 from planes.store.protocol import AddressOwner
 from tests.cli.addresses.reporting_cluster import ReportingCluster
 from tests.support.command_line import netplane
-from tests.support.kube.scripted_api import scripted_api
-from tests.support.kube.served_kube import serve, write_kubeconfig
+from tests.support.kube.served_kube import served
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "addresses.md"
 SPEC: dict[str, Any] = {
@@ -72,10 +71,8 @@ def examples() -> list[tuple[str, str]]:
 async def test_an_example_prints_what_it_shows(tmp_path: Path, command: str, shown: str) -> None:
     report = str(tmp_path / "report.json")
     words = [report if word == "report.json" else word for word in shlex.split(command)[1:]]
-    async with scripted_api(tmp_path) as api:
-        cluster = make_cluster()
-        api.then(*[serve(cluster.kube)] * 100)
-        env = {"KUBECONFIG": str(write_kubeconfig(tmp_path / "kubeconfig", api))}
+    async with served(make_cluster().kube, tmp_path) as kubeconfig:
+        env = {"KUBECONFIG": str(kubeconfig)}
         if "--from-report" in words:
             await asyncio.to_thread(netplane, "ip", "check", "--report", report, env=env)
         outcome = await asyncio.to_thread(netplane, *words, env=env)

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 from pathlib import Path
 
 from planes.kube.resources import PLANES, PODS
 from tests.cli.map.scenes import pod_object, status
 from tests.support.command_line import netplane
-from tests.support.kube.scripted_api import ScriptedApi, refuses, says, scripted_api
+from tests.support.kube.scripted_api import refuses, says, scripted_api
+from tests.support.kube.served_kube import write_kubeconfig
 from tests.support.planes import plane_object
-
-
-def kubeconfig(home: Path, api: ScriptedApi) -> str:
-    authority = base64.b64encode(api.root.certificate.pem).decode()
-    server = {"server": f"https://127.0.0.1:{api.port}", "certificate-authority-data": authority}
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "shop",
-        "clusters": [{"name": "shop", "cluster": server}],
-        "users": [{"name": "me", "user": {"token": "t"}}],
-        "contexts": [{"name": "shop", "context": {"cluster": "shop", "user": "me"}}],
-    }
-    path = home / "kubeconfig"
-    path.write_text(json.dumps(config))
-    return str(path)
 
 
 def listed(*items: object) -> dict[str, object]:
@@ -44,10 +27,16 @@ async def test_a_cluster_is_read_with_the_users_kubeconfig(tmp_path: Path) -> No
             says(listed()),
             says(listed(pod)),
         )
-        words = ("map", "--kubeconfig", kubeconfig(tmp_path, api), "--context", "shop")
+        words = (
+            "map",
+            "--kubeconfig",
+            str(write_kubeconfig(tmp_path / "kubeconfig", api)),
+            "--context",
+            "prod",
+        )
         done = await asyncio.to_thread(netplane, *words, "-o", "json")
     assert done.status == 0, done.err
-    assert done.json["place"] == "the cluster of context shop"
+    assert done.json["place"] == "the cluster of context prod"
     (group,) = done.json["groups"]
     assert (group["name"], group["interfaces"]) == ("n1", {"business": 1})
     assert done.json["addresses"][0]["used"] == ["10.9.0.7"]
@@ -58,7 +47,9 @@ async def test_a_cluster_is_read_with_the_users_kubeconfig(tmp_path: Path) -> No
 async def test_the_right_that_is_missing_is_named(tmp_path: Path) -> None:
     async with scripted_api(tmp_path) as api:
         api.then(refuses(403, "Forbidden", "planes is forbidden"))
-        done = await asyncio.to_thread(netplane, "map", "--kubeconfig", kubeconfig(tmp_path, api))
+        done = await asyncio.to_thread(
+            netplane, "map", "--kubeconfig", str(write_kubeconfig(tmp_path / "kubeconfig", api))
+        )
     assert done.status == 1
     assert "list planes" in done.err
     assert done.out == ""

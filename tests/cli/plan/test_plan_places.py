@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from planes.cli.plan.place_planes import read_place
 from planes.cli.reading.place import Place
@@ -21,6 +19,7 @@ from planes.run.clock import SystemClock
 from tests.support.command_line import Outcome, netplane
 from tests.support.kube.fake_kube import FakeKube
 from tests.support.kube.scripted_api import ScriptedApi, refuses, says, scripted_api
+from tests.support.kube.served_kube import write_kubeconfig
 from tests.support.planes import plane_object
 from tests.support.plans import network
 
@@ -38,25 +37,10 @@ async def server(tmp_path: Path) -> AsyncIterator[ScriptedApi]:
         yield api
 
 
-def kubeconfig(server: ScriptedApi, folder: Path) -> str:
-    authority = base64.b64encode(server.root.certificate.pem).decode()
-    cluster = {
-        "server": f"https://127.0.0.1:{server.port}",
-        "certificate-authority-data": authority,
-    }
-    config = {
-        "current-context": "lab",
-        "contexts": [{"name": "lab", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": cluster}],
-        "users": [{"name": "u", "user": {"token": "t"}}],
-    }
-    (folder / "kubeconfig").write_text(yaml.safe_dump(config))
-    return str(folder / "kubeconfig")
-
-
 async def typed(server: ScriptedApi, folder: Path, *words: str) -> Outcome:
     """Run a command in a thread: the server is in this loop."""
-    return await asyncio.to_thread(netplane, *words, "--kubeconfig", kubeconfig(server, folder))
+    kubeconfig = write_kubeconfig(folder / "kubeconfig", server)
+    return await asyncio.to_thread(netplane, *words, "--kubeconfig", str(kubeconfig))
 
 
 def listed(*items: JsonObject) -> Any:
