@@ -62,9 +62,9 @@ async def _checked(place: Place, report: Path | None) -> list[AuditEntry]:
                 remedy="leave out --report, or name a cluster",
             )
         return await check_machine(place, place.state_dir)
+    from planes.cli.addresses.cluster_check import check  # noqa: PLC0415
     from planes.cli.addresses.evidence import cluster_uid, with_evidence  # noqa: PLC0415
     from planes.cli.addresses.report import report_of, write_report  # noqa: PLC0415
-    from planes.cli.cluster_addresses import check  # noqa: PLC0415
 
     cluster = await cluster_uid(place.api) if report is not None else ""
     found = await check(place.api, place.clock)

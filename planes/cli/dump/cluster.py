@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from typing import Final, NamedTuple
 
-from planes.cli.cluster_addresses import check
+from planes.cli.addresses.cluster_check import check
 from planes.cli.dump.collector import Collector
 from planes.cli.dump.objects import ReadObjects, counted, shaped, versions
 from planes.cli.dump.shapes import listed, members, metadata, of_node, of_own_pod, part, whole

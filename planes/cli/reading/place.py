@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -84,6 +84,23 @@ class Place:
         return self.directory is None
 
 
+class _PausingClock(SystemClock):
+    """The system's clock, whose sleepers wait on purpose: that time does not count.
+
+    Args:
+        deadline: until when the API server has to have answered.
+    """
+
+    def __init__(self, deadline: asyncio.Timeout) -> None:
+        self._deadline = deadline
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, and put the deadline off."""
+        if (when := self._deadline.when()) is not None:
+            self._deadline.reschedule(when + seconds)
+        await super().sleep(seconds)
+
+
 def at_place(context: Context, work: Callable[[Place], Awaitable[T]], *, waits: bool = False) -> T:
     """Do a command's work where its options say; they are `PLACE_OPTIONS`; `waits` as `at_cluster`.
 
@@ -124,7 +141,7 @@ def at_cluster(
     Args:
         context: of the command.
         work: what to do.
-        waits: the work waits for something on purpose, so the whole of it has no deadline.
+        waits: the work may take any time, so not the whole of it has a deadline.
 
     Raises:
         Unavailable: it does not answer in time.
@@ -138,10 +155,13 @@ def _with_client(
 ) -> T:
     # They take longer to load than all of the other commands.
     from planes.kube.client.access import connect  # noqa: PLC0415
+    from planes.kube.client.request import RequestLimits  # noqa: PLC0415
     from planes.run.thread_pool import ThreadPool  # noqa: PLC0415
 
-    given = context.settings[REQUEST_TIMEOUT.key]
+    given, limits = float(context.settings[REQUEST_TIMEOUT.key]), RequestLimits()
     seconds = None if waits else given
+    if waits:  # each answer has a deadline instead
+        limits = replace(limits, total=min(limits.total, given))
 
     async def run() -> T:
         # The look-up of a name in DNS cannot be stopped; its thread must keep nobody waiting.
@@ -160,17 +180,18 @@ def _with_client(
             # Later than all that waits for it: what is cancelled twice does not end in good order.
             plugin_seconds=2 * given,
             follows_proxies=True,
+            limits=limits,
         )
         async with client as api:
             try:
-                async with asyncio.timeout(seconds):
-                    return await work(api, clock)
+                async with asyncio.timeout(seconds) as deadline:
+                    return await work(api, _PausingClock(deadline))
             except Forbidden as error:
                 raise with_right(error) from error
             except (TimeoutError, Unavailable) as error:
                 if isinstance(error, Unavailable) and not api.running_plugin:
                     raise
-                raise _late(api, f"{given} s") from error
+                raise _late(api, f"{given:g} s") from error
 
     return asyncio.run(run())
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from planes.cli.addresses.cluster_check import check
 from planes.cli.addresses.evidence import cluster_uid, with_evidence
 from planes.cli.addresses.report import MisfitReport, read_report_file, report_of, write_report
 from planes.cli.addresses.report_release import ReportRelease
-from planes.cli.cluster_addresses import check
 from planes.kube.resources import IPBLOCKS, NAMESPACES
 from tests.cli.cluster_place import STATIC, Place
 

@@ -11,9 +11,9 @@ import orjson
 import pytest
 from aiohttp import web
 
+from planes.cli.addresses.cluster_check import check
 from planes.cli.addresses.counting import count_planes
 from planes.cli.addresses.who import look_for
-from planes.cli.cluster_addresses import check
 from planes.cli.reading.address_use import plane_uses
 from planes.cli.reading.place import Place
 from planes.kube.addresses.ipblocks import NodeBlock

@@ -22,10 +22,10 @@ from planes.kube.resources import (
 from planes.model.errors import Denied, Unavailable
 from planes.model.names import NETWORKS_ANNOTATION
 from planes.model.spec.render import plane_nad
+from tests.cli.cluster_place import InstantClock
 from tests.cli.dump.dumped import Dumped
 from tests.cli.dump.secret_cluster import MIB, OWN, SECRET, cluster, pod
 from tests.house.sources import ROOT
-from tests.support.clock import FakeClock
 from tests.support.kube.fake_kube import FakeKube
 from tests.support.planes import make_plane, plane_object
 
@@ -33,7 +33,7 @@ from tests.support.planes import make_plane, plane_object
 async def dump(kube: FakeKube, target: Path, limit: int = 64 * MIB) -> Dumped:
     with new_archive(target, limit=limit, replaces=False) as archive:
         collector = Collector(archive, 20.0, limit // 4)
-        await ClusterDump(kube, FakeClock(), collector, 20.0).run()
+        await ClusterDump(kube, InstantClock(), collector, 20.0).run()
         facts = tuple(archive.members)
         with archive.member(NAME, MIB, is_last=True) as member:
             for line in manifest_lines("a cluster", "now", facts, collector.notes):
