@@ -20,6 +20,7 @@ from planes.kube.client.credential_plugin import PLUGIN_SECONDS
 from planes.kube.client.credentials import Access
 from planes.kube.client.environment_proxy import environment_proxy
 from planes.kube.client.kubeconfig import from_kubeconfig
+from planes.kube.client.request import RequestLimits
 from planes.kube.client.transport import Transport
 from planes.model.errors import BadInput, NotFound
 from planes.model.names import is_dns_label
@@ -41,6 +42,7 @@ def connect(
     further: Sequence[Path] = (),
     plugin_seconds: float = PLUGIN_SECONDS,
     follows_proxies: bool = False,
+    limits: RequestLimits | None = None,
 ) -> Client:
     """Return a client for the API server; it connects when it is first asked something.
 
@@ -55,6 +57,7 @@ def connect(
         further: kubeconfigs that are merged into the first one.
         plugin_seconds: that the program of an `exec` user may take to log in.
         follows_proxies: without `proxy-url` the proxy that `env` names is used, as by kubectl.
+        limits: of each request; those of a daemon unless given.
 
     Raises:
         NotFound: there is neither a kubeconfig nor a service account.
@@ -73,7 +76,8 @@ def connect(
         )
     else:
         access = in_cluster(env, account)
-    return Client(Transport(access, user_agent=user_agent, clock=clock or SystemClock()))
+    clock = clock or SystemClock()
+    return Client(Transport(access, user_agent=user_agent, clock=clock, limits=limits))
 
 
 def in_cluster(env: Mapping[str, str] = os.environ, account: Path = ACCOUNT) -> Access:

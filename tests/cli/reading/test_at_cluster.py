@@ -19,10 +19,11 @@ from planes.cli.console import Console
 from planes.cli.reading.place import CLUSTER_OPTIONS, at_cluster
 from planes.kube.resources import PLANES
 from planes.model.errors import NotFound, PlanesError, Unavailable
+from planes.run.clock import Clock
 from planes.run.settings import Parser, add_arguments, resolve
 from tests.kube.client.credential_scripts import V1, Script
 from tests.support.command_line import netplane
-from tests.support.kube.scripted_api import ScriptedApi, refuses, says, scripted_api
+from tests.support.kube.scripted_api import ScriptedApi, refuses, says, scripted_api, streams
 
 PLANE = {"metadata": {"name": "business"}}
 FORBIDDEN = (
@@ -219,3 +220,25 @@ def test_who_has_neither_a_kubeconfig_nor_a_cluster_is_told_both_ways(tmp_path: 
     outcome = netplane("ip", "release", "--node", "n1", env={"HOME": str(tmp_path)})
     assert "there is no kubeconfig" in outcome.err
     assert "--manifests" not in outcome.err
+
+
+async def test_time_that_a_command_waits_on_purpose_does_not_count(
+    api: ScriptedApi, tmp_path: Path
+) -> None:
+    async def work(_: object, clock: Clock) -> str:
+        await clock.sleep(1.2)
+        return "done"
+
+    context, _ = context_of("--kubeconfig", str(whole(tmp_path, api)), "--request-timeout", "1")
+    assert await asyncio.to_thread(at_cluster, context, work) == "done"
+
+
+async def test_one_answer_is_waited_for_no_longer_where_the_work_may_take_any_time(
+    api: ScriptedApi, tmp_path: Path
+) -> None:
+    api.then(streams(60.0))
+    context, _ = context_of("--kubeconfig", str(whole(tmp_path, api)), "--request-timeout", "1")
+    with pytest.raises(Unavailable, match="the answer stopped half-way"):
+        await asyncio.to_thread(
+            at_cluster, context, lambda client, _: client.get(PLANES, "business"), waits=True
+        )
