@@ -44,8 +44,7 @@ class ApiSource(Protocol):
 class ApiAccess:
     """An API server over HTTPS: one client, in an event loop of its own, for all checks.
 
-    Checks run in threads. A client for each would log in as often, and the modules of
-    kubernetes_asyncio cannot be loaded by two threads at once (`planes.kube.client.lean`).
+    Checks run in threads. A client for each would log in as often.
 
     Args:
         kubeconfig: how to reach it; None for the account of this pod.

@@ -26,7 +26,6 @@ from typing import Any, Final
 
 import orjson
 
-from planes.kube.client import lean
 from planes.model.errors import JsonObject, Unavailable
 from planes.run.clock import Clock
 
@@ -255,8 +254,10 @@ def _credential(plugin: CredentialPlugin, output: bytes, now: float) -> PluginCr
         raise _failed(plugin, "printed neither a token nor a client certificate")
     expires = math.inf
     if time := _text(plugin, status, "expirationTimestamp"):
+        from planes.kube.client.lean_config import DATEUTIL  # noqa: PLC0415 - loaded late
+
         try:
-            expires = lean.load_config("dateutil").parse_rfc3339(time).timestamp()
+            expires = DATEUTIL.parse_rfc3339(time).timestamp()
         except (ValueError, OverflowError):
             raise _failed(plugin, "printed an expirationTimestamp that is no time") from None
     if expires <= now:

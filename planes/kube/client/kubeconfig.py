@@ -24,7 +24,6 @@ from typing import Any, Final
 import orjson
 import yaml
 
-from planes.kube.client import lean
 from planes.kube.client.credential_plugin import CredentialPlugin
 from planes.kube.client.credentials import Access, Source
 from planes.kube.client.impersonation import impersonation_headers
@@ -57,8 +56,9 @@ def from_kubeconfig(
         BadInput: it is not a kubeconfig, has no such context, or logs in in an unsupported way
             (OIDC …).
     """
-    module = lean.load_config("kube_config")
-    files = _Files(tuple(_Config(one, _read(one), root, module) for one in (path, *further)))
+    from planes.kube.client.lean_config import KUBE_CONFIG  # noqa: PLC0415 - loaded late
+
+    files = _Files(tuple(_Config(one, _read(one), root, KUBE_CONFIG) for one in (path, *further)))
     if context and files.entry("contexts", "context", context) is None:
         named = first_few([shown(name) for name in files.names("contexts")], _MOST_NAMES)
         remedy = f"name one of its contexts: {named or 'it has none'}"
