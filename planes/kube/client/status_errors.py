@@ -21,17 +21,18 @@ _MAX_REASON = 300
 NO_SERVER: Final = (
     "check the server's address, and that no proxy or login page answers in its place"
 )
+_BEGIN_AGAIN: Final = "begin again: the list is of too old a moment"
 _BAD_INPUT: Final = frozenset({400, 405, 406, 413, 415, 422})
 _ERRORS: Final[Mapping[int, tuple[type[PlanesError], str]]] = {
     **dict.fromkeys(_BAD_INPUT, (BadInput, "correct the request")),
     **dict.fromkeys((301, 302, 303, 307, 308), (Unavailable, NO_SERVER)),
     401: (Unauthenticated, "check our token or client certificate"),
     409: (Conflict, "read it again and repeat the change"),
-    410: (Expired, "list again"),
+    410: (Expired, _BEGIN_AGAIN),
 }
 _CAUSES: Final[Mapping[str, tuple[type[PlanesError], str]]] = {
     # 504: etcd was restored, or this server lags behind another one.
-    "ResourceVersionTooLarge": (Expired, "list again"),
+    "ResourceVersionTooLarge": (Expired, _BEGIN_AGAIN),
     # 403, but no matter of rights.
     "NamespaceTerminating": (NotFound, "wait until the namespace is gone, then make it anew"),
 }

@@ -272,6 +272,8 @@ def _broken(request: Request, cause: str, remedy: str = "") -> Unavailable:
 def _text(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the answer ended half-way"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         cause = error.certificate_error
         why = getattr(cause, "verify_message", "") or cause

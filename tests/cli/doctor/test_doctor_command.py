@@ -74,10 +74,10 @@ def test_the_api_server_is_found_as_for_the_daemon_or_a_user(tmp_path: Path) -> 
 
 
 async def test_checks_in_many_threads_share_one_client(tmp_path: Path) -> None:
-    """Modules that are loaded for the first client could not be loaded twice at once."""
+    """One for each would log in as often."""
 
     async def answer(_: web.Request) -> web.Response:
-        return web.json_response({"kind": "Namespace"}, headers={"Date": "now"})
+        return web.json_response({"metadata": {"name": "shop"}}, headers={"Date": "now"})
 
     async with scripted_api(tmp_path) as api:
         api.then(*[answer] * 8)
