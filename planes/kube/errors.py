@@ -31,6 +31,12 @@ class MissingRight:
     resource: str
     namespace: str = ""
 
+    @property
+    def text(self) -> str:
+        """Say in words that it is missing."""
+        where = f" in namespace {self.namespace}" if self.namespace else ""
+        return f"the right to {self.verb} {self.resource}{where} is missing"
+
 
 class Forbidden(Denied):
     """Our account lacks a right (403 by RBAC), not one by a policy or webhook.

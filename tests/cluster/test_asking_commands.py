@@ -128,7 +128,7 @@ def test_a_user_without_rights_is_told_which_are_missing(shop: Shop) -> None:
     assert outcome.status == 1
     assert "nothing of it may be read" in outcome.out
     assert "not known: cannot list pods in netplane-system: " in outcome.err
-    assert "; ask for a role that may list pods\n" in outcome.err
+    assert "; the right to list pods in namespace netplane-system is missing\n" in outcome.err
     assert "not known: cannot get Secret netplane-system/netplane-webhook-tls: " in outcome.err
 
 

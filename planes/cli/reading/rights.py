@@ -24,13 +24,11 @@ def remedy_of(right: MissingRight) -> str:
     verbs = "get,list" if right.verb in _READING else right.verb
     plural = right.resource.partition(".")[0].partition("/")[0]
     role = f"netplane-{'read' if right.verb in _READING else right.verb}-{plural}"
-    where = f" in namespace {right.namespace}" if right.namespace else ""
     kind, place = "clusterrolebinding", ""
     if right.namespace:
         kind, place = "rolebinding", f" -n {right.namespace}"
     return (
-        f"the right to {right.verb} {right.resource}{where} is missing; "
-        "an administrator gives it:\n"
+        f"{right.text}; an administrator gives it:\n"
         f"kubectl create clusterrole {role} --verb={verbs} --resource={right.resource}\n"
         f"kubectl create {kind} {role}{place} --clusterrole={role} {_subject(right.user)}"
     )

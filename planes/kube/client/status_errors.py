@@ -92,14 +92,13 @@ def refusal_of_status(asked: Asked, code: int, status: dict[str, Any]) -> Planes
 
 
 def _denied(asked: Asked, text: str, message: str) -> Denied:
-    remedy = f"ask for a role that may {asked.verb} {_kind(asked)}"
     found = _RIGHT.search(message)
     if found is None:
-        return Denied(text, remedy=remedy)
+        return Denied(text, remedy=f"ask for a role that may {asked.verb} {_kind(asked)}")
     plural, group = found["plural"], found["group"]
     resource = f"{plural}.{group}{found['part']}" if group else f"{plural}{found['part']}"
     right = MissingRight(found["user"], found["verb"], resource, found["namespace"] or "")
-    return Forbidden(text, right, remedy=remedy)
+    return Forbidden(text, right, remedy=right.text)
 
 
 def _cause(asked: Asked, code: int, status: dict[str, Any]) -> str:

@@ -45,6 +45,8 @@ def test_a_right_is_read_from_what_rbac_says(message: str, right: MissingRight) 
     error = refused(message)
     assert isinstance(error, Forbidden)
     assert error.right == right
+    assert error.remedy == right.text
+    assert with_right(error).remedy.startswith(f"{right.text}; an administrator gives it:\n")
 
 
 @pytest.mark.parametrize(
