@@ -24,6 +24,7 @@ from planes.kube.resources import (
     VALIDATING_HOOKS,
 )
 from planes.model.errors import JsonObject, NotFound, PlanesError, Unavailable
+from planes.model.lines import first_few
 from planes.model.names import NETPLANE_NAMESPACE, is_dns_label, is_dns_subdomain, shown
 from planes.run.clock import Clock
 
@@ -31,6 +32,9 @@ CONFIGURATION: Final = "netplane"
 """The name of both webhook configurations."""
 MOST_LOGGED: Final = 64
 """Pods whose logs are read; those that are in trouble, and the webhook's, come first."""
+
+
+_NAMED: Final = 5
 
 
 class _Logged(NamedTuple):
@@ -155,8 +159,9 @@ class ClusterDump:
                 self._collector.note(name, f"{error.message}; {error.remedy}")
             else:
                 self._collector.add_log(name, data)
-        for left in self._logged[MOST_LOGGED:]:
-            self._collector.note(f"logs of {left.pod}", f"logs of {MOST_LOGGED} pods are the most")
+        if left := [one.pod for one in self._logged[MOST_LOGGED:]]:
+            why = f"logs of {MOST_LOGGED} pods are the most; {len(left):,} more have some: "
+            self._collector.note("logs/", why + first_few(left, _NAMED))
 
     def _containers(self) -> Iterator[tuple[str, str, bool]]:
         for one in self._logged[:MOST_LOGGED]:

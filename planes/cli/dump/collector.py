@@ -16,7 +16,7 @@ from planes.model.lines import one_line
 
 _MOST_NOTES: Final = 1000
 _LONGEST_NOTE: Final = 500
-FULL: Final = "it is full: what comes after its last line was left out"
+FULL: Final = "it is full: what comes after its last line was left out, and is not counted"
 
 
 class Collector:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from planes.cli.dump.archive import new_archive
-from planes.cli.dump.cluster import ClusterDump
+from planes.cli.dump.cluster import MOST_LOGGED, ClusterDump
 from planes.cli.dump.collector import Collector
 from planes.cli.dump.manifest_text import NAME, manifest_lines
 from planes.cli.dump.redaction import REDACTED
@@ -172,6 +172,19 @@ async def test_a_log_that_may_not_be_read_is_noted(tmp_path: Path) -> None:
     assert "  logs/netplane-cni-a/app.log: cannot get log of Pod" in found.manifest
 
 
+async def test_of_many_pods_the_logs_that_are_left_out_are_one_note(tmp_path: Path) -> None:
+    """A cluster of 2,000 nodes has as many; a warning for each one hid what else was left out."""
+    kube = cluster()
+    own = sum(one["metadata"]["namespace"] == OWN for one in kube.objects(PODS))
+    for number in range(MOST_LOGGED + 8 - own):
+        kube.put_object(PODS, pod(OWN, f"netplane-cni-z{number:03}"))
+    found = await dump(kube, tmp_path / "d")
+    text = f"logs of {MOST_LOGGED} pods are the most; 8 more have some: "
+    (line,) = [line for line in found.manifest.splitlines() if "are the most" in line]
+    assert line.startswith(f"  logs/: {text}")
+    assert line.endswith(" and 3 more")
+
+
 async def test_an_api_server_that_is_away_ends_it(tmp_path: Path) -> None:
     kube = cluster()
     kube.fail_next(Unavailable("cannot list planes: no answer"), verb="list", resource=PLANES)
@@ -187,9 +200,8 @@ async def test_it_stays_within_its_size_and_says_what_had_no_room(tmp_path: Path
         kube.put_object(PODS, made)
     found = await dump(kube, tmp_path / "d", limit=MIB)
     assert sum(map(len, found.members.values())) <= MIB
-    assert (
-        "  pods.jsonl: it is full: what comes after its last line was left out\n" in found.manifest
-    )
+    why = "it is full: what comes after its last line was left out, and is not counted\n"
+    assert f"  pods.jsonl: {why}" in found.manifest
     assert "logs/netplane-cni-a/app.log" in found.members
 
 
