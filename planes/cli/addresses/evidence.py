@@ -48,7 +48,7 @@ async def with_evidence(api: ReadApi, entries: Iterable[AuditEntry]) -> list[Rep
     for entry in entries:
         name = block_of(entry)
         if name and name not in blocks:
-            blocks[name] = await _read(api, name)
+            blocks[name] = await read_block(api, name)
         found.append(ReportedMisfit(entry, evidence_in(entry, blocks.get(name))))
     return found
 
@@ -60,7 +60,7 @@ async def evidence_now(api: ReadApi, entry: AuditEntry) -> BlockEvidence | None:
         PlanesError: the API server cannot be read.
     """
     name = block_of(entry)
-    return evidence_in(entry, await _read(api, name)) if name else None
+    return evidence_in(entry, await read_block(api, name)) if name else None
 
 
 def block_of(entry: AuditEntry) -> str:
@@ -112,7 +112,12 @@ def _entry_digest(entry: AuditEntry, obj: JsonObject) -> str:
     return entry_digest(block, address) if pod == entry.pod else ""
 
 
-async def _read(api: ReadApi, name: str) -> JsonObject | None:
+async def read_block(api: ReadApi, name: str) -> JsonObject | None:
+    """Read an IPBlock, live; None where there is none.
+
+    Raises:
+        PlanesError: the API server cannot be read.
+    """
     try:
         return await api.get(IPBLOCKS, name)
     except NotFound:

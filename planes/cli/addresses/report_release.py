@@ -15,8 +15,11 @@ from typing import Final
 from planes.cli.addresses.evidence import (
     HELD,
     RELEASABLE,
+    block_of,
     cluster_uid,
+    evidence_in,
     evidence_now,
+    read_block,
 )
 from planes.cli.addresses.report import BlockEvidence, MisfitReport, refuse_foreign
 from planes.kube.addresses.claim_release import (
@@ -28,13 +31,14 @@ from planes.kube.addresses.claim_release import (
 )
 from planes.kube.addresses.cluster_audit import AuditEntry, Misfit
 from planes.kube.addresses.holder_release import digest_of, remove_holder
+from planes.kube.addresses.holders import StaticBlock, read_static
 from planes.kube.addresses.node_look import look_at
-from planes.kube.addresses.node_release import delete_block, read_static_block
+from planes.kube.addresses.node_release import delete_block
 from planes.kube.addresses.pod_fate import PodFate, fate_of_pod
 from planes.kube.api import KubeApi, Query
 from planes.kube.resources import PODS
 from planes.model.addresses import parse_address
-from planes.model.errors import Denied, JsonObject, NotFound, PlanesError
+from planes.model.errors import Denied, Internal, JsonObject, NotFound, PlanesError
 from planes.model.state.fencing import NodeSeen
 from planes.run.clock import Clock
 
@@ -86,6 +90,7 @@ class ReportRelease:
         self._told = told
         self._nodes: dict[str, NodeSeen] = {}
         self._with_pods: set[str] = set()
+        self._blocks: dict[str, JsonObject | None] = {}
 
     async def run(
         self, report: MisfitReport, *, is_dry_run: bool, any_age: bool
@@ -134,7 +139,8 @@ class ReportRelease:
     async def _look(
         self, items: Sequence[_Item], result: ReleasedByReport, *, is_proof: bool
     ) -> list[_Item]:
-        """Return what is still as it was reported; look at each node once."""
+        """Return what is still as it was reported; look at each node and block once."""
+        self._blocks.clear()
         await self._look_at_nodes(items)
         found = []
         for one in items:
@@ -156,8 +162,21 @@ class ReportRelease:
                 self._with_pods.add(node)
 
     async def _is_same(self, one: _Item) -> bool:
-        now = await evidence_now(self._api, one.entry)
+        now = evidence_in(one.entry, await self._block(block_of(one.entry)))
         return now is not None and now.is_of_same(one.evidence)
+
+    async def _block(self, name: str) -> JsonObject | None:
+        """Return a block as this look has it; what is written is compared with a live read."""
+        if name and name not in self._blocks:
+            self._blocks[name] = await read_block(self._api, name)
+        return self._blocks.get(name)
+
+    async def _static_block(self, name: str) -> StaticBlock | None:
+        obj = await self._block(name)
+        try:
+            return None if obj is None else read_static(obj)
+        except Internal:
+            return None
 
     async def _reason_to_stay(self, one: _Item, *, is_proof: bool) -> str:
         """Return why something is not to be released, "" where it is."""
@@ -182,8 +201,8 @@ class ReportRelease:
         return ""
 
     async def _pod_exists(self, one: _Item) -> str:
-        found = await read_static_block(self._api, one.evidence.block)
-        holder = found and found.block.holders.get(parse_address(one.entry.what))
+        found = await self._static_block(one.evidence.block)
+        holder = found and found.holders.get(parse_address(one.entry.what))
         if not holder:
             return "its block cannot be read"
         fate = await fate_of_pod(self._api, holder.owner)
@@ -198,10 +217,10 @@ class ReportRelease:
 
     async def _kept(self, one: _Item) -> KeptAddress | None:
         """Return what the block keeps of the address, if it is what was reported."""
-        found = await read_static_block(self._api, one.evidence.block)
+        found = await self._static_block(one.evidence.block)
         address = parse_address(one.entry.what)
-        text = None if found is None else found.block.claims.get(address)
-        if found is None or text is None or digest_of(text) != one.evidence.digest:
+        text = None if found is None else found.claims.get(address)
+        if text is None or digest_of(text) != one.evidence.digest:
             return None
         return KeptAddress(one.evidence.block, one.entry.plane, address, text)
 
