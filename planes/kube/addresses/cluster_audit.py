@@ -88,7 +88,7 @@ class ClusterFacts:
         static: static blocks.
         blocks: blocks of nodes.
         ignored: an entry for each block that every reader ignores.
-        counts: how many addresses of planes the pods of a namespace show.
+        counts: how many addresses of planes the pods of a namespace show, as far as they are read.
     """
 
     networks: Mapping[str, str]
@@ -119,13 +119,14 @@ class ClusterFacts:
             self._add_shown(pod, str(annotations.get(STATUS_ANNOTATION) or ""))
 
     def _add_shown(self, pod: str, status: str) -> None:
-        if not status or len(status) > MAX_STATUS_CHARACTERS:
+        space = pod.partition("/")[0]
+        is_over = self.counts[space] > MAX_CLAIMS_OF_NAMESPACE
+        if is_over or not status or len(status) > MAX_STATUS_CHARACTERS:
             return
         try:
             elements = parse_addresses(status)
         except BadInput:
             return
-        space = pod.partition("/")[0]
         named = ((self.networks.get(network), texts) for network, texts in elements)
         shown = ((plane, a) for plane, texts in named if plane for a in _addresses(texts))
         for one in islice(shown, MAX_SHOWN_IPS_OF_POD):
