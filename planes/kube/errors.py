@@ -33,7 +33,7 @@ class MissingRight:
 
     @property
     def text(self) -> str:
-        """Say in words that it is missing."""
+        """Return in words that it is missing."""
         where = f" in namespace {self.namespace}" if self.namespace else ""
         return f"the right to {self.verb} {self.resource}{where} is missing"
 

@@ -153,47 +153,61 @@ def at_cluster(
 def _with_client(
     context: Context, work: Callable[[Client, Clock], Awaitable[T]], *, waits: bool
 ) -> T:
-    # They take longer to load than all of the other commands.
-    from planes.kube.client.access import connect  # noqa: PLC0415
-    from planes.kube.client.request import RequestLimits  # noqa: PLC0415
+    # It takes longer to load than all of the other commands.
     from planes.run.thread_pool import ThreadPool  # noqa: PLC0415
 
-    given, limits = float(context.settings[REQUEST_TIMEOUT.key]), RequestLimits()
-    seconds = None if waits else given
-    if waits:  # each answer has a deadline instead
-        limits = replace(limits, total=min(limits.total, given))
+    seconds = context.settings[REQUEST_TIMEOUT.key]
 
     async def run() -> T:
         # The look-up of a name in DNS cannot be stopped; its thread must keep nobody waiting.
         asyncio.get_running_loop().set_default_executor(ThreadPool(_THREADS, "netplane"))
-        clock = SystemClock()
-        files = _kubeconfigs(context, context.console.warn)
-        if files and not has_cluster(context):
-            raise _no_cluster(context, files[0])
-        client = connect(
-            files[0] if files else None,
-            user_agent=f"netplane/{version('netplane')}",
-            env=context.env,
-            clock=clock,
-            context=context.settings[CONTEXT.key],
-            further=files[1:],
-            # Later than all that waits for it: what is cancelled twice does not end in good order.
-            plugin_seconds=2 * given,
-            follows_proxies=True,
-            limits=limits,
-        )
-        async with client as api:
+        async with _client(context, seconds, has_deadline=not waits) as api:
             try:
-                async with asyncio.timeout(seconds) as deadline:
+                async with asyncio.timeout(None if waits else seconds) as deadline:
                     return await work(api, _PausingClock(deadline))
             except Forbidden as error:
                 raise with_right(error) from error
             except (TimeoutError, Unavailable) as error:
                 if isinstance(error, Unavailable) and not api.running_plugin:
                     raise
-                raise _late(api, f"{given:g} s") from error
+                raise _late(api, f"{seconds} s") from error
 
     return asyncio.run(run())
+
+
+def _client(context: Context, seconds: float, *, has_deadline: bool) -> Client:
+    """Return a client for the user's kubeconfig.
+
+    Args:
+        context: of the command.
+        seconds: that the work may take, or one answer where it has no deadline.
+        has_deadline: the whole work has one.
+
+    Raises:
+        PlanesError: there is no kubeconfig that can be used.
+    """
+    # They take longer to load than all of the other commands.
+    from planes.kube.client.access import connect  # noqa: PLC0415
+    from planes.kube.client.request import RequestLimits  # noqa: PLC0415
+
+    limits = RequestLimits()
+    if not has_deadline:
+        limits = replace(limits, total=min(limits.total, seconds))
+    files = _kubeconfigs(context, context.console.warn)
+    if files and not has_cluster(context):
+        raise _no_cluster(context, files[0])
+    return connect(
+        files[0] if files else None,
+        user_agent=f"netplane/{version('netplane')}",
+        env=context.env,
+        clock=SystemClock(),
+        context=context.settings[CONTEXT.key],
+        further=files[1:],
+        # Later than all that waits for it: what is cancelled twice does not end in good order.
+        plugin_seconds=2 * seconds,
+        follows_proxies=True,
+        limits=limits,
+    )
 
 
 def _late(client: Client, time: str) -> Unavailable:
