@@ -84,7 +84,7 @@ class ClusterDump:
         await add("netplane/leases.jsonl", shaped(api, Query(LEASES, NETPLANE_NAMESPACE), whole))
         await add("netplane/webhooks.jsonl", self._webhooks())
         await add("events.jsonl", read.events())
-        await add("ip-check.jsonl", self._misfits())
+        await add("ip-check.jsonl", self._misfits(), is_timed=False)
         await add("counts.json", counted(self._collector.counts))
         await self._logs()
 

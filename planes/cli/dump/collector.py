@@ -44,12 +44,22 @@ class Collector:
         if len(self.notes) < _MOST_NOTES:
             self.notes.append((name, one_line(redact_text(why), _LONGEST_NOTE)))
 
-    async def add(self, name: str, objects: AsyncGenerator[JsonObject, None]) -> PlanesError | None:
-        """Write a member with one object a line; return the error that ended it, which is noted."""
+    async def add(
+        self, name: str, objects: AsyncGenerator[JsonObject, None], *, is_timed: bool = True
+    ) -> PlanesError | None:
+        """Write a member with one object a line; return the error that ended it, which is noted.
+
+        Args:
+            name: of the member.
+            objects: what is in it.
+            is_timed: an object comes with one answer. Else it needs any number of them, each of
+                which has a deadline of its own.
+        """
+        seconds = self._seconds if is_timed else None
         failed: PlanesError | None = None
         with self._archive.member(name, self._most) as member:
             try:
-                async with aclosing(objects), aclosing(timed(objects, self._seconds)) as each:
+                async with aclosing(objects), aclosing(timed(objects, seconds)) as each:
                     async for obj in each:
                         if not member.line(dumps(redact_value(obj), name)):
                             break
@@ -88,9 +98,9 @@ def _why(error: PlanesError) -> str:
 
 
 async def timed(
-    objects: AsyncIterator[JsonObject], seconds: float
+    objects: AsyncIterator[JsonObject], seconds: float | None
 ) -> AsyncGenerator[JsonObject, None]:
-    """Yield objects, each of which comes within so many seconds.
+    """Yield objects, each of which comes within so many seconds; None: at any time.
 
     Raises:
         Unavailable: one did not.

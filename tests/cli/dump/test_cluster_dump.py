@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from planes.kube.resources import (
     PODS,
     Resource,
 )
-from planes.model.errors import Denied, Unavailable
+from planes.model.errors import Denied, JsonObject, Unavailable
 from planes.model.names import NETWORKS_ANNOTATION
 from planes.model.spec.render import plane_nad
 from tests.cli.cluster_place import InstantClock
@@ -183,6 +185,23 @@ async def test_of_many_pods_the_logs_that_are_left_out_are_one_note(tmp_path: Pa
     (line,) = [line for line in found.manifest.splitlines() if "are the most" in line]
     assert line.startswith(f"  logs/: {text}")
     assert line.endswith(" and 3 more")
+
+
+@pytest.mark.parametrize("is_timed", [True, False])
+async def test_what_needs_many_answers_may_take_longer_than_one(
+    tmp_path: Path, is_timed: bool
+) -> None:
+    """The check of a large cluster asks for hundreds of pages."""
+
+    async def slow() -> AsyncGenerator[JsonObject, None]:
+        await asyncio.sleep(0.01)
+        yield {"kind": "leaked"}
+
+    with new_archive(tmp_path / "d", limit=MIB, replaces=False) as archive:
+        collector = Collector(archive, 0.0, MIB)
+        failed = await collector.add("ip-check.jsonl", slow(), is_timed=is_timed)
+    assert isinstance(failed, Unavailable) is is_timed
+    assert bool(collector.notes) is is_timed
 
 
 async def test_an_api_server_that_is_away_ends_it(tmp_path: Path) -> None:
