@@ -69,7 +69,7 @@ class _Work(threading.Thread):
         try:
             self.value = self._work()
         except PlanesError as failed:
-            self.reason = failed.message
+            self.reason = str(failed)
         except OSError as failed:
             cause = failed.strerror or str(failed)
             self.reason = f"{failed.filename}: {cause}" if failed.filename else cause

@@ -28,6 +28,7 @@ MOST_PLANES: Final = 64
 """Planes that have a line and strips of their own."""
 _MOST_SUBNETS_IN_ABOUT: Final = 2
 _LONGEST: Final = 120
+_LONGEST_REASON: Final = 512
 _MOST_PROBLEMS: Final = 20
 _OWN: Final = frozenset({Proof.HOLDER, Proof.CLAIM})
 
@@ -95,7 +96,7 @@ async def _uses(place: Place, namespace: str) -> tuple[Mapping[str, PlaneUse], l
     except Denied as error:
         if not namespace:
             raise
-        why = one_line(error.message, 2 * _LONGEST)
+        why = one_line(str(error), _LONGEST_REASON)
     own = replace(place, api=OwnNamespace(place.api, namespace))
     note = f"addresses that others have are not known, so fewer are free than is shown: {why}"
     invalid.clear()

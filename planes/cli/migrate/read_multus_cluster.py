@@ -126,7 +126,8 @@ class MigrationReader:
                 for obj in page.items:
                     yield obj
         except Denied as error:
-            self._found.notes.append(f"{error.message}: NADs and pods are judged without them")
+            text = f"{error.message}: NADs and pods are judged without them; {error.remedy}"
+            self._found.notes.append(text)
         except NotFound:
             return
 
@@ -168,9 +169,8 @@ class MigrationReader:
         except Denied as error:
             if not self._namespace:
                 raise
-            self._found.notes.append(
-                f"{error.message}: pods that name NADs of other namespaces seem refused"
-            )
+            text = f"{error.message}: pods that name NADs of other namespaces seem refused"
+            self._found.notes.append(f"{text}; {error.remedy}")
             async for page in self._api.pages(Query(NADS, self._namespace)):
                 for obj in page.items:
                     yield obj

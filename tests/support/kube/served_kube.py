@@ -15,7 +15,7 @@ from aiohttp import web
 from planes.kube import resources
 from planes.kube.api import Query
 from planes.kube.resources import Resource
-from planes.model.errors import Conflict, JsonObject, NotFound
+from planes.model.errors import BadInput, Conflict, JsonObject, NotFound
 from tests.support.kube.fake_kube import FakeKube
 from tests.support.kube.scripted_api import (
     Answer,
@@ -61,6 +61,8 @@ def serve(kube: FakeKube, *refused: Resource) -> Answer:
                 found = await pages.answer(request, resource, namespace)
         except NotFound as error:
             found = status_object(404, "NotFound", error.message)
+        except BadInput as error:
+            found = status_object(400, "BadRequest", error.message)
         except Conflict as error:
             found = status_object(409, "Conflict", error.message)
         return await says(found, found.get("code", 200))(request)

@@ -109,7 +109,7 @@ async def read_cluster_node(api: ReadApi, name: str, clock: Callable[[], float])
             await api.get(DAEMON_SETS, DAEMON, namespace=NETPLANE_NAMESPACE), "template"
         )
     except PlanesError as error:
-        unread["version of the DaemonSet"] = error.message
+        unread["version of the DaemonSet"] = str(error)
     query = Query(PODS, NETPLANE_NAMESPACE, labels=_DAEMON_PODS, fields=f"spec.nodeName={name}")
     pods = tuple([_pod(one) for one in await _list(api, query, "daemon", unread)])
     events = await _events(api, name, pods, unread, now)
@@ -133,7 +133,7 @@ async def _read(api: ReadApi, what: str, unread: dict[str, str], name: str) -> J
     except NotFound:
         return {}
     except PlanesError as error:
-        unread[what] = error.message
+        unread[what] = str(error)
         return {}
 
 
@@ -145,7 +145,7 @@ async def _list(api: ReadApi, query: Query, what: str, unread: dict[str, str]) -
             if len(found) >= _MOST:
                 break
     except PlanesError as error:
-        unread[what] = error.message
+        unread[what] = str(error)
     return found[:_MOST]
 
 
