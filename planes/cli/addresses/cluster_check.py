@@ -53,7 +53,7 @@ class _ClusterLook:
     Attributes:
         planes: that hand out addresses, by name.
         found: what does not fit, but for holders without pod.
-        held: holders whose pod is not listed.
+        held: holders whose pod is not listed: it is gone, has ended, or was made after the list.
     """
 
     planes: Mapping[str, Plane]
@@ -69,12 +69,18 @@ async def check(api: ReadApi, clock: Clock) -> list[AuditEntry]:
         PlanesError: the API server cannot be read.
     """
     first = await _look(api)
-    if not first.found and not first.held:
+    before, held = first.found, list(_in_turn(first.held))
+    del first  # its facts take as much memory as those of the second look
+    # A pod that is gone never comes back: what is held a while after that was not released.
+    gone = [one for one in held[:MOST_JUDGED] if await is_gone(api, one[2])]
+    if not before and not gone and len(held) <= MOST_JUDGED:
         return []
     await clock.sleep(PAUSE_SECONDS)
     last = await _look(api)
-    found = list(few_hints(first.found & last.found, last.facts))
-    found += [one async for one in _judged(api, clock, last.planes, first.held & last.held)]
+    found = list(few_hints(before & last.found, last.facts))
+    still = [one for one in gone if one in last.held]
+    found += [one async for one in _judged(api, clock, last.planes, still)]
+    found += _not_judged([one for one in held[MOST_JUDGED:] if one in last.held])
     return sorted(found)
 
 
@@ -98,12 +104,9 @@ async def _look(api: ReadApi) -> _ClusterLook:
 async def _judged(
     api: ReadApi, clock: Clock, planes: Mapping[str, Plane], held: Collection[Held]
 ) -> AsyncIterator[AuditEntry]:
-    """Yield an entry for each holder whose pod is gone: by a live read, lists leave some out."""
-    order = list(_in_turn(held))
+    """Yield an entry for each holder, whose pod is gone."""
     looks: dict[str, str] = {}
-    for plane, address, owner in order[:MOST_JUDGED]:
-        if not await is_gone(api, owner):
-            continue
+    for plane, address, owner in held:
         node = owner.node
         if node not in looks:
             looks[node] = _off(await look_at(api, clock, node))
@@ -116,8 +119,11 @@ async def _judged(
             yield AuditEntry(Misfit.UNREAD, plane, str(address), node, "", text)
         else:
             yield judged(plane, address, owner, looks[node])
-    left = Counter(owner.node for _, _, owner in order[MOST_JUDGED:])
-    for node, count in sorted(left.items()):
+
+
+def _not_judged(held: Collection[Held]) -> Iterator[AuditEntry]:
+    """Yield how many holders of each node were not looked at."""
+    for node, count in sorted(Counter(owner.node for _, _, owner in held).items()):
         text = f"{count:,} more addresses that node {node} holds are of no pod that is listed"
         yield AuditEntry(Misfit.UNREAD, "", node, node, "", text)
 

@@ -139,6 +139,21 @@ async def test_pods_that_come_and_go_between_the_lists_are_no_misfits(
     assert await found(cluster) == []
 
 
+async def test_a_pod_that_lived_between_the_lists_is_no_misfit(cluster: ReportingCluster) -> None:
+    """It was made after the first list of pods, and is gone, not yet released, at the second."""
+
+    def start() -> None:
+        cluster.hold("10.9.0.224", "short-0", cluster.pod("short-0", "10.9.0.224"))
+
+    def end() -> None:
+        cluster.kube.remove_object(PODS, "short-0", "shop")
+
+    cluster.pod("liar", "10.9.0.240")  # so that there is a second look
+    cluster.kube.before_next(start, verb="list", resource=IPBLOCKS)
+    cluster.clock.meanwhile = end
+    assert named(await found(cluster)) == {("status-without-holder", "10.9.0.240")}
+
+
 async def test_a_pod_that_was_made_anew_is_read_live(cluster: ReportingCluster) -> None:
     """db-200 is another pod at both looks, of which the lists of pods know the one before."""
 
