@@ -13,7 +13,7 @@ import yaml
 from planes.kube.resources import NAMESPACES, PLANES, PODS
 from tests.support.command_line import Outcome, netplane
 from tests.support.kube.fake_kube import FakeKube
-from tests.support.kube.https_kube import served
+from tests.support.kube.served_kube import served
 from tests.support.planes import plane_object
 
 WEB = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}}
