@@ -91,7 +91,7 @@ async def test_what_a_pod_says_of_itself_is_printed_without_escapes(
     api: ScriptedApi, tmp_path: Path
 ) -> None:
     bad = "\x1b[31m\n" + "a" * 9999
-    api.then(says(listed(pod(bad, "netplane-cni", "cni", bad, bad))))
+    api.then(says(listed(pod("d", "netplane-cni", "cni", bad, bad))))
     file = str(whole(tmp_path, api))
     outcome = await asyncio.to_thread(netplane, "version", "--kubeconfig", file)
     assert outcome.status == 0

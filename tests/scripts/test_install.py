@@ -259,24 +259,6 @@ def test_a_debian_package_is_the_same_each_time_and_leaves_nothing(
     assert left == []
 
 
-def test_a_purge_keeps_the_state_of_containers_that_are_attached(
-    tmp_path: Path,
-) -> None:
-    state = tmp_path / "var/lib/netplane"
-    (state / "journal").mkdir(parents=True)
-    (state / "journal" / "entry").touch()
-    (tmp_path / "var/lib/netplane-webhook").mkdir()
-    done = subprocess.run(
-        ["sh", str(ROOT / "manifests/systemd/deb/postrm"), "purge"],
-        env={"PATH": os.environ["PATH"], "DPKG_ROOT": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "is kept: containers are attached still" in done.stderr
-    assert [path.name for path in (tmp_path / "var/lib").iterdir()] == ["netplane"]
-
-
 def _naming(root: Path, name: bytes) -> list[Path]:
     """The files below a directory that hold a text."""
     files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]

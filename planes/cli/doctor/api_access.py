@@ -99,7 +99,11 @@ class ApiAccess:
 
             agent = f"netplane/{version('netplane')}"
             self._client = connect(
-                self._kubeconfig, user_agent=agent, env=self._env, context=self._context
+                self._kubeconfig,
+                user_agent=agent,
+                env=self._env,
+                context=self._context,
+                follows_proxies=True,
             )
         client = self._client
         async with asyncio.timeout(self._seconds):

@@ -59,11 +59,7 @@ def from_kubeconfig(
     from planes.kube.client.lean_config import KUBE_CONFIG  # noqa: PLC0415 - loaded late
 
     files = _Files(tuple(_Config(one, _read(one), root, KUBE_CONFIG) for one in (path, *further)))
-    if context and files.entry("contexts", "context", context) is None:
-        named = first_few([shown(name) for name in files.names("contexts")], _MOST_NAMES)
-        remedy = f"name one of its contexts: {named or 'it has none'}"
-        raise files.unusable(f"it has no context {context}", remedy)
-    of_context, chosen = files.named("contexts", "context", context or files.current_context())
+    of_context, chosen = files.context(context)
     of_cluster, cluster = files.named("clusters", "cluster", of_context.text(chosen, "cluster"))
     config, user = files.named("users", "user", of_context.text(chosen, "user"))
     if cluster.get("insecure-skip-tls-verify"):
@@ -255,6 +251,14 @@ class _Files:
     def unusable(self, why: str, remedy: str = "correct the file") -> BadInput:
         names = ":".join(str(config.path) for config in self.configs)
         return BadInput(f"cannot use the kubeconfig {names}: {why}", remedy=remedy)
+
+    def context(self, name: str) -> tuple[_Config, dict[str, Any]]:
+        """Return the context of a name, "" for the current one."""
+        if name and self.entry("contexts", "context", name) is None:
+            named = first_few([shown(one) for one in self.names("contexts")], _MOST_NAMES)
+            remedy = f"name one of its contexts: {named or 'it has none'}"
+            raise self.unusable(f"it has no context {name}", remedy)
+        return self.named("contexts", "context", name or self.current_context())
 
     def current_context(self) -> str:
         for config in self.configs:

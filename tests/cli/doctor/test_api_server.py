@@ -127,7 +127,7 @@ async def test_the_client_has_the_date_of_the_last_response(tmp_path: Path) -> N
     from aiohttp import web  # noqa: PLC0415
 
     async def answer(_: web.Request) -> web.Response:
-        return web.json_response({"kind": "Namespace"}, headers={"Date": DATE})
+        return web.json_response({"metadata": {"name": "shop"}}, headers={"Date": DATE})
 
     async with scripted_api(tmp_path) as api, client_of(api) as client:
         assert client.server_date == ""
