@@ -43,6 +43,7 @@ from planes.model.spec.plane_spec import Plane
 from planes.model.wire.result import Address
 from planes.run.backoff import Randomness
 from planes.run.clock import Clock
+from planes.run.locks import KeyedLocks
 from planes.store.address_book import LocalAddressBook
 from planes.store.address_claim import NoneFree
 from planes.store.plane_addresses import check_askable, with_subnet
@@ -88,9 +89,10 @@ class KubeAddressBook:
         self._local = LocalAddressBook(state_dir / ADDRESSES, clock, executor)
         records = StaticRecords(state_dir / "static-addresses", executor)
         ledger = StaticLedger(api, node, clock, randomness)
-        self._static = StaticAddresses(ledger, records, clock, randomness)
+        locks = KeyedLocks()
+        self._static = StaticAddresses(ledger, records, clock, randomness, locks=locks)
         self._persistent = PersistentAddresses(api, ledger, self._static)
-        self._adopted = AdoptedAddresses(ledger, records, clock)
+        self._adopted = AdoptedAddresses(ledger, records, clock, locks)
         asker = Asker(api, node, clock, randomness)
         self._borrowing = Borrowing(api, node, self._static, asker, clock)
         self._search = Search(self._own, self._blocks, self._borrowing, clock)

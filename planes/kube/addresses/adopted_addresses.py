@@ -5,8 +5,10 @@ is written first, then the node looks whether a block hands the address out (doc
 "Why it is safe", 4): a block that is created later leaves the address out, and one that was created
 before is seen.
 
-Invariant: an address of another node's block is never taken out of it: that node may have given it
-to a pod already, and what one node states must not shrink the blocks of others. It is refused.
+Invariants: one adoption, claim or release of an owner runs at a time, as each edits the owner's
+record and may undo what it wrote. An address of another node's block is never taken out of it:
+that node may have given it to a pod already, and what one node states must not shrink the blocks
+of others. It is refused.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from planes.kube.addresses.static_records import StaticRecord, StaticRecords
 from planes.model.addresses import IPAddress
 from planes.model.spec.block_sizes import static_network_of
 from planes.run.clock import Clock
+from planes.run.locks import KeyedLocks
 from planes.store.plane_addresses import describe
 from planes.store.protocol import AddressOwner
 
@@ -31,12 +34,16 @@ class AdoptedAddresses:
         ledger: the holders of all static addresses in the cluster.
         records: what this node's attachments may hold.
         clock: since when an address is held.
+        locks: one for each owner's record, those of `StaticAddresses`.
     """
 
-    def __init__(self, ledger: StaticLedger, records: StaticRecords, clock: Clock) -> None:
+    def __init__(
+        self, ledger: StaticLedger, records: StaticRecords, clock: Clock, locks: KeyedLocks
+    ) -> None:
         self._ledger = ledger
         self._records = records
         self._clock = clock
+        self._locks = locks
 
     async def adopt(self, plane: str, owner: AddressOwner, address: IPAddress) -> str:
         """Hold an address of a plane; return why not, "" where it is held.
@@ -46,9 +53,13 @@ class AdoptedAddresses:
         Raises:
             PlanesError: the API server or this node's disk cannot be used.
         """
-        block = await self._ledger.block_giving(plane, address)
-        if block is not None:
-            return _refusal(block, owner.node)  # ours: the record on this node is enough
+        async with self._locks.hold((plane, owner.container_id, owner.interface)):
+            block = await self._ledger.block_giving(plane, address)
+            if block is not None:
+                return _refusal(block, owner.node)  # ours: the record on this node is enough
+            return await self._hold(plane, owner, address)
+
+    async def _hold(self, plane: str, owner: AddressOwner, address: IPAddress) -> str:
         network = static_network_of(address)
         before = await self._record(plane, owner)
         networks = tuple(dict.fromkeys((*before.networks, network)))

@@ -36,6 +36,7 @@ class StaticAddresses:
         records: what this node's attachments may hold.
         clock: tells the time, paces retries.
         randomness: spreads retries.
+        locks: one for each owner's record; whoever edits a record holds its lock.
     """
 
     def __init__(
@@ -44,11 +45,13 @@ class StaticAddresses:
         records: StaticRecords,
         clock: Clock,
         randomness: Randomness,
+        *,
+        locks: KeyedLocks,
     ) -> None:
         self._ledger = ledger
         self._records = records
         self._clock = clock
-        self._locks = KeyedLocks()
+        self._locks = locks
         self._releases = StaticReleases(ledger, records, clock, self._locks, randomness)
         self._choice = StaticChoice(ledger, records, self._releases, clock)
         self._seen: dict[str, Holders] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -18,6 +19,7 @@ from planes.model.errors import Exhausted, Unavailable
 from planes.run.metrics import Metrics
 from planes.store.protocol import AddressOwner
 from tests.kube.addresses.static_scene import book_of, owner, until_given_back, written
+from tests.kube.addresses.stepped import Inline, Line, SteppedKube, settle
 from tests.support.clock import FakeClock
 from tests.support.kube.fake_kube import FakeKube
 from tests.support.planes import make_plane
@@ -95,15 +97,44 @@ async def test_in_a_block_of_another_node_it_is_refused_and_leaves_nothing(
     assert [held.record for held in await one.held_by_others(())] != [""]
 
 
+def take_block(kube: FakeKube) -> None:
+    """Give node n2 the block of X, as a node does that looked before X was written."""
+    block = NodeBlock(PLANE.name, "n2", ip_network("10.9.0.4/30"))
+    kube.put_object(IPBLOCKS, grid_object(PLANE.name, ip_network("10.9.0.0/16"), 30))
+    kube.put_object(IPBLOCKS, block.to_json())
+
+
+async def test_of_two_adoptions_at_once_neither_undoes_what_the_other_counts_on(
+    kube: FakeKube, tmp_path: Path
+) -> None:
+    """One looks last before a block of another node comes, the other one after that."""
+    line = Line()
+    book = KubeAddressBook(
+        SteppedKube(kube, line), "n1", tmp_path / "n1", FakeClock(), executor=Inline()
+    )
+    tasks = [asyncio.create_task(adopt(book)) for _ in range(2)]
+    await settle()
+    while not written(kube):
+        line.let(0)
+        await settle()
+    while not any(task.done() for task in tasks):
+        line.let(-1)
+        await settle()
+    take_block(kube)
+    while line.waiting:
+        line.let(0)
+        await settle()
+    assert sorted(await asyncio.gather(*tasks)) == [
+        "",
+        "it is in block 10.9.0.4/30, which node n2 hands out",
+    ]
+    assert written(kube) == {str(X): "adopted-1"}
+
+
 async def test_a_block_taken_before_the_holder_was_written_is_seen(
     kube: FakeKube, one: KubeAddressBook
 ) -> None:
-    def take_block() -> None:
-        block = NodeBlock(PLANE.name, "n2", ip_network("10.9.0.4/30"))
-        kube.put_object(IPBLOCKS, grid_object(PLANE.name, ip_network("10.9.0.0/16"), 30))
-        kube.put_object(IPBLOCKS, block.to_json())
-
-    kube.before_next(take_block, verb="create", resource=IPBLOCKS)
+    kube.before_next(lambda: take_block(kube), verb="create", resource=IPBLOCKS)
     assert await adopt(one) == "it is in block 10.9.0.4/30, which node n2 hands out"
     assert written(kube) == {}
 

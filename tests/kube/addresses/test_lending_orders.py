@@ -26,6 +26,7 @@ from planes.kube.addresses.static_records import StaticRecords
 from planes.kube.resources import IPBLOCKS
 from planes.model.addresses import parse_address, parse_range
 from planes.model.errors import PlanesError
+from planes.run.locks import KeyedLocks
 from planes.store.protocol import AddressOwner
 from tests.kube.addresses.played_cluster import SHM
 from tests.kube.addresses.stepped import Inline, Line, SteppedKube, settle
@@ -98,7 +99,7 @@ async def borrow(api: SteppedKube, state: Path) -> bool:
     clock = FakeClock()
     ledger = StaticLedger(api, "n2", clock, lambda: 0.5)
     records = StaticRecords(state / "static-addresses", Inline())
-    static = StaticAddresses(ledger, records, clock, lambda: 0.5)
+    static = StaticAddresses(ledger, records, clock, lambda: 0.5, locks=KeyedLocks())
     who = AddressOwner("c2", "net1", "ns", "p2", "u2", "n2")
     return await static.borrow(PLANE, who, (), (X,)) is not None
 
