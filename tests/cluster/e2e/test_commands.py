@@ -31,10 +31,10 @@ def test_status_says_which_config_shadows_ours_and_doctor_on_which_node(
     other.write_text('{"cniVersion": "1.0.0", "name": "a", "plugins": [{"type": "loopback"}]}')
     said = f"{OTHER_CONFIG} comes before"
     try:
-        cluster.wait_for("the fault", lambda: said in netplane.asks("status").stderr)
+        cluster.wait_for("the fault", lambda: said in netplane.asks("status").stdout)
         seen = netplane.asks("status")
         assert seen.returncode == 1
-        assert "the daemon of 1 node is not ready (node2): " in seen.stderr
+        assert "the daemon of 1 node is not ready (node2): " in seen.stdout
         found = netplane.asks("doctor", "node2", "-o", "json")
         assert found.returncode == 1
         assert said in found.stdout
