@@ -68,23 +68,25 @@ class AdoptedAddresses:
 
         def edit(holders: Holders) -> Holder | None:
             holder = holders.get(address)
-            if holder is None or holder.identity == identity_of(owner):
+            if holder is None:
                 put(holders, address, owner, self._clock.now())
-                return None
             return holder
 
-        other = await self._ledger.change(plane, network, edit)
-        if other is not None:
+        holder = await self._ledger.change(plane, network, edit)
+        if holder is not None and holder.identity != identity_of(owner):
             await self._put_or_forget(before)
-            return f"it is held by {describe(other.owner)}"
+            return f"it is held by {describe(holder.owner)}"
         block = await self._ledger.block_giving(plane, address)
-        if block is not None:
+        if block is None:
+            return ""
+        # A holder that was there stays: it may have been adopted before that block was taken, whose
+        # node then counts on seeing it.
+        if holder is None:
             await self._ledger.change(
                 plane, network, lambda holders: drop(holders, identity_of(owner), only=address)
             )
             await self._put_or_forget(before)
-            return _refusal(block, owner.node)
-        return ""
+        return _refusal(block, owner.node)
 
     async def _record(self, plane: str, owner: AddressOwner) -> StaticRecord:
         key = (plane, owner.container_id, owner.interface)

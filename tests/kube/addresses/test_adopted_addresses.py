@@ -98,7 +98,7 @@ async def test_in_a_block_of_another_node_it_is_refused_and_leaves_nothing(
 
 
 def take_block(kube: FakeKube) -> None:
-    """Give node n2 the block of X, as a node does that looked before X was written."""
+    """Put the block of X as node n2 takes it that looked before X was written."""
     block = NodeBlock(PLANE.name, "n2", ip_network("10.9.0.4/30"))
     kube.put_object(IPBLOCKS, grid_object(PLANE.name, ip_network("10.9.0.0/16"), 30))
     kube.put_object(IPBLOCKS, block.to_json())
@@ -128,6 +128,28 @@ async def test_of_two_adoptions_at_once_neither_undoes_what_the_other_counts_on(
         "",
         "it is in block 10.9.0.4/30, which node n2 hands out",
     ]
+    assert written(kube) == {str(X): "adopted-1"}
+
+
+async def test_an_adoption_again_takes_away_no_holder_that_was_there(
+    kube: FakeKube, one: KubeAddressBook, tmp_path: Path
+) -> None:
+    """The node that took the block since then leaves the address out, as the holder is there."""
+    assert await adopt(one) == ""
+    line = Line()
+    book = KubeAddressBook(
+        SteppedKube(kube, line), "n1", tmp_path / "n1", FakeClock(), executor=Inline()
+    )
+    task = asyncio.create_task(adopt(book))
+    await settle()
+    for _ in range(2):  # its first look, for a block of the address
+        line.let(0)
+        await settle()
+    take_block(kube)
+    while line.waiting:
+        line.let(0)
+        await settle()
+    assert await task == "it is in block 10.9.0.4/30, which node n2 hands out"
     assert written(kube) == {str(X): "adopted-1"}
 
 
