@@ -9,12 +9,15 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test vm e2e apiserver attacks chaos mutants image lint format bench lock clean test-setup
+.PHONY: help setup demo test vm e2e apiserver attacks chaos mutants image lint format bench lock clean test-setup \
+  program install uninstall deb
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-setup: $(VENV)/.ready build/netplane ## Make .venv (the project installed) and build/netplane (the shim)
+COMPLETION := planes/cli/completion/scripts/netplane.bash
+
+setup: $(VENV)/.ready build/netplane $(COMPLETION) ## Make .venv (the project installed) and build/netplane (the shim)
 
 $(VENV)/.ready: pyproject.toml requirements-dev.lock scripts/system-packages
 	@scripts/system-packages run
@@ -25,9 +28,40 @@ $(VENV)/.ready: pyproject.toml requirements-dev.lock scripts/system-packages
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# Of the table of commands; one of the three files stands for all.
+$(COMPLETION): $(VENV)/.ready scripts/completion-scripts $(shell find planes/cli -name '*.py')
+	@$(BIN)/python scripts/completion-scripts
+
 # The compiler is one of the Debian packages, so those are installed first.
 build/netplane: | $(VENV)/.ready
 include cni/shim/build.mk
+
+# What is installed is made of these; scripts/program makes the file last.
+build/program/python: $(VENV)/.ready build/netplane $(COMPLETION) scripts/program requirements.lock \
+    $(shell find planes certs webhook cni -name '*.py')
+	@$(BIN)/python scripts/program
+
+program: setup build/program/python ## Prepare build/program, which `make install` copies
+
+DESTDIR ?=
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+CNIBINDIR ?= /opt/cni/bin
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+install uninstall: export DESTDIR := $(DESTDIR)
+install uninstall: export PREFIX := $(PREFIX)
+install uninstall: export SYSCONFDIR := $(SYSCONFDIR)
+install uninstall: export CNIBINDIR := $(CNIBINDIR)
+install uninstall: export UNITDIR := $(UNITDIR)
+
+install: build/program/python ## Install programs, plugin and units below DESTDIR (PREFIX=/usr/local)
+	@scripts/install install
+
+uninstall: ## Remove what `make install` installed, but for settings and state
+	@scripts/install uninstall
+
+deb: build/program/python ## Make a Debian package of what `make install` installs: build/deb
+	@scripts/deb
 
 demo: setup ## Attach pods to planes on this machine, without Kubernetes
 	@$(BIN)/netplane demo

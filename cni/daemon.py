@@ -53,6 +53,9 @@ class Daemon:
         self._show()
         self._server = self._make_server()
         self._is_open = asyncio.Event()
+        self._parts.shared.health.tell_readiness(
+            lambda: self._unready() if self._is_open.is_set() else ""
+        )
         self._on_stop = on_stop
         self._supervisor = Supervisor(
             self._services(), drain_seconds=_ALL_SECONDS, on_stop=self._begin_to_stop
@@ -103,6 +106,9 @@ class Daemon:
         environment, shared = self._environment, self._parts.shared
         confdir, reconcile = self._parts.confdir, self._parts.reconcile
         services: dict[str, Service] = {
+            "service manager": lambda: environment.manager.run(
+                environment.clock, is_serving=self._is_open.is_set, status=self._status
+            ),
             **environment.services,
             "store": environment.store.run,
             "events": shared.reporter.run,
@@ -154,8 +160,15 @@ class Daemon:
         return run
 
     def _begin_to_stop(self) -> None:
+        self._environment.manager.stopping("finishing the calls in flight")
         self._parts.confdir.followed.stop_waiting()
         self._on_stop()
+
+    def _status(self) -> str:
+        if reason := self._unready():
+            return reason
+        note = readiness_note(self._parts.shared.journal)
+        return f"serving; {note}" if note else "serving"
 
     def _unready(self) -> str:
         """Return why a pod could start without its planes, or not at all; "" where all is well.

@@ -40,6 +40,7 @@ from planes.model.spec.plane_spec import Plane
 from planes.run.clock import Clock, SystemClock
 from planes.run.gc_freeze import freeze_while_loading
 from planes.run.metrics import Metrics
+from planes.run.service_manager import ServiceManager, service_manager
 from planes.run.supervise import Service
 from planes.run.thread_pool import ThreadPool
 from planes.run.worker_threads import StuckThread
@@ -108,6 +109,7 @@ class Environment:
         retire: gives back to the cluster what this node has of planes and does not use.
         publish: writes this node's report on its planes; None: there is nowhere to write it.
         foreign: reads which addresses other IPAMs of the cluster gave to pods of this node.
+        manager: the service manager, which is told how the daemon does.
         stuck: lists the threads that have been at one job for so many seconds.
         close: closes the connections; called last.
     """
@@ -126,6 +128,7 @@ class Environment:
     retire: Callable[[], Awaitable[None]] = _nothing_open
     publish: Callable[[str], Awaitable[None]] | None = None
     foreign: Callable[[], Awaitable[Sequence[Fact]]] = _no_facts
+    manager: ServiceManager = field(default_factory=ServiceManager)
     stuck: Callable[[float], list[StuckThread]] = lambda _seconds: []
     close: Callable[[], Awaitable[None]] = _nothing_open
 
@@ -157,6 +160,7 @@ def machine(settings: Settings, env: Mapping[str, str]) -> Environment:
         retire=backend.retire,
         publish=backend.publish,
         foreign=backend.foreign,
+        manager=service_manager(env),
         stuck=_stuck(kernel, files),
         close=backend.close,
     )

@@ -155,6 +155,15 @@ PENDING_OPTIONS: Final = (_option("--state-dir"),)
 
 ADDRESS_OPTIONS: Final = (_option("--socket"),)
 
+NODE_OPTIONS: Final = tuple(
+    _option(flag)
+    for flag in (
+        *("--socket", "--state-dir", "--address-dir", "--cni-conf-dir", "--cni-bin-dir"),
+        *("--data-dirs", "--host-root", "--replace-multus", "--native"),
+    )
+)
+"""What a diagnosis of a node has to know of its daemon."""
+
 # The shim is no Python: it reads these itself, from the environment of the container runtime.
 SHIM_OPTIONS: Final = (
     _option("--socket"),

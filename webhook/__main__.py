@@ -16,6 +16,7 @@ from planes.model.errors import BadInput, PlanesError
 from planes.run import logs
 from planes.run.clock import Clock, SystemClock
 from planes.run.descriptors import raise_limit
+from planes.run.service_manager import ServiceManager, service_manager
 from webhook import problems, standalone
 from webhook import settings as configuration
 from webhook.settings import WebhookSettings
@@ -33,7 +34,7 @@ def main(argv: Sequence[str], env: Mapping[str, str], stderr: TextIO) -> int:
     logs.configure(settings.log_level, stderr)
     raise_limit()
     try:
-        return asyncio.run(_serve(settings, SystemClock()))
+        return asyncio.run(_serve(settings, SystemClock(), service_manager(env)))
     except PlanesError as error:
         print(f"{configuration.PROGRAM}: {error}", file=stderr)
         return 1
@@ -44,18 +45,18 @@ def run() -> None:
     sys.exit(main(sys.argv[1:], os.environ, sys.stderr))
 
 
-async def _serve(settings: WebhookSettings, clock: Clock) -> int:
+async def _serve(settings: WebhookSettings, clock: Clock, manager: ServiceManager) -> int:
     if settings.cluster is not None:
         # A machine without a cluster need not pay for the Kubernetes adapter in memory.
         from webhook import cluster  # noqa: PLC0415
 
-        return await cluster.serve(settings, settings.cluster, clock)
+        return await cluster.serve(settings, settings.cluster, clock, manager)
     if settings.manifests is None or settings.cert_dir is None:
         raise BadInput(
             "cannot start without --standalone DIR and --cert-dir DIR",
             remedy="give both on a machine without a cluster; in a pod neither is needed",
         )
-    return await standalone.serve(settings, settings.manifests, settings.cert_dir, clock)
+    return await standalone.serve(settings, settings.manifests, settings.cert_dir, clock, manager)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from planes.kube.store.store import KubeStore
 from planes.run.clock import Clock
 from planes.run.gc_freeze import freeze_while_loading
 from planes.run.metrics import Metrics
+from planes.run.service_manager import ServiceManager
 from planes.run.supervise import Service, supervise
 from webhook.controller.controller import Controller, ControllerContext, ControllerMetrics
 from webhook.listener import AdmissionListener
@@ -36,7 +37,9 @@ from webhook.settings import PROGRAM, OnCluster, WebhookSettings
 from webhook.standalone import directory_rotator, shows_valid
 
 
-async def serve(settings: WebhookSettings, cluster: OnCluster, clock: Clock) -> int:
+async def serve(
+    settings: WebhookSettings, cluster: OnCluster, clock: Clock, manager: ServiceManager
+) -> int:
     """Run the webhook until a signal and return the exit status.
 
     Raises:
@@ -44,21 +47,19 @@ async def serve(settings: WebhookSettings, cluster: OnCluster, clock: Clock) -> 
     """
     agent = f"{PROGRAM}/{version('netplane')}"
     async with connect(cluster.kubeconfig, user_agent=agent, clock=clock) as api:
-        return await _serve(settings, cluster, api, clock)
+        return await _serve(settings, cluster, api, clock, manager)
 
 
-async def _serve(settings: WebhookSettings, cluster: OnCluster, api: KubeApi, clock: Clock) -> int:
-    metrics = Metrics()
-    context = RotatingContext()
+async def _serve(
+    settings: WebhookSettings,
+    cluster: OnCluster,
+    api: KubeApi,
+    clock: Clock,
+    manager: ServiceManager,
+) -> int:
+    metrics, context = Metrics(), RotatingContext()
     leadership = _leadership(cluster, api, metrics, clock)
-    store = KubeStore.for_admission(
-        api,
-        clock=clock,
-        metrics=metrics,
-        namespace_isolation=settings.namespace_isolation,
-        global_namespaces=settings.global_namespaces,
-        nad_policy=settings.nad_policy,
-    )
+    store = _store(settings, api, metrics, clock)
     if settings.cert_dir is not None:
         certificates = _from_files(settings.cert_dir, context, metrics, clock)
     else:
@@ -80,6 +81,7 @@ async def _serve(settings: WebhookSettings, cluster: OnCluster, api: KubeApi, cl
         ),
         waits_for_watch=True,
         on_answer=owner_events.answered,
+        manager=manager,
     )
     await listener.listen()
     fenced, counts = FencedApi(api, leadership.check), ControllerMetrics(metrics)
@@ -95,7 +97,20 @@ async def _serve(settings: WebhookSettings, cluster: OnCluster, api: KubeApi, cl
         "controller": lambda: leadership.lead(lambda: Controller(controller_context).run()),
         **listener.services(),
     }
-    return await supervise(services, drain_seconds=listener.drain_seconds)
+    return await supervise(
+        services, drain_seconds=listener.drain_seconds, on_stop=listener.begin_to_stop
+    )
+
+
+def _store(settings: WebhookSettings, api: KubeApi, metrics: Metrics, clock: Clock) -> KubeStore:
+    return KubeStore.for_admission(
+        api,
+        clock=clock,
+        metrics=metrics,
+        namespace_isolation=settings.namespace_isolation,
+        global_namespaces=settings.global_namespaces,
+        nad_policy=settings.nad_policy,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from certs.serving import RotatingContext
 from planes.run import metrics as exposition
 from planes.run.clock import Clock
 from planes.run.metrics import Metrics
+from planes.run.service_manager import ServiceManager
 from planes.run.supervise import Service
 from planes.store.protocol import Store
 from webhook.app import HANDLERS, AnswerHandler, App
@@ -29,6 +30,7 @@ class AdmissionListener:
         unready: returns why this replica must not get reviews now.
         waits_for_watch: wait for a watch that is behind a review, as on a cluster.
         on_answer: called with every answer.
+        manager: the service manager, which is told how this replica does; None for none.
 
     Raises:
         BadInput: the file of `--client-ca` holds no CA.
@@ -45,7 +47,10 @@ class AdmissionListener:
         unready: Callable[[], Sequence[str]],
         waits_for_watch: bool = False,
         on_answer: AnswerHandler | None = None,
+        manager: ServiceManager | None = None,
     ) -> None:
+        self._clock = clock
+        self._manager = manager or ServiceManager()
         self._settings = settings
         self._store = store
         self._client_ca = None
@@ -89,7 +94,13 @@ class AdmissionListener:
 
     def services(self) -> dict[str, Service]:
         """Return the services to run, by name: the listener last, so that it stops first."""
-        services: dict[str, Service] = {}
+        services: dict[str, Service] = {
+            "service manager": lambda: self._manager.run(
+                self._clock,
+                is_serving=lambda: not self._unready(),
+                status=lambda: self._unready() or "answering reviews",
+            )
+        }
         if self._settings.metrics is not None:
             host, port = self._settings.metrics
             services["metrics"] = partial(
@@ -104,6 +115,10 @@ class AdmissionListener:
             services["clients"] = self._client_ca.run
         services["listener"] = self._server.run
         return services
+
+    def begin_to_stop(self) -> None:
+        """Report to the service manager that the orderly end has begun."""
+        self._manager.stopping("answering the last reviews")
 
     def _unready(self) -> str:
         reasons = self._app.unready()

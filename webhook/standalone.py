@@ -19,6 +19,7 @@ from certs.serving import RotatingContext
 from certs.standalone import DirectoryAuthority
 from planes.run.clock import Clock
 from planes.run.metrics import Metrics
+from planes.run.service_manager import ServiceManager
 from planes.run.supervise import supervise
 from planes.store.directory import DirStore
 from webhook.listener import AdmissionListener
@@ -26,7 +27,13 @@ from webhook.readiness import unready_reasons
 from webhook.settings import WebhookSettings
 
 
-async def serve(settings: WebhookSettings, manifests: Path, cert_dir: Path, clock: Clock) -> int:
+async def serve(
+    settings: WebhookSettings,
+    manifests: Path,
+    cert_dir: Path,
+    clock: Clock,
+    manager: ServiceManager,
+) -> int:
     """Run the webhook until a signal and return the exit status.
 
     Raises:
@@ -54,10 +61,13 @@ async def serve(settings: WebhookSettings, manifests: Path, cert_dir: Path, cloc
         metrics=metrics,
         clock=clock,
         unready=lambda: unready_reasons(store, is_served=is_valid()),
+        manager=manager,
     )
     await listener.listen()
     services = {"certificates": rotator.run, "store": store.run, **listener.services()}
-    return await supervise(services, drain_seconds=listener.drain_seconds)
+    return await supervise(
+        services, drain_seconds=listener.drain_seconds, on_stop=listener.begin_to_stop
+    )
 
 
 def directory_rotator(

@@ -15,6 +15,8 @@ import stat
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from planes.run.service_manager import VARIABLES
+
 _MOST_LINKS: Final = 40  # MAXSYMLINKS of the kernel
 _PROGRAM: Final = "/usr/sbin/chroot"
 # Where distributions install iptables, nft and what plugins call: the PATH of root.
@@ -39,8 +41,13 @@ def environment(root: str, env: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a program of the node: ours, with the node's search path.
 
     With a root, the image's `PYTHON…` variables are left out: a plugin may be a Python program.
+    What the service manager told us is left out always: it is for this process alone.
     """
-    kept = {key: text for key, text in env.items() if not (root and key.startswith("PYTHON"))}
+    kept = {
+        key: text
+        for key, text in env.items()
+        if key not in VARIABLES and not (root and key.startswith("PYTHON"))
+    }
     return {**kept, "PATH": ":".join(search_path(root, env.get("PATH", "")))}
 
 

@@ -29,7 +29,8 @@ _log = logging.getLogger(__name__)
 
 _SUFFIX: Final = ".json"
 _OLD_TEMPORARY: Final = ".tmp"  # what releases before this one left
-_DAMAGED: Final = "damaged"
+DAMAGED: Final = "damaged"
+"""The directory below the journal's where damaged entries are set aside."""
 _LONGEST_NAME: Final = 200
 _LARGEST: Final = 8 << 20  # bytes of one entry: configurations and results
 _MOST_DAMAGED: Final = 1024
@@ -66,7 +67,7 @@ def read_entries(directory: Path) -> JournalContent:
             )
     except OSError as error:
         raise _failed("open", directory, error) from error
-    damaged = _read_damaged(directory / _DAMAGED)
+    damaged = _read_damaged(directory / DAMAGED)
     entries: list[Entry] = []
     known: dict[str, ConfList] = {}
     for _, name in names:
@@ -97,7 +98,7 @@ def inspect_entries(directory: Path) -> JournalContent:
         return JournalContent((), ())
     except OSError as error:
         raise _failed("open", directory, error) from error
-    damaged = _read_damaged(directory / _DAMAGED)
+    damaged = _read_damaged(directory / DAMAGED)
     entries: list[Entry] = []
     known: dict[str, ConfList] = {}
     for path in [directory / name for name in names if name.endswith(_SUFFIX)]:
@@ -206,7 +207,7 @@ def _drop_temporary(path: Path) -> None:
         path.unlink()
     except OSError:  # it is a directory: move it out of the way
         with suppress(OSError):
-            set_aside(path, path.parent / _DAMAGED)
+            set_aside(path, path.parent / DAMAGED)
 
 
 def _read(
@@ -224,7 +225,7 @@ def _read(
 def _put_aside(path: Path, error: OSError | PlanesError) -> Damaged:
     kept = path
     with suppress(OSError):  # a file that cannot be moved stays, and is skipped at each start
-        kept = set_aside(path, path.parent / _DAMAGED)
+        kept = set_aside(path, path.parent / DAMAGED)
     damaged = replace(_damaged(kept, path.name), reason=_reason(error))
     _log.error(
         "journal entry is damaged: what it held is given back when its sandbox is gone",

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from cni.net.addresses import get_routes
+from cni.net.channel import Channel
 from cni.net.host_links import HostLink, read_host_links
 from cni.net.netlink import Message, as_u32, attributes
 from cni.net.rtnetlink import (
@@ -38,12 +39,23 @@ def carries_node(worker: Worker, index: int) -> str:
     Raises:
         PlanesError: the kernel refuses.
     """
-    tops = {one for version in (4, 6) for one in _devices(worker.host.dump(get_routes(version)))}
+    tops = default_links(worker.host)
     links = {link.index: link for link in read_host_links(worker)}
     for top in sorted(tops & links.keys()):
         if index in _below(top, links):
             return links[top].names[0]
     return ""
+
+
+def default_links(channel: Channel) -> frozenset[int]:
+    """Return the indexes of the links of all default routes of the namespace of a channel.
+
+    Raises:
+        PlanesError: the kernel refuses.
+    """
+    return frozenset(
+        [one for version in (4, 6) for one in _devices(channel.dump(get_routes(version)))]
+    )
 
 
 def _below(top: int, links: dict[int, HostLink]) -> set[int]:

@@ -16,6 +16,7 @@ from cni.net.uplink_carrier import DeadLink, LinkUse, Uplink
 from cni.plugins.attachment import PlannedAttachment
 from planes.model.errors import PlanesError, Unavailable
 from planes.model.events import Event
+from planes.model.wire.netconf import ConfList
 
 _BY_MASTER: Final = frozenset({"macvlan", "ipvlan", "vlan", "macvtap", "ipoib", "ib-ipoib"})
 _OF_DEVICE: Final = frozenset({"sriov", "ib-sriov", "ib-sriov-cni"})
@@ -31,9 +32,19 @@ def uplinks_of(attachment: PlannedAttachment) -> Iterator[Uplink]:
 
     There are none for the cluster network, which is not checked here.
     """
-    if attachment.is_cluster_network:
-        return
-    for plugin in attachment.conflist.plugins:
+    if not attachment.is_cluster_network:
+        device = attachment.capability_args.get("deviceID")
+        yield from uplinks_in(attachment.conflist, device)
+
+
+def uplinks_in(conflist: ConfList, given_device: object = None) -> Iterator[Uplink]:
+    """Yield the links of the host that the plugins of a network use.
+
+    Args:
+        conflist: the network.
+        given_device: the device that the kubelet gave the pod, in place of the configuration's.
+    """
+    for plugin in conflist.plugins:
         fields = plugin.fields()  # the plugins read keys in any letter case
         if plugin.type in _BY_MASTER and not fields.raw("linkInContainer"):
             # without one, macvtap's is that of its device plugin
@@ -44,7 +55,7 @@ def uplinks_of(attachment: PlannedAttachment) -> Iterator[Uplink]:
         elif plugin.type == "host-device" and fields.raw("device"):
             yield from _named(LinkUse.MOVED, fields.raw("device"))
         elif plugin.type in _OF_DEVICE:
-            device = attachment.capability_args.get("deviceID") or fields.raw("deviceID")
+            device = given_device or fields.raw("deviceID")
             yield from _named(LinkUse.FUNCTION, device)
 
 

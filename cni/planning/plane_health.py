@@ -3,8 +3,8 @@
 Invariant: no call waits for a report, and a failure that a pod may have caused does not count
 against its plane: by what it requested (an address that is taken), or by a network of its own that
 was attached before (with its sysctls and interfaces). A plane that begins to fail or to work again
-is reported at once, other changes at intervals; a failed report is retried. Each report has the
-node's use of its address blocks as well.
+is reported at once, and so is a node that is not ready any more or again; other changes at
+intervals. A failed report is retried. Each report has the node's use of its address blocks as well.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from prometheus_client import Gauge
 
 from cni.net.errors import MissingNetns
 from cni.planning.address_reports import AddressReports
+from cni.planning.node_readiness import NodeReadiness
 from cni.plugins.attachment import PlannedAttachment
 from planes.model.errors import NotFound, PlanesError
 from planes.model.state.plane_health import Health, encode_report, reason_of
@@ -70,6 +71,11 @@ class PlaneHealth:
         self._reported_at = float("-inf")
         self._at_once = TokenBucket(clock, AT_ONCE_BURST, AT_ONCE_PER_SECOND)
         self._gauge: Gauge | None = None
+        self._readiness = NodeReadiness(clock, lambda: "")
+
+    def tell_readiness(self, unready: Callable[[], str]) -> None:
+        """Report whether this node is ready, too; `unready` returns why it is not, "" if it is."""
+        self._readiness = NodeReadiness(self._clock, unready)
 
     def attached(self, attachments: Iterable[PlannedAttachment]) -> None:
         """Count attachments that were made."""
@@ -153,27 +159,31 @@ class PlaneHealth:
                 self._gauge.remove(name)
 
     def _is_due(self) -> bool:
-        if self._known == self._reported:
+        if self._known == self._reported and not self._readiness.has_changed():
             return False
+        if self._readiness.has_turned():
+            return self._at_once.take()
         names = self._known.keys() | self._reported.keys()
         pairs = [(self._known.get(name), self._reported.get(name)) for name in names]
         if any(_kind(now) != _kind(before) for now, before in pairs):
             return self._at_once.take()
         is_failing = any(now is not None and now.is_failing for now, _ in pairs)
+        is_failing = is_failing or self._readiness.has_changed()
         wait = FAILURES_SECONDS if is_failing else SUCCESSES_SECONDS
         return self._clock.monotonic() >= self._reported_at + wait
 
     async def _report(self, publish: Publish) -> None:
-        reported = dict(self._known)
+        reported, unready = dict(self._known), self._readiness.now()
         use = None if self._addresses is None else self._addresses.now
         self._reported_at = self._clock.monotonic()
         try:
-            await publish(encode_report(self._node, reported, use))
+            await publish(encode_report(self._node, reported, use, unready=unready))
         except PlanesError as error:
             _log.warning("health of planes not reported", extra={"cause": str(error)})
             await self._clock.sleep(FAILURES_SECONDS)
             return
         self._reported = reported
+        self._readiness.told(unready)
         if self._addresses is not None and use is not None:
             self._addresses.told(use)
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import socket
 from pathlib import Path
 from typing import Any, Final
 
 from planes.model.errors import BadInput, CniCode, JsonObject, Unavailable
+from planes.run.unix_http import HttpOverUnixSocket
 
 _RESPONSE_SECONDS: Final = 240.0
 
@@ -29,7 +28,7 @@ def ask_daemon(
     Raises:
         PlanesError: its answer, or there was none.
     """
-    connection = _OverSocket(path)
+    connection = HttpOverUnixSocket(path, _RESPONSE_SECONDS)
     try:
         connection.connect()
     except (FileNotFoundError, ConnectionRefusedError):
@@ -55,17 +54,3 @@ def ask_daemon(
     if decoded.get("code") == CniCode.TRY_AGAIN:
         raise Unavailable(message, remedy=hint)
     raise BadInput(message, remedy=hint)
-
-
-class _OverSocket(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("netplane", timeout=_RESPONSE_SECONDS)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(os.fspath(self._path))

@@ -7,7 +7,7 @@ never a configuration.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from cni.attaching.status_reports import StatusReporter
@@ -17,6 +17,14 @@ from planes.model.errors import PlanesError
 from planes.model.events import about_node, message_of
 from planes.model.lines import first_few, printable
 from planes.model.names import DEFAULT_NETWORK_ANNOTATION, MULTUS_NAMESPACE
+from planes.model.wire.multus_keys import (
+    FOLLOWED,
+    IDLE,
+    NEEDED,
+    NO_DAEMON_CONFIG,
+    STANDARD,
+    UNKNOWN,
+)
 from planes.run.clock import Clock
 
 _log = logging.getLogger(__name__)
@@ -24,55 +32,6 @@ _log = logging.getLogger(__name__)
 REASON: Final = "MultusSettings"
 _CHECK_SECONDS: Final = 10.0
 _SHOWN: Final = 16  # names of a list
-
-_STANDARD: Final = frozenset(
-    {"name", "type", "cniversion", "cniversions", "plugins", "dns", "prevresult", "runtimeconfig"}
-)
-_FOLLOWED: Final[Mapping[str, str]] = {
-    "clusternetwork": "it is the default network",
-    "delegates": "the first is the default network, every pod gets the others",
-    "defaultnetworks": "pods outside systemNamespaces get them after the default network",
-    "systemnamespaces": "their pods get no defaultNetworks",
-    "multusnamespace": "NADs of clusterNetwork and defaultNetworks are looked for there",
-    "namespaceisolation": "pods that name a NAD of another namespace are refused on this node",
-    "globalnamespaces": "under isolation their NADs serve everybody",
-    "confdir": "files of NADs without spec.config are looked for there first",
-    "bindir": "plugins are looked up there first",
-    "cnidir": "sandboxes of Multus are found there when they are deleted",
-    "readinessindicatorfile": "an ADD waits for it, 45 s at most, and STATUS fails without it",
-    "capabilities": "those of the default network are declared",
-    "retrydeleteonerror": "a DEL that fails is kept and tried again in any case",
-}
-_IDLE: Final[Mapping[str, str]] = {
-    **dict.fromkeys(
-        ("multusconfigfile", "multusautoconfigdir", "multusmastercni", "cniconfigdir"),
-        "says how Multus makes its file",
-    ),
-    **dict.fromkeys(("forcecniversion", "overridenetworkname"), "says how Multus makes its file"),
-    **dict.fromkeys(
-        ("kubeconfig", "pernodecertificate"), "the daemon uses its pod's service account"
-    ),
-    **dict.fromkeys(("socketdir", "daemonsocketdir"), "the shim asks NETPLANE_SOCKET"),
-    "chrootdir": "plugins run in NETPLANE_HOST_ROOT",
-    "logtostderr": "logs go to stderr",
-    "enablepprof": "there is no such port",
-}
-_NEEDED: Final[Mapping[str, str]] = {
-    "auxiliarycnichainname": "not followed, its chain is not run: write it as a NAD, and name that "
-    "in defaultNetworks or in the annotation of the pods",
-    **dict.fromkeys(
-        ("logfile", "logoptions"), "not followed, logs go to stderr: have the node keep them"
-    ),
-    "loglevel": "not followed: set NETPLANE_LOG_LEVEL",
-    "metricsport": "not followed: set NETPLANE_METRICS",
-    "connectionlimit": "not followed: set NETPLANE_MAX_IN_FLIGHT (32 where it is not set)",
-}
-_UNKNOWN: Final = "not followed, for Netplane does not know it: see Multus' documentation"
-_NO_DAEMON_CONFIG: Final = (
-    "daemon-config.json: not on this node; Multus' thick form has more settings there (ConfigMap "
-    "multus-daemon-config): put it at multus.d/daemon-config.json in the CNI conf dir to have it "
-    "followed"
-)
 
 
 class MultusNotice:
@@ -162,9 +121,9 @@ def _followed(settings: MultusSettings) -> Iterator[str]:
     values = _values(settings)
     for key in settings.keys:
         folded = key.casefold()
-        if folded in _FOLLOWED and (folded not in values or values[folded]):
+        if folded in FOLLOWED and (folded not in values or values[folded]):
             value = values.get(folded, "")
-            yield f"{key}{f' ({value})' if value else ''}: {_FOLLOWED[folded]}"
+            yield f"{key}{f' ({value})' if value else ''}: {FOLLOWED[folded]}"
 
 
 def _left(settings: MultusSettings) -> Iterator[str]:
@@ -172,10 +131,10 @@ def _left(settings: MultusSettings) -> Iterator[str]:
         yield f"no pod is attached on this node: {settings.fault}"
     for key in settings.keys:
         folded = key.casefold()
-        if folded in _NEEDED:
-            yield f"{key}: {_NEEDED[folded]}"
-        elif folded not in {*_STANDARD, *_FOLLOWED, *_IDLE}:
-            yield f"{_plain(key)}: {_UNKNOWN}"
+        if folded in NEEDED:
+            yield f"{key}: {NEEDED[folded]}"
+        elif folded not in {*STANDARD, *FOLLOWED, *IDLE}:
+            yield f"{_plain(key)}: {UNKNOWN}"
     if settings.namespace != MULTUS_NAMESPACE:
         yield (
             f"multusNamespace ({settings.namespace}): not followed for the annotation "
@@ -183,12 +142,12 @@ def _left(settings: MultusSettings) -> Iterator[str]:
             f"{MULTUS_NAMESPACE}, so write {settings.namespace}/NAME there"
         )
     if settings.lacks_daemon:
-        yield _NO_DAEMON_CONFIG
+        yield NO_DAEMON_CONFIG
 
 
 def _idle(settings: MultusSettings) -> Iterator[str]:
     for key in settings.keys:
-        if why := _IDLE.get(key.casefold()):
+        if why := IDLE.get(key.casefold()):
             yield f"{key}: {why}"
 
 

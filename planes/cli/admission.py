@@ -14,7 +14,6 @@ import ssl
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -23,10 +22,12 @@ import orjson
 from planes.model.errors import BadInput, Denied, JsonObject, PlanesError, Unavailable
 from planes.model.lines import printable
 from planes.model.patch import apply
+from planes.run.files import read_regular
 
 # The API server's own limit for one webhook call is 30 s, its default 10 s.
 TIMEOUT_SECONDS: Final = 10.0
 _MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+_MAX_CA_BYTES: Final = 1024 * 1024
 _POD_KIND: Final = {"group": "", "version": "v1", "kind": "Pod"}
 _POD_RESOURCE: Final = {"group": "", "version": "v1", "resource": "pods"}
 
@@ -155,16 +156,14 @@ def review_request(pod: JsonObject) -> JsonObject:
 
 
 def _trust(ca_file: str) -> ssl.SSLContext:
-    if not Path(ca_file).is_file():
-        raise BadInput(
-            f"cannot read the CA file {ca_file}: there is no such file",
-            remedy="give the ca.crt that the webhook wrote to its --cert-dir as --ca",
-        )
     try:
+        read_regular(ca_file, _MAX_CA_BYTES, follows=True)  # ssl would wait for ever at a FIFO
         return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
+    except OSError as error:  # ssl.SSLError is one
+        is_empty = isinstance(error, ssl.SSLError)
+        cause = "it holds no certificate" if is_empty else error.strerror or str(error)
         raise BadInput(
-            f"cannot read the CA file {ca_file}: it holds no certificate",
+            f"cannot read the CA file {ca_file}: {cause}",
             remedy="give the ca.crt that the webhook wrote to its --cert-dir as --ca",
         ) from error
 

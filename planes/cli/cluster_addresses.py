@@ -1,24 +1,15 @@
-"""The work of `netplane ip`: read what a cluster says of addresses, release what a node has.
+"""The work of `netplane ip release --node`: release what a node of a cluster has.
 
-Invariant: `release` does nothing to a node that shows that it runs: its Node object is ready, or
-its kubelet renews its Lease while the command waits.
+Invariant: nothing is done to a node that shows that it runs: its Node object is ready, or its
+kubelet renews its Lease while the command waits.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from planes.kube.addresses.claim_audit import audit_claims
-from planes.kube.addresses.claim_release import Claims, list_claims
-from planes.kube.addresses.cluster_audit import (
-    AuditEntry,
-    ClusterFacts,
-    audit,
-    judged,
-    without_pod,
-)
 from planes.kube.addresses.node_look import is_ready, look_at
 from planes.kube.addresses.node_release import (
     BlockAsRead,
@@ -28,23 +19,16 @@ from planes.kube.addresses.node_release import (
     remove_holders,
     static_blocks_of,
 )
-from planes.kube.addresses.pod_fate import is_gone
-from planes.kube.api import KubeApi, Query
-from planes.kube.resources import IPBLOCKS, NODES, PLANES, PODS
-from planes.kube.store.pod_views import POD_FIELDS
+from planes.kube.api import KubeApi
+from planes.kube.resources import NODES
 from planes.model.addresses import IPAddress
 from planes.model.errors import Conflict, Denied, JsonObject, NotFound, PlanesError
-from planes.model.objects import CONFIG_MIRROR_ANNOTATION
-from planes.model.spec.plane import parse_stored_plane
-from planes.model.spec.plane_spec import IpamMode, Plane
-from planes.model.state.fencing import Fence, NodeLook
+from planes.model.state.fencing import NodeLook
 from planes.run.clock import Clock
 
 RENEWAL_SECONDS: Final = 25.0
 """A kubelet renews its Lease every 10 seconds."""
 _TRIES: Final = 5
-_MOST_JUDGED: Final = 1000
-"""Holders without pod that are read one by one."""
 
 
 @dataclass(slots=True)
@@ -63,44 +47,6 @@ class Released:
             ],
             "staticAddresses": [{"block": name, "address": a} for name, a in self.static],
         }
-
-
-async def check(api: KubeApi, clock: Clock) -> list[AuditEntry]:
-    """Return what does not fit, sorted. Nothing is changed.
-
-    Pods come and go while lists are read one after the other. So what does not fit is looked at
-    twice, and only what was found both times is returned.
-
-    Raises:
-        PlanesError: the API server cannot be read.
-    """
-    found = await _check_once(api, clock)
-    return sorted(found & await _check_once(api, clock)) if found else []
-
-
-async def _check_once(api: KubeApi, clock: Clock) -> set[AuditEntry]:
-    planes = [plane async for plane in _planes(api)]
-    networks = {str(plane.ref): plane.name for plane in planes}
-    facts = ClusterFacts(networks, await _names(api))
-    pods = Query(PODS, fields=POD_FIELDS, is_metadata_only=True)
-    # Pods before blocks: what a pod shows was written after its holder.
-    async for page in api.pages(pods):
-        for obj in page.items:
-            facts.add_pod(obj, CONFIG_MIRROR_ANNOTATION)
-    async for page in api.pages(Query(IPBLOCKS)):
-        for obj in page.items:
-            facts.add_block(obj)
-    found = list(audit(facts))
-    # Blocks before claims: what is kept was written after its claim.
-    if any(plane.is_persistent for plane in planes) or any(b.claims for b in facts.static):
-        found += audit_claims(facts, await _claims(api))
-    looks: dict[str, str] = {}
-    for plane, address, owner in list(without_pod(facts))[:_MOST_JUDGED]:
-        if await is_gone(api, owner):
-            if owner.node not in looks:
-                looks[owner.node] = _off(await look_at(api, clock, owner.node))
-            found.append(judged(plane, address, owner, looks[owner.node]))
-    return set(found)
 
 
 async def release(
@@ -191,37 +137,3 @@ async def _refuse_connected(api: KubeApi, clock: Clock, before: NodeLook, node: 
             "runs, and its pods with it",
             remedy="stop the machine, or its kubelet and all its containers, first",
         )
-
-
-def _off(look: NodeLook) -> str:
-    """Return why a node runs no pods, by one look."""
-    if look.is_out_of_service:
-        return Fence.OUT_OF_SERVICE.value
-    return "" if look.is_there or look.renewal else Fence.GONE.value
-
-
-async def _planes(api: KubeApi) -> AsyncIterator[Plane]:
-    """Yield the planes that hand out addresses."""
-    async for page in api.pages(Query(PLANES)):
-        for obj in page.items:
-            try:
-                plane = parse_stored_plane(obj)
-            except PlanesError:
-                continue
-            if plane.families and plane.ipam_mode is IpamMode.PLANE:
-                yield plane
-
-
-async def _claims(api: KubeApi) -> Claims | None:
-    """List all claims; None where the cluster does not have the kind."""
-    try:
-        return await list_claims(api)
-    except NotFound:
-        return None
-
-
-async def _names(api: KubeApi) -> frozenset[str]:
-    nodes = Query(NODES, is_metadata_only=True)
-    return frozenset(
-        [str(o["metadata"]["name"]) async for page in api.pages(nodes) for o in page.items]
-    )

@@ -10,10 +10,11 @@ import argparse
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from planes.cli.console import Console
+from planes.cli.console import Console, Format
 from planes.model.errors import BadInput
 from planes.run.settings import Option
 from planes.run.values import whole
@@ -25,10 +26,11 @@ class UsageError(BadInput):
     """The command line is incomplete or makes no sense: exit status 2."""
 
 
-def _output(text: str) -> str:
-    if text not in {"text", "json"}:
-        raise ValueError(f"{text!r} is neither text nor json")
-    return text
+def _output(text: str) -> Format:
+    known = {"text": Format.TABLE, **{one.value: one for one in Format}}  # `text`: up to 0.1.0
+    if text not in known:
+        raise ValueError(f"{text!r} is none of table, wide, json and yaml")
+    return known[text]
 
 
 MANIFESTS: Final = Option(
@@ -50,7 +52,7 @@ NODE: Final = Option(
 SHIM: Final = Option(
     "--shim",
     None,
-    "the shim (default: this checkout's build/netplane, else /opt/cni/bin's)",
+    "the shim (default: this checkout's build/netplane, else that of /opt/cni/bin or /usr/lib/cni)",
     metavar="PATH",
 )
 
@@ -63,8 +65,23 @@ WAIT_SECONDS: Final = Option(
     "--wait-seconds", "60", "seconds to wait for netplane-cni where it is away", _wait, metavar="N"
 )
 OUTPUT: Final = Option(
-    "--output", "text", "text or json", _output, metavar="text|json", letter="-o"
+    "--output",
+    "table",
+    "how results are printed",
+    _output,
+    metavar="table|wide|json|yaml",
+    letter="-o",
 )
+
+
+class Task(StrEnum):
+    """What a user is about; `netplane --help` lists commands under it, in this order."""
+
+    PLANES = "planes"
+    PODS = "pods"
+    ADDRESSES = "addresses"
+    DIAGNOSIS = "diagnosis"
+    PROGRAM = "this program"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +143,8 @@ class Command:
         run: carries it out and returns the exit status.
         options: its settings; `--output` is always there.
         add_arguments: adds positionals and plain flags such as `-f`.
+        task: under which it is listed.
+        example: one command line or a few, shown below its options.
     """
 
     words: tuple[str, ...]
@@ -133,3 +152,5 @@ class Command:
     run: Callable[[Context], int]
     options: tuple[Option, ...] = ()
     add_arguments: Callable[[argparse.ArgumentParser], None] = _no_arguments
+    task: Task = Task.PROGRAM
+    example: str = ""

@@ -1,205 +1,178 @@
-"""`netplane explain`: print what the webhook would decide about pods, without any server.
+"""`netplane explain`: print what is decided about pods, namespaces and addresses, and why.
 
-Faults are found in pods, in workloads as a whole, in NADs, and in planes and other objects that
-cannot be used. Each fault makes the exit status 1, and is an entry of the list that `--output
-json` prints.
+Of files it is what the webhook would decide; of pods and namespaces that are there also what they
+have. Each fault makes the exit status 1, and is an entry of what `--output json` prints.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+import argparse
+from collections.abc import Awaitable, Callable
+from typing import Final
 
-from planes.cli.command import MANIFESTS, Command, Context
-from planes.cli.console import Console
-from planes.cli.inputs import Inputs, add_file_arguments, read_inputs
+from planes.cli.command import MANIFESTS, Command, Context, Task, UsageError
+from planes.cli.explaining.files import (
+    explain_files,
+    no_manifest,
+    not_readable,
+    not_there,
+)
+from planes.cli.explaining.items import PROBLEM, ExplainedItem
+from planes.cli.inputs import Inputs, read_inputs
+from planes.cli.reading.namespaces import NAMESPACE, named_namespace
+from planes.cli.reading.place import CONTEXT, KUBECONFIG, PLACE_OPTIONS, Place, at_place
 from planes.cli.state import read_state
-from planes.model.decide.decision import Decision, decide
-from planes.model.decide.explain import explain
-from planes.model.decide.nad_review import review_nad
-from planes.model.decide.placement_check import misplaced_annotations
-from planes.model.decide.stale_status import drop_stale_status
-from planes.model.decide.workload_check import hints_for_each_node, shared_faults
-from planes.model.errors import BadInput, Finding, JsonObject
-from planes.model.objects import Nad, Namespace, Pod
-from planes.model.state.catalog import Catalog
-from planes.store.protocol import Problem
-from planes.store.snapshot import Snapshot
+from planes.model.errors import BadInput, Finding
+from planes.model.names import is_dns_label, is_dns_subdomain, shown
+from planes.store.manifests import DEFAULT_NAMESPACE
 
-_PROBLEM: Final = "Problem"
-"""The kind of an entry for an object that cannot be used; its name is the file and line."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExplainedItem:
-    """The findings about one pod, workload, NAD or file.
-
-    Attributes:
-        details: JSON members that only a pod has: its attachments, annotations and audits.
-    """
-
-    kind: str
-    namespace: str
-    name: str
-    errors: Sequence[Finding] = ()
-    warnings: Sequence[Finding] = ()
-    details: JsonObject = field(default_factory=dict)
-
-    def as_json(self) -> JsonObject:
-        """Return it as one element of the list that is printed."""
-        return {
-            "kind": self.kind,
-            "namespace": self.namespace,
-            "name": self.name,
-            "allowed": not self.errors,
-            **self.details,
-            "errors": _listed(self.errors),
-            "warnings": _listed(self.warnings),
-        }
-
-    def print_findings(self, console: Console, *, is_decided: bool = True) -> None:
-        """Print every finding on stderr.
-
-        Args:
-            console: where they are printed.
-            is_decided: errors decide the exit status; False prints all as warnings.
-        """
-        title = self.name if self.kind == _PROBLEM else f"{self.kind} {self.namespace}/{self.name}"
-        for finding in self.errors:
-            if is_decided:
-                console.note(f"error: {title}: {finding}", "red")
-            else:
-                console.warn(f"{title}: {finding}")
-        for finding in self.warnings:
-            console.warn(f"{title}: {finding}")
+_REMEDY: Final = "give -f FILE, pod/NAME, namespace/NAME, or address ADDRESS --plane NAME"
+_POD_WORDS: Final = ("pod", "pods", "po")
+_NAMESPACE_WORDS: Final = ("namespace", "namespaces", "ns")
 
 
 def run_explain(context: Context) -> int:
-    """Explain the decision on every pod and NAD of the files; return 1 if anything is at fault."""
-    default = context.given.namespace
-    inputs = _read(context)
-    # Planes and namespaces in the file count too: "what if I applied this?"
-    state, problems = read_state(context.manifests_dir(), extra=inputs.others)
-    about = [
-        *map(_of_problem, problems),
-        *of_workloads(inputs, state, default),
-        *_of_nads(inputs, state, default),
-    ]
-    for entry in about:
-        entry.print_findings(context.console)
-    entries = [*_of_pods(context.console, inputs, state), *about]
-    if not entries:
-        context.console.line("No pod to explain, and nothing is at fault.")
-    context.console.print_json([entry.as_json() for entry in entries])
+    """Explain what is named; return 1 if anything is at fault."""
+    files, words = context.given.files, context.given.subject
+    if bool(files) == bool(words):
+        what = "two things at once" if files else "nothing"
+        raise UsageError(f"cannot explain {what}", remedy=_REMEDY)
+    if files:
+        return _explain_files(context)
+    if words[0] == "address" and len(words) == 2:
+        return _explain_one(context, _address_work(context, words[1]))
+    if len(words) == 1:
+        kind, _, name = words[0].partition("/")
+        if kind in _POD_WORDS and is_dns_subdomain(name):
+            return _explain_one(context, _pod_work(context, name))
+        if kind in _NAMESPACE_WORDS and is_dns_label(name):
+            return _explain_one(context, _namespace_work(context, name))
+    raise UsageError(f"cannot explain {shown(' '.join(words))}", remedy=_REMEDY)
+
+
+_Work = Callable[[Place], Awaitable[ExplainedItem]]
+
+
+def _explain_one(context: Context, work: _Work) -> int:
+    found = at_place(context, work)
+    context.console.document(found.as_json())
+    return 1 if found.errors else 0
+
+
+def _pod_work(context: Context, name: str) -> _Work:
+    async def work(place: Place) -> ExplainedItem:
+        from planes.cli.explaining.live_pod import explain_pod  # noqa: PLC0415
+
+        namespace = named_namespace(context) or place.namespace
+        return await explain_pod(place, context.console, namespace, name)
+
+    return work
+
+
+def _namespace_work(context: Context, name: str) -> _Work:
+    async def work(place: Place) -> ExplainedItem:
+        from planes.cli.explaining.live_namespace import explain_namespace  # noqa: PLC0415
+
+        return await explain_namespace(place, context.console, name)
+
+    return work
+
+
+def _address_work(context: Context, address: str) -> _Work:
+    given = context.given
+    if not given.plane:
+        raise UsageError("cannot explain an address of no plane", remedy="give --plane NAME")
+
+    async def work(place: Place) -> ExplainedItem:
+        from planes.cli.explaining.one_address import AddressAsker, explain_address  # noqa: PLC0415
+
+        namespace = named_namespace(context)  # none: an address may be asked about for any
+        asker = AddressAsker(namespace or (place.namespace if given.pod else ""), given.pod)
+        return await explain_address(place, context.console, given.plane, address, asker)
+
+    return work
+
+
+def _explain_files(context: Context) -> int:
+    """Explain the decision on every pod and NAD of the files."""
+    settings, console = context.settings, context.console
+    names_cluster = settings[KUBECONFIG.key] or settings[CONTEXT.key]
+    if settings[MANIFESTS.key] and not names_cluster:
+        # Planes and namespaces in the file count too: "what if I applied this?"
+        default = named_namespace(context) or DEFAULT_NAMESPACE
+        inputs = _read(context, default)
+        state, problems = read_state(context.manifests_dir(), extra=inputs.others)
+        entries = explain_files(
+            console, inputs, state, problems, default=default, lacking=no_manifest
+        )
+    else:
+        entries = at_place(context, lambda place: _on_cluster(context, place))
+    console.document([entry.as_json() for entry in entries])
     return 1 if any(entry.errors for entry in entries) else 0
 
 
-def _read(context: Context) -> Inputs:
+async def _on_cluster(context: Context, place: Place) -> list[ExplainedItem]:
+    from planes.cli.explaining.concerned import namespaces_of, networks_of  # noqa: PLC0415
+    from planes.cli.reading.decision_state import decision_state  # noqa: PLC0415
+
+    console, default = context.console, named_namespace(context) or place.namespace
+    inputs = _read(context, default)
+    spaces = namespaces_of(inputs, default)
+    found = await decision_state(
+        place, spaces, nads_of=networks_of(inputs, default), extra=inputs.others
+    )
+    for text in found.unknown:
+        console.warn(text)
+    for ignored in found.ignored:
+        console.warn(f"{ignored.where}: {ignored.reason}")
+    return explain_files(
+        console,
+        inputs,
+        found.snapshot,
+        found.problems,
+        default=default,
+        lacking=not_there if found.has_namespaces else not_readable,
+    )
+
+
+def _read(context: Context, default: str) -> Inputs:
     """Read the files; a failure is printed as JSON, too, before it is raised."""
     files = context.given.files
     try:
-        return read_inputs(files, context.given.namespace, needs_pods=False)
+        return read_inputs(files, default, needs_pods=False)
     except BadInput as error:
         fault = Finding("", error.message, error.remedy)
-        context.console.print_json(
-            [ExplainedItem(_PROBLEM, "", ", ".join(files), (fault,)).as_json()]
-        )
+        context.console.document([ExplainedItem(PROBLEM, "", ", ".join(files), (fault,)).as_json()])
         raise
 
 
-def of_workloads(inputs: Inputs, state: Snapshot, default: str) -> Iterator[ExplainedItem]:
-    """Yield the findings about workloads as a whole; those of their pods come with the pods.
-
-    Args:
-        inputs: the manifests; single pods count too, for annotations in the wrong place.
-        state: planes and namespaces.
-        default: namespace of objects that name none.
-    """
-    for obj in inputs.workloads:
-        meta = obj.get("metadata") or {}
-        name = str(meta.get("namespace") or default)
-        namespace = state.namespaces.get(name) or Namespace(name)
-        errors = shared_faults(obj, namespace, state.catalog)
-        warnings = (*misplaced_annotations(obj), *hints_for_each_node(obj, state.catalog))
-        if errors or warnings:
-            own = str(meta.get("name") or meta.get("generateName") or "")
-            yield ExplainedItem(str(obj.get("kind")), name, own, errors, warnings)
-
-
-def _of_problem(problem: Problem) -> ExplainedItem:
-    finding = Finding("", problem.reason, "mend it: until then it is ignored")
-    return ExplainedItem(_PROBLEM, "", problem.where, (finding,))
-
-
-def _of_nads(inputs: Inputs, state: Snapshot, default: str) -> Iterator[ExplainedItem]:
-    """Yield the findings of a review of each NAD in the files."""
-    for obj in inputs.nads:
-        nad = Nad.from_object(obj, default)
-        found = review_nad(nad, state.catalog, namespace=state.namespaces.get(nad.namespace))
-        if found.errors or found.warnings:
-            yield ExplainedItem("NAD", nad.namespace, nad.name, found.errors, found.warnings)
-
-
-def _of_pods(console: Console, inputs: Inputs, state: Snapshot) -> Iterator[ExplainedItem]:
-    """Explain each pod; its claims count for the next one, as replicas compete for addresses."""
-    catalog = state.catalog
-    for number, obj in enumerate(inputs.pods):
-        pod = Pod.from_object(obj)
-        known = state.namespaces.get(pod.namespace)
-        namespace = known or Namespace(pod.namespace)
-        decision, pod = _decided(pod, namespace, catalog)
-        if number:
-            console.line("")
-        warnings = list(decision.warnings)
-        if known is None:
-            message = f"namespace {pod.namespace} has no manifest: it joins by no label"
-            console.warn(message)
-            warnings.append(Finding("", message, "give its manifest, with its labels"))
-        console.line(explain(pod, namespace, catalog, decision).rstrip("\n"))
-        yield ExplainedItem(
-            "Pod", pod.namespace, pod.name, decision.errors, warnings, _details(decision)
-        )
-        if not decision.denied:
-            annotations = {**pod.annotations, **decision.annotations}
-            created = replace(pod, annotations=annotations)
-            catalog = catalog.with_claims(catalog.claims.with_pod(created))
-
-
-def _decided(pod: Pod, namespace: Namespace, catalog: Catalog) -> tuple[Decision, Pod]:
-    """Decide as both hooks do together: without annotations that a restored pod brings."""
-    cleaned = drop_stale_status(pod)
-    decision = decide(cleaned.pod, namespace, catalog, creating=True)
-    return replace(decision, warnings=(*cleaned.warnings, *decision.warnings)), cleaned.pod
-
-
-def _details(decision: Decision) -> JsonObject:
-    return {
-        "attachments": [
-            {
-                "interface": attachment.interface,
-                "network": str(attachment.network),
-                "plane": attachment.plane,
-                "ips": list(attachment.ips),
-                "candidates": [str(address) for address in attachment.candidates],
-                "mac": attachment.mac,
-                "injected": attachment.injected,
-            }
-            for attachment in decision.attachments
-        ],
-        "annotations": dict(decision.annotations),
-        "audits": _listed(decision.audits),
-    }
-
-
-def _listed(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    return [{"path": one.path, "message": one.message, "remedy": one.remedy} for one in findings]
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "subject",
+        nargs="*",
+        metavar="SUBJECT",
+        help="pod/NAME, namespace/NAME, or address ADDRESS with --plane",
+    )
+    parser.add_argument(
+        *("-f", "--filename"),
+        dest="files",
+        action="append",
+        metavar="FILE",
+        help="manifests of pods, workloads, planes, NADs (YAML or JSON); - is standard input",
+    )
+    parser.add_argument("--plane", default="", metavar="NAME", help="the plane of an address")
+    parser.add_argument(
+        "--pod", default="", metavar="NAME", help="the pod that an address is asked about for"
+    )
 
 
 EXPLAIN: Final = Command(
     words=("explain",),
-    help="say which planes pods get and why, without creating them",
+    help="say which planes pods, namespaces and addresses get and why, changing nothing",
     run=run_explain,
-    options=(MANIFESTS,),
-    add_arguments=add_file_arguments,
+    options=(*PLACE_OPTIONS, NAMESPACE),
+    add_arguments=_arguments,
+    task=Task.PLANES,
+    example="netplane explain pod/web-0 -n shop\n"
+    "netplane explain -f web.yaml --manifests /etc/netplane/manifests",
 )

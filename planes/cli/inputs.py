@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from planes.cli.command import UsageError
 from planes.model.errors import BadInput, JsonObject, PlanesError
 from planes.model.names import is_dns_label, is_dns_subdomain, shown
 from planes.model.objects import Pod
 from planes.model.workload import is_workload, pods_of
-from planes.store.manifests import DEFAULT_NAMESPACE, BrokenFileError, objects_of
+from planes.store.manifests import BrokenFileError, objects_of
 from planes.store.scan import read_file
 
 # What the API server appends to generateName: no vowels, so no words.
@@ -52,7 +53,7 @@ class Inputs:
 
 
 def add_file_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add `-f FILE` (repeatable) and `-n NAMESPACE`."""
+    """Add `-f FILE` (repeatable)."""
     parser.add_argument(
         *("-f", "--filename"),
         dest="files",
@@ -60,12 +61,6 @@ def add_file_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="FILE",
         help="manifests of pods or workloads (YAML or JSON); - is standard input",
-    )
-    parser.add_argument(
-        *("-n", "--namespace"),
-        default=DEFAULT_NAMESPACE,
-        metavar="NAMESPACE",
-        help="for objects that name none (default: %(default)s)",
     )
 
 
@@ -109,6 +104,23 @@ def read_inputs(files: Sequence[str], namespace: str, *, needs_pods: bool = True
             f"CronJobs{also}",
         )
     return inputs
+
+
+def pod_of(name: str, default: str) -> tuple[str, str]:
+    """Return namespace and name of a pod that a user names as `[NAMESPACE/]NAME`.
+
+    Args:
+        name: as the user writes it.
+        default: namespace of a name without one.
+
+    Raises:
+        UsageError: it is not of that form.
+    """
+    namespace, slash, pod = name.partition("/")
+    found = (namespace, pod) if slash else (default, name)
+    if not all(found) or "/" in found[1]:
+        raise UsageError(f"cannot understand {name[:80]!r}", remedy="name pods as NAMESPACE/NAME")
+    return found
 
 
 def _objects(name: str) -> Iterator[tuple[JsonObject, str]]:

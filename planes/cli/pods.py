@@ -1,10 +1,10 @@
-"""The commands `netplane pod add`, `rm` and `list`: pods of standalone mode."""
+"""The commands `netplane pod add` and `netplane pod rm`: pods of standalone mode."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,36 +20,37 @@ from planes.cli.command import (
     WEBHOOK,
     Command,
     Context,
+    Task,
     UsageError,
 )
-from planes.cli.explain import of_workloads
-from planes.cli.inputs import STATE_KINDS, Inputs, add_file_arguments, read_inputs
+from planes.cli.explaining.files import of_workloads
+from planes.cli.inputs import STATE_KINDS, Inputs, add_file_arguments, pod_of, read_inputs
 from planes.cli.kubelet import Kubelet
-from planes.cli.sandbox import Sandbox, Shim, require_root
+from planes.cli.pod_list import described, shown_statuses
+from planes.cli.reading.namespaces import NAMESPACE, named_namespace
+from planes.cli.sandbox import Shim, require_root
 from planes.cli.state import read_state
 from planes.model.errors import BadInput, JsonObject, PlanesError, Unavailable
-from planes.model.names import STATUS_ANNOTATION
-from planes.model.objects import NadRef, Pod
-from planes.model.wire.status import NetworkStatus, parse_status
+from planes.model.objects import Pod
 from planes.store.manifests import DEFAULT_NAMESPACE
 from planes.store.pod_files import PodFiles
 from planes.store.records import StatusFiles
-from planes.store.snapshot import Snapshot
 
-_INSTALLED: Final = Path("/opt/cni/bin/netplane")
+_INSTALLED: Final = (Path("/opt/cni/bin/netplane"), Path("/usr/lib/cni/netplane"))
 
 
 def add_pods(context: Context) -> int:
     """Create every pod of the given manifests; return 1 if one could not be created."""
-    inputs = read_inputs(context.given.files, context.given.namespace)
+    inputs = read_inputs(context.given.files, _default_namespace(context))
     for obj, _ in inputs.others:
         text = f"passed over: {_title(obj)} is no pod or workload"
         if obj.get("kind") in STATE_KINDS:
             text += f"; put it into {context.manifests_dir()}, it counts there"
         context.console.note(text)
     kubelet = _kubelet(context)
-    admission = Admission(context.required(WEBHOOK), context.required(CA))
+    url, authority = context.required(WEBHOOK), context.required(CA)
     require_root()
+    admission = Admission(url, authority)
     _warn_of_inputs(context, inputs)
     made: list[JsonObject] = []
     for manifest in inputs.pods:
@@ -62,9 +63,9 @@ def add_pods(context: Context) -> int:
             continue
         made.append(pod)
         context.console.line(f"pod {_key(pod)} runs: {_summary(pod)}", "green")
-    state = read_state(context.manifests_dir())[0] if context.console.is_json else None
+    state = read_state(context.manifests_dir())[0] if context.console.is_document else None
     if state is not None:
-        context.console.print_json([_described(pod, state) for pod in made])
+        context.console.document([described(pod, state) for pod in made])
     count, failed = len(inputs.pods), len(inputs.pods) - len(made)
     if failed and count > 1:
         context.console.note(f"{failed} of {count} pods could not be created", "red")
@@ -88,17 +89,19 @@ def _warn_of_inputs(context: Context, inputs: Inputs) -> None:
             f"namespace {name} has no manifest in {directory}: its pods join no plane by label; "
             "put one there, with the labels of its planes"
         )
-    for entry in of_workloads(inputs, state, context.given.namespace):
+    for entry in of_workloads(inputs, state, _default_namespace(context)):
         entry.print_findings(context.console, is_decided=False)
 
 
 def remove_pods(context: Context) -> int:
     """Remove the named pods; return 1 if one could not be removed."""
     kubelet = _kubelet(context)
-    names = [_split(name) for name in context.given.pods]
+    names = [pod_of(name, _default_namespace(context)) for name in context.given.pods]
     if context.given.all:
         pods = kubelet.pods.all(context.console.error)
-        names += [(_meta(pod)["namespace"], _meta(pod)["name"]) for pod in pods]
+        found = [(_meta(pod)["namespace"], _meta(pod)["name"]) for pod in pods]
+        only = named_namespace(context)
+        names += [one for one in found if not only or one[0] == only]
     elif not names:
         raise UsageError("cannot remove a pod: none was named", remedy="name pods or give --all")
     require_root()
@@ -113,74 +116,20 @@ def remove_pods(context: Context) -> int:
             continue
         removed.append(f"{namespace}/{name}")
         context.console.line(f"pod {namespace}/{name} removed", "green")
-    context.console.print_json(removed)
+    context.console.document(removed)
     return 1 if has_failed else 0
-
-
-def list_pods(context: Context) -> int:
-    """Print pods, their node, and their planes, interfaces and addresses."""
-    directory = context.manifests_dir()
-    state, _ = read_state(directory, state_dir=Path(context.required(STATE_DIR)))
-    shown = [_described(pod, state) for pod in PodFiles(directory).all(context.console.error)]
-    context.console.print_json(shown)
-    if not shown:
-        context.console.line("no pods")
-        return 0
-    rows = [row for pod in shown for row in _rows(pod)]
-    context.console.table(("POD", "NODE", "PHASE", "INTERFACE", "PLANE", "ADDRESSES"), rows)
-    return 0
-
-
-def _rows(pod: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    head = (f"{pod['namespace']}/{pod['name']}", pod["node"], pod["phase"])
-    for interface in pod["interfaces"] or [{"interface": "-", "ips": [], "network": "-"}]:
-        plane = interface.get("plane") or f"({interface['network'] or 'default'})"
-        yield (*head, interface["interface"], plane, " ".join(interface["ips"]) or "-")
-        head = ("", "", "")
-
-
-def _described(obj: JsonObject, state: Snapshot) -> dict[str, Any]:
-    pod = Pod.from_object(obj)
-    seen = state.pods.get((pod.namespace, pod.name), pod)
-    sandbox = Sandbox(pod.namespace, pod.name, pod.uid)
-    return {
-        "namespace": pod.namespace,
-        "name": pod.name,
-        "uid": pod.uid,
-        "node": pod.node,
-        "phase": pod.phase,
-        "containerID": sandbox.container_id,
-        "netns": str(sandbox.netns),
-        "interfaces": [_interface(status, state) for status in _statuses(seen)],
-    }
-
-
-def _interface(status: NetworkStatus, state: Snapshot) -> dict[str, Any]:
-    namespace, slash, name = status.name.partition("/")
-    plane = state.catalog.plane_of(NadRef(namespace, name)) if slash else None
-    return {
-        "interface": status.interface,
-        "network": status.name,
-        "plane": plane.name if plane else None,
-        "ips": list(status.ips),
-        "mac": status.mac,
-        "default": status.default,
-    }
-
-
-def _statuses(pod: Pod) -> tuple[NetworkStatus, ...]:
-    try:
-        return parse_status(pod.annotations.get(STATUS_ANNOTATION) or "[]")
-    except BadInput:
-        return ()
 
 
 def _summary(obj: JsonObject) -> str:
     parts = [
         f"{status.interface} {' '.join(status.ips)}".strip()
-        for status in _statuses(Pod.from_object(obj))
+        for status in shown_statuses(Pod.from_object(obj))
     ]
     return ", ".join(parts) or "no interfaces are reported yet"
+
+
+def _default_namespace(context: Context) -> str:
+    return named_namespace(context) or DEFAULT_NAMESPACE
 
 
 def _kubelet(context: Context) -> Kubelet:
@@ -211,22 +160,14 @@ def shim_path(context: Context) -> str:
     found = (
         Path(given)
         if given
-        else next((path for path in (built, _INSTALLED) if path.is_file()), built)
+        else next((path for path in (built, *_INSTALLED) if os.path.isfile(path)), built)
     )
-    if not found.is_file():
+    if not os.path.isfile(found):  # unlike Path.is_file() where a folder may not be searched
         raise BadInput(
             f"cannot find the shim {found}",
             remedy="build it with `make setup`, or give --shim PATH",
         )
     return str(found.absolute())
-
-
-def _split(name: str) -> tuple[str, str]:
-    namespace, slash, pod = name.partition("/")
-    found = (namespace, pod) if slash else (DEFAULT_NAMESPACE, name)
-    if not all(found) or "/" in found[1]:
-        raise UsageError(f"cannot understand {name[:80]!r}", remedy="name pods as NAMESPACE/NAME")
-    return found
 
 
 def _meta(obj: JsonObject) -> dict[str, Any]:
@@ -244,27 +185,30 @@ def _title(obj: JsonObject) -> str:
 
 
 def _add_pod_names(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pods", nargs="*", metavar="NAMESPACE/NAME", help="pods to remove")
-    parser.add_argument("--all", action="store_true", help="remove every pod of the directory")
+    parser.add_argument("pods", nargs="*", metavar="[NAMESPACE/]NAME", help="pods to remove")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="remove every pod of the directory, or with -n of a namespace",
+    )
 
 
 POD_ADD: Final = Command(
     words=("pod", "add"),
     help="create pods: admission, sandbox, attachments",
     run=add_pods,
-    options=(MANIFESTS, WEBHOOK, CA, SOCKET, STATE_DIR, NODE, SHIM, WAIT_SECONDS),
+    options=(MANIFESTS, WEBHOOK, CA, SOCKET, STATE_DIR, NODE, SHIM, WAIT_SECONDS, NAMESPACE),
     add_arguments=add_file_arguments,
+    task=Task.PODS,
+    example="netplane pod add -f web.yaml --manifests /etc/netplane/manifests "
+    "--ca /run/netplane/certs/ca.crt",
 )
 POD_RM: Final = Command(
     words=("pod", "rm"),
     help="detach and remove pods",
     run=remove_pods,
-    options=(MANIFESTS, SOCKET, STATE_DIR, NODE, SHIM),
+    options=(MANIFESTS, SOCKET, STATE_DIR, NODE, SHIM, NAMESPACE),
     add_arguments=_add_pod_names,
-)
-POD_LIST: Final = Command(
-    words=("pod", "list"),
-    help="show pods, their planes, interfaces and addresses",
-    run=list_pods,
-    options=(MANIFESTS, STATE_DIR),
+    task=Task.PODS,
+    example="netplane pod rm shop/web --manifests /etc/netplane/manifests",
 )

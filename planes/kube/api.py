@@ -40,6 +40,27 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class LogQuery:
+    """The log of one container that is asked for.
+
+    Attributes:
+        namespace: of the pod.
+        pod: its name.
+        container: one of its containers.
+        is_previous: of the run before the last restart.
+        lines: at most so many are sent, the newest.
+        size: at most so many bytes are kept of them, the newest.
+    """
+
+    namespace: str
+    pod: str
+    container: str
+    is_previous: bool = False
+    lines: int = 2000
+    size: int = 256 << 10
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A part of a list; the last one has the list's version, where a watch goes on.
 
@@ -76,8 +97,8 @@ class PatchKind(StrEnum):
     JSON = "application/json-patch+json"
 
 
-class KubeApi(Protocol):
-    """The requests that we send to an API server."""
+class ReadApi(Protocol):
+    """The requests that read what is there now."""
 
     async def get(
         self, resource: Resource, name: str, *, namespace: str = "", is_metadata_only: bool = False
@@ -97,6 +118,10 @@ class KubeApi(Protocol):
                 `at_least`: begin again.
         """
         ...
+
+
+class KubeApi(ReadApi, Protocol):
+    """The requests that we send to an API server."""
 
     def watch(self, query: Query, resource_version: str) -> AsyncGenerator[Change, None]:
         """Follow changes after a version, to the end of the stream in good order.
@@ -165,5 +190,18 @@ class KubeApi(Protocol):
 
         Raises:
             Conflict: there is another object of that name now, or it was written since.
+        """
+        ...
+
+
+class LogApi(KubeApi, Protocol):
+    """An API server with the logs of its pods, which only commands of users read."""
+
+    async def log(self, query: LogQuery) -> bytes:
+        """Return the end of a container's log: whole lines, each with its time (RFC 3339) first.
+
+        Raises:
+            NotFound: there is no such pod.
+            BadInput: the container has no log, or not that of an earlier run.
         """
         ...

@@ -90,3 +90,11 @@ VALIDATING_HOOKS: Final = Resource(
     "ValidatingWebhookConfiguration",
     is_namespaced=False,
 )
+SELF_REVIEWS: Final = Resource(
+    "authorization.k8s.io",
+    "v1",
+    "selfsubjectaccessreviews",
+    "SelfSubjectAccessReview",
+    is_namespaced=False,
+)
+"""Created to ask whether we may do something; nothing is kept."""

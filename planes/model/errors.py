@@ -11,9 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
+
+from planes.model.lines import shortened, without_controls
 
 JsonObject = dict[str, Any]
+
+_LONGEST_PATH: Final = 1024
 
 
 class CniCode(IntEnum):
@@ -134,7 +138,8 @@ class Finding:
     """One error or warning about one field.
 
     Attributes:
-        path: of the field, e.g. `metadata.annotations[k8s.v1.cni.cncf.io/networks][1].ips[0]`.
+        path: of the field, e.g. `metadata.annotations[k8s.v1.cni.cncf.io/networks][1].ips[0]`;
+            keys in it are foreign, so it is made harmless, see `field_path`.
         message: "cannot …" for an error, a plain statement for a warning.
         remedy: what to do.
         status: admission status of an error: 403 policy, 409 conflict, 422 malformed.
@@ -147,9 +152,17 @@ class Finding:
     status: int = 422
     plane: str = field(default="", compare=False)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", field_path(self.path))
+
     def __str__(self) -> str:
         text = f"{self.path}: {self.message}" if self.path else self.message
         return f"{text}; {self.remedy}" if self.remedy else text
+
+
+def field_path(path: str) -> str:
+    """Return the path of a finding: bounded, without what a terminal carries out."""
+    return without_controls(shortened(path, _LONGEST_PATH))
 
 
 def about(plane: str, findings: Iterable[Finding]) -> list[Finding]:

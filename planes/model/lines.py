@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from unicodedata import category
 
 
 def printable(text: str) -> str:
     """Return a text with ? for each character that is not printable: escapes, line breaks."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def without_controls(text: str) -> str:
+    """Return a text with ? for what a terminal carries out, or what turns the direction.
+
+    Spaces of other widths stay, which `printable` replaces: people write them in names.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or category(c) == "Zs" else "?" for c in text)
 
 
 def shortened(text: str, longest: int) -> str:

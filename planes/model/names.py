@@ -80,9 +80,10 @@ def check_network_name(text: str) -> str:
 
 
 def check_ifname(text: str) -> str:
-    """Return the interface name: 1 to 15 bytes without `/`, `:`, `%`, white space; no `.`, `..`.
+    """Return the interface name: 1 to 15 printable bytes without `/`, `:`, `%`, white space.
 
-    The kernel replaces "%d" by a number: a link created as `net%d` is called `net0`.
+    Nor is it `.` or `..`. The kernel replaces "%d" by a number: a link created as `net%d` is called
+    `net0`. It takes control characters; we do not, as events tell the name.
 
     Raises:
         BadInput: code 4.
@@ -93,7 +94,7 @@ def check_ifname(text: str) -> str:
             remedy="name the interface, as with CNI_IFNAME",
             code=CniCode.BAD_ENVIRONMENT,
         )
-    if text in {".", ".."} or _NOT_IN_IFNAME.search(text):
+    if text in {".", ".."} or _NOT_IN_IFNAME.search(text) or not text.isprintable():
         raise _bad("interface name", text, CniCode.BAD_ENVIRONMENT, _IFNAME_RULE)
     if len(text.encode()) > _MAX_IFNAME_BYTES:
         raise _bad("interface name", text, CniCode.BAD_ENVIRONMENT, _IFNAME_LENGTH)
@@ -117,7 +118,7 @@ def shown(text: str, limit: int = 64) -> str:
 
 
 _CNI_NAME_RULE = "use letters, digits, _, . and -, a letter or digit first"
-_IFNAME_RULE = "use a name without /, :, % and white space that is not . or .."
+_IFNAME_RULE = "use a printable name without /, :, % and white space that is not . or .."
 _IFNAME_LENGTH = f"use at most {_MAX_IFNAME_BYTES} bytes"
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from planes.model.errors import BadInput
+from planes.model.errors import BadInput, field_path
 
 Strings = Mapping[str, str]
 
@@ -59,7 +59,8 @@ def _strings(value: Any, path: str) -> Strings:
     for key, text in found.items():
         if not isinstance(text, str):
             raise BadInput(
-                f"cannot read {path}[{key}]: it is not a string", remedy="put it in quotes"
+                f"cannot read {field_path(f'{path}[{key}]')}: it is not a string",
+                remedy="put it in quotes",
             )
     return found
 

@@ -114,6 +114,38 @@ def replace(
         sync_directory(directory)
 
 
+def replace_named(path: str | Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Write a file that a user named, at once, into a directory that is there.
+
+    Args:
+        path: the file; see `why_not_replaced`.
+        data: its new content.
+        mode: of the file.
+
+    Raises:
+        OSError: it could not be written, or there is something else in its place.
+    """
+    if why := why_not_replaced(path):
+        raise FileExistsError(errno.EEXIST, why, str(path))
+    replace(path, data, makes_directory=False, mode=mode)
+
+
+def why_not_replaced(path: str | Path) -> str:
+    """Return why what is at a path stays as it is; "" for a file, and where nothing is.
+
+    A link may lead to what is another's, and a device such as /dev/null would be gone for all.
+    """
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:  # nothing is there, or writing says what is the matter
+        return ""
+    if stat.S_ISDIR(mode):
+        return "it is a directory"
+    if stat.S_ISLNK(mode):
+        return "it is a symbolic link"
+    return "" if stat.S_ISREG(mode) else "it is no file"
+
+
 def sync_directory(directory: str | Path) -> None:
     """Make the directory's entries survive a power cut."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

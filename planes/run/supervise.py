@@ -121,6 +121,9 @@ async def supervise(
     *,
     drain_seconds: float = 10.0,
     signals: Sequence[signal.Signals] = SIGNALS,
+    on_stop: Callable[[], None] = lambda: None,
 ) -> int:
     """Run services until a signal or the first failure; return the exit status of the process."""
-    return await Supervisor(services, drain_seconds=drain_seconds, signals=signals).run()
+    return await Supervisor(
+        services, drain_seconds=drain_seconds, signals=signals, on_stop=on_stop
+    ).run()

@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from planes.model.addresses import IPAddress
-from planes.run.files import remove, set_aside, sync_directory
+from planes.run.files import file_name, remove, set_aside, sync_directory
 from planes.store.address_files import plane_directory
 from planes.store.address_record import OWNER, address_of, cool, owner_in, owner_name, read_record
 from planes.store.protocol import AddressOwner, Held
@@ -53,14 +53,17 @@ def held_but(root: Path, known: Collection[tuple[str, str]]) -> tuple[Held, ...]
 def planes_in(root: Path) -> list[str]:
     """Return the planes that have a directory; their names are short enough to be read from it.
 
+    A directory that no plane would have, such as `.snapshot` of a file server, is passed over.
+
     Raises:
         OSError: the root cannot be read.
     """
     try:
         with os.scandir(root) as entries:
-            return [unquote(entry.name) for entry in entries if entry.is_dir(follow_symlinks=False)]
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
     except FileNotFoundError:
         return []
+    return [plane for name in names if file_name(plane := unquote(name)) == name]
 
 
 def records_but(directory: Path, known: Collection[tuple[str, str]]) -> tuple[AuditedRecord, ...]:

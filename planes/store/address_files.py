@@ -245,6 +245,16 @@ class AddressFiles:
                 found[address] = owner
         return found
 
+    def resting(self, now: float, cooldown_seconds: float) -> frozenset[IPAddress]:
+        """Return the addresses that cool down or are in quarantine; needs no lock."""
+        try:
+            names = os.listdir(self._directory)
+        except OSError:  # none was handed out, or holders() tells why not
+            return frozenset()
+        cooling = (address_of(n.removeprefix(COOLING)) for n in names if n.startswith(COOLING))
+        rest = {a for a in cooling if a and self.cooling_seconds(a, now, cooldown_seconds)}
+        return frozenset(rest.union(self.quarantine.resting(now)))
+
     def _owner_path(self, container_id: str, interface: str) -> str:
         return self._at(owner_name(container_id, interface))
 

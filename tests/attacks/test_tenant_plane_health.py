@@ -17,14 +17,8 @@ from planes.model.errors import Conflict, NotFound, PlanesError
 from planes.model.names import DEFAULT_NETWORK_ANNOTATION
 from planes.model.objects import Pod
 from planes.run.metrics import Metrics
-from tests.cni.planning.test_plane_health import (
-    BUSINESS,
-    CONFLIST,
-    OF_A_POD,
-    Counted,
-    failing,
-    metrics_of,
-)
+from tests.cni.planning.reporting_node import BUSINESS, CONFLIST
+from tests.cni.planning.test_plane_health import OF_A_POD, Counted, failing, metrics_of
 from tests.cni.runtime_scene import bench, shop_store
 from tests.cni.scene import pod_object, set_up
 from tests.support.clock import FakeClock

@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from planes.cli.cluster_addresses import check, release
+from planes.cli.addresses.cluster_check import check
+from planes.cli.cluster_addresses import release
 from planes.kube.addresses.holders import Holder, static_object
 from planes.kube.addresses.ipblocks import NodeBlock
 from planes.kube.resources import IPAM_CLAIMS, IPBLOCKS, PLANES, PODS

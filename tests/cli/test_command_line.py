@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -39,7 +38,23 @@ def test_every_command_has_a_help_text() -> None:
         outcome = netplane(*command.words, "--help")
         assert outcome.status == 0
         assert command.help in outcome.out
-        assert "--output text|json" in outcome.out
+        assert "--output table|wide|json|yaml" in outcome.out
+        assert command.example, "its help has no example"
+        assert "\nexample:\n  " in outcome.out
+
+
+def test_the_help_lists_every_command_once_under_its_task() -> None:
+    lines = netplane("--help").out.splitlines()
+    for command in COMMANDS:
+        words = " ".join(command.words)
+        (number,) = [n for n, line in enumerate(lines) if line.startswith(f"  {words}  ")]
+        heading = next(line for line in reversed(lines[:number]) if not line.startswith(" "))
+        assert heading == f"{command.task}:"
+
+
+def test_the_word_help_is_understood() -> None:
+    assert netplane("help").out == netplane("--help").out
+    assert netplane("help", "ip", "check").out == netplane("ip", "check", "--help").out
 
 
 @pytest.mark.parametrize(
@@ -47,12 +62,16 @@ def test_every_command_has_a_help_text() -> None:
     [
         ([], "COMMAND"),
         (["pod"], "COMMAND"),
-        (["bogus"], "invalid choice"),
+        (["bogus"], 'there is no command "bogus"; see netplane --help'),
+        (["ip", "chekc"], "did you mean netplane ip check?"),
+        (["chekc"], "did you mean netplane ip check?"),
+        (["\x1b[31m"], "there is no command"),
         (["pod", "add"], "-f/--filename"),
         (["pod", "add", "-f", "x", "--bogus"], "unrecognized arguments"),
         (["pod", "list"], "cannot go on without --manifests"),
-        (["pod", "list", "--output", "xml"], "'xml' is neither text nor json"),
-        (["pod", "list", "--state-dri", "x"], "unrecognized arguments"),
+        (["pod", "list", "--output", "xml"], "'xml' is none of table, wide, json and yaml"),
+        (["pod", "list", "--state-dri", "x"], "did you mean --state-dir?"),
+        (["pod", "list", "\x1b[31m"], "unrecognized arguments"),
     ],
 )
 def test_what_is_not_understood_is_status_2(argv: list[str], says: str) -> None:
@@ -61,6 +80,7 @@ def test_what_is_not_understood_is_status_2(argv: list[str], says: str) -> None:
     assert says in outcome.err
     assert outcome.out == ""
     assert "Traceback" not in outcome.err
+    assert "\x1b" not in outcome.err
 
 
 def test_a_misspelt_variable_is_named() -> None:
@@ -122,7 +142,7 @@ def test_a_pod_file_that_was_broken_by_hand_hides_no_other_pod(manifests: Path) 
     [
         (["--webhook", "http://x"], "speaks nothing but TLS"),
         (["--webhook", "https://x:99999"], "cannot use https://x:99999"),
-        (["--ca", "/nowhere"], "there is no such file"),
+        (["--ca", "/nowhere"], "No such file or directory"),
         (["--ca", __file__], "it holds no certificate"),
         (["--shim", "/nowhere"], "cannot find the shim /nowhere"),
     ],
@@ -198,6 +218,23 @@ def test_a_table_is_as_wide_as_its_cells_and_has_no_trailing_blanks() -> None:
     assert out.getvalue() == "A     BB\nlong  x\ny\n"
 
 
+def test_a_cell_of_a_table_moves_no_terminal() -> None:
+    out = Terminal()
+    Console(out, Terminal(), {"NO_COLOR": "1"}).table(("A", "B"), [("\x1b[31mx\ny", "z")])
+    assert out.getvalue() == "A         B\n?[31mx?y  z\n"
+
+
+def test_controls_in_a_text_are_no_commands_to_the_terminal() -> None:
+    out, err = Terminal(), Terminal()
+    console = Console(out, err, {})
+    console.line("a\x1b[2Jb\n\x9bc\u202e", "red")
+    console.warn("a\x07")
+    console.table(("A",), [("\x1b]0;x",)])
+    assert out.getvalue().startswith("\x1b[31ma?[2Jb\n?c?\x1b[0m\n")
+    assert "?]0;x" in out.getvalue()
+    assert err.getvalue() == "\x1b[33mwarning: a?\x1b[0m\n"
+
+
 def test_a_remedy_of_several_lines_is_indented() -> None:
     err = Terminal()
     Console(Terminal(), err, {"NO_COLOR": "1"}).error(Denied("cannot x", remedy="a\nb"))
@@ -213,4 +250,4 @@ def test_the_module_runs_as_a_program() -> None:
         check=False,
     )
     assert done.returncode == 0
-    assert re.search(r"pod\s+pods of standalone mode", done.stdout)
+    assert done.stdout.startswith("usage: netplane COMMAND")

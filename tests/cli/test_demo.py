@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,9 +30,17 @@ pytestmark = [
 DEMO = [sys.executable, "-m", "planes.cli", "demo"]
 
 
+@pytest.fixture(autouse=True)
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A temporary folder of the test's own: another demo may run apart from it at the same time."""
+    with tempfile.TemporaryDirectory(prefix="np-t-") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield
+
+
 def left_behind() -> list[str]:
     """Namespaces and folders of a demo."""
-    folders = Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*")
+    folders = Path(os.environ["TMPDIR"]).glob(f"{FOLDER_PREFIX}*")
     return [*namespaces.leftovers(), *map(str, folders)]
 
 
@@ -62,6 +70,24 @@ def test_the_demo_proves_all_it_claims_and_leaves_nothing() -> None:
     assert done.returncode == 0
     assert len(report["proven"]) > 20
     assert left_behind() == []
+
+
+def test_the_demo_writes_its_map_where_it_is_asked_to(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*DEMO, "--map", "demo.html"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "90"},
+    )
+    assert done.returncode == 0, done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.html"]
+    assert "ledger-1" in (tmp_path / "demo.html").read_text()
+    _, _, drawn = done.stdout.partition("$ netplane map ")
+    lines = drawn.partition("$ netplane map ")[0].splitlines()[1:]
+    assert any("◆ net1 ━" in line for line in lines)
+    assert max(map(len, lines)) <= 90
 
 
 def test_a_demo_whose_pods_all_fail_says_so_step_by_step(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ NAMESPACE = {
 }
 
 
-def workload(replicas: int = 1, ips: str = "") -> dict[str, object]:
+def workload(replicas: int = 1, ips: str = "") -> dict[str, Any]:
     annotations = {"netplane.io/static-ips": json.dumps({"business": [ips]})} if ips else {}
     template = {"metadata": {"labels": {"a": "b"}, "annotations": annotations}, "spec": {}}
     return {
@@ -175,7 +176,7 @@ def test_json_says_why_a_file_cannot_be_explained(manifests: Path, content: str)
 
 def test_json_has_what_is_wrong_with_workloads_and_nads(manifests: Path) -> None:
     few = workload(replicas=3, ips="10.9.0.8")
-    few["metadata"] = {**few["metadata"], "annotations": {"k8s.v1.cni.cncf.io/network": "b"}}  # type: ignore[dict-item]
+    few["metadata"] = {**few["metadata"], "annotations": {"k8s.v1.cni.cncf.io/network": "b"}}
     outcome = explained(manifests, few, nad("{"), words=("-o", "json"))
     assert outcome.status == 1
     by_kind = {entry["kind"]: entry for entry in outcome.json if entry["kind"] != "Pod"}
@@ -236,3 +237,36 @@ def test_an_annotation_beside_its_place_is_told(manifests: Path, kind: str) -> N
     meta = {"name": "w", "namespace": "shop", "annotations": {"k8s.v1.cni.cncf.io/networks": "b"}}
     outcome = explained(manifests, {**obj, "kind": kind, "metadata": meta})
     assert f"warning: {kind} shop/w: metadata.annotations" in outcome.err
+
+
+EVIL = "\x1b]0;x\x07\u202e"
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("netplane.io/static-ips", {EVIL: [EVIL]}),
+        ("k8s.v1.cni.cncf.io/networks", [{"name": "own", EVIL: 1, "cni-args": {EVIL: 1}}]),
+        ("k8s.v1.cni.cncf.io/networks", [{"name": "business", "cni-args": {EVIL: 1}}]),
+        ("k8s.v1.cni.cncf.io/networks", [{"name": "own", "interface": EVIL, "mac": EVIL}]),
+        (f"netplane.io/{EVIL}", "x"),
+    ],
+)
+def test_what_a_pod_says_is_no_command_to_the_terminal(
+    manifests: Path, key: str, value: object, output: str
+) -> None:
+    config = {"cniVersion": "1.0.0", "name": "own", "type": "bridge", "ipam": {"type": EVIL}}
+    nad = {
+        "apiVersion": "k8s.cni.cncf.io/v1",
+        "kind": "NetworkAttachmentDefinition",
+        "metadata": {"name": "own", "namespace": "shop"},
+        "spec": {"config": json.dumps(config)},
+    }
+    label = {f"plane.netplane.io/{EVIL}": "enabled", "plane.netplane.io/business": "enabled"}
+    namespace = {**NAMESPACE, "metadata": {"name": "shop", "labels": label}}
+    pod = workload()
+    pod["spec"]["template"]["metadata"]["annotations"] = {key: json.dumps(value)}
+    outcome = explained(manifests, namespace, nad, pod, words=("-o", output))
+    assert "shop" in outcome.out
+    assert [c for c in outcome.out + outcome.err if not c.isprintable() and c != "\n"] == []

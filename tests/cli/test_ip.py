@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from planes.cli.addresses.cluster_check import check
 from planes.cli.cluster_addresses import RENEWAL_SECONDS
+from planes.kube.addresses.audit_hints import MOST_HINTS
 from planes.kube.addresses.cluster_audit import Misfit
 from planes.kube.addresses.ipblocks import NodeBlock
 from planes.kube.resources import IPBLOCKS, PLANES, PODS
 from planes.model.addresses import parse_network
+from planes.model.bounds import MAX_SHOWN_IPS_OF_POD
 from planes.model.errors import Conflict, Denied, Unavailable
 from tests.cli.cluster_place import STATIC, A, B, Place
 from tests.support.command_line import netplane
@@ -72,6 +75,14 @@ async def test_an_address_that_no_block_gives_has_no_holder(place: Place) -> Non
     place.pod("web", "10.9.0.99")
     place.pod("odd", "nonsense")
     assert await place.found() == {(Misfit.NO_HOLDER, "10.9.0.99")}
+
+
+async def test_what_a_pod_shows_is_read_as_far_as_admission_reads_it(place: Place) -> None:
+    """Else one pod with a status of 64 KiB shows thousands of misfits."""
+    place.pod("web", *[f"10.9.{number >> 8}.{number & 255}" for number in range(400)])
+    entries = await check(place.kube, place.clock)
+    (more,) = [one for one in entries if one.kind is Misfit.UNREAD]
+    assert f"show {MAX_SHOWN_IPS_OF_POD - MOST_HINTS} more addresses" in more.text
 
 
 async def test_a_block_that_readers_ignore_is_named(place: Place) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from planes.cli.addresses.cluster_check import check
 from planes.cli.claim_addresses import release_claims
-from planes.cli.cluster_addresses import check
 from planes.kube.addresses.claim_release import SCAN_SECONDS
 from planes.kube.addresses.cluster_audit import Misfit
 from planes.kube.resources import IPAM_CLAIMS, IPBLOCKS

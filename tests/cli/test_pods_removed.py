@@ -29,6 +29,15 @@ def test_rm_detaches_and_leaves_nothing(machine: Machine) -> None:
     assert "there is no such pod" in again.err
 
 
+def test_rm_takes_the_namespace_as_kubectl_does(machine: Machine) -> None:
+    machine.add()
+    assert netplane("pod", "rm", machine.pod, "-n", "bank", *machine.where).status == 1
+    assert netplane("pod", "rm", "--all", "-n", "bank", *machine.where).status == 0
+    assert machine.stored is not None
+    assert netplane("pod", "rm", "--all", "-n", "shop", *machine.where).status == 0
+    assert machine.stored is None
+
+
 def test_rm_speaks_to_the_daemon_that_attached_the_pod(machine: Machine) -> None:
     """A DEL sent to another node's daemon would leave everything behind."""
     machine.add()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,6 +86,19 @@ class Netplane:
         ]
         inside = ("exec", daemon, "-c", "cni", "--", "python3", "-m", "cni", *argv)
         return self.cluster.kubectl("-n", SYSTEM, *inside)
+
+    def asks(self, *words: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run the command `netplane` of this checkout with the administrator's kubeconfig."""
+        argv = self.cluster.inside.entering_network(*(sys.executable, "-m", "planes.cli", *words))
+        return subprocess.run(
+            argv,
+            cwd=ROOT,
+            env={**os.environ, "KUBECONFIG": str(self.cluster.server.kubeconfig())},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
 
     def command_line(self, script: str, *, seconds: float = 600) -> str:
         """Run a script of a document from the checkout, with `kubectl` pointing at the cluster.

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from planes.cli.addresses.cluster_check import check
 from planes.cli.claim_addresses import release_claims
-from planes.cli.cluster_addresses import check
 from planes.kube.addresses.address_book import KubeAddressBook
 from planes.kube.addresses.cluster_audit import Misfit
 from planes.kube.client.access import connect

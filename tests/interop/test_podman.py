@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.node.conftest import prepared
+from tests.support.command_line import netplane
 from tests.support.node.netns import why_no_link_kind, why_no_reference
 from tests.support.node.node import LiveNode, addresses_in, eventually
 from tests.support.node.podman import Podman, podman, why_no_podman
@@ -60,7 +64,7 @@ def test_a_container_gets_the_planes_of_the_namespace(node: LiveNode, client: Po
 
 
 def test_planes_are_chosen_by_name(node: LiveNode, client: Podman) -> None:
-    with _running(client, "storage-only") as name:
+    with _running(client, "business-only") as name:
         assert _interfaces(client, name).keys() == {"eth0"}
 
 
@@ -121,7 +125,7 @@ def test_a_published_port_of_the_machine_reaches_the_container(
 
 
 def test_a_port_that_nothing_would_map_is_refused(node: LiveNode, client: Podman) -> None:
-    done = client.start("c-lost", "storage-only", "-p", f"{PORT}:8080")
+    done = client.start("c-lost", "business-only", "-p", f"{PORT}:8080")
     assert done.returncode != 0
     assert f"cannot map port {PORT}/tcp of the node: there is no default network" in done.stderr
     assert "leave portMappings out of this one's capabilities" in done.stderr
@@ -137,6 +141,64 @@ def test_beside_a_network_that_maps_ports_planes_are_a_network_without_the_capab
     client.run("rm", "-f", "-t", "0", "c-two")
 
 
+def test_an_address_and_a_mac_are_given_on_a_plane(node: LiveNode, client: Podman) -> None:
+    asked = ("--ip", "192.168.100.30", "--mac-address", "02:00:00:00:00:30")
+    with _running(client, "business-only", *asked) as name:
+        assert _interfaces(client, name) == {"eth0": "192.168.100.30/16"}
+        assert "02:00:00:00:00:30" in client.inside(name, "ip", "link", "show", "eth0")
+
+
+@pytest.mark.parametrize(
+    ("options", "network", "reason"),
+    [
+        (("--ip", "192.168.10.7"), "business-only", "business does not give it out as a static"),
+        (("--ip", "10.250.0.9"), "business-only", "it is outside plane business"),
+        (("--ip", "10.250.0.9"), "shop", "ask for addresses inside the ranges"),
+        (("--mac-address", "01:00:5e:00:00:01"), "business-only", "it is a multicast address"),
+        (("--mac-address", "01:00:5e:00:00:01"), "shop", "it is a multicast address"),
+    ],
+)
+def test_an_address_or_a_mac_that_nobody_can_give_is_refused(
+    node: LiveNode, client: Podman, options: tuple[str, ...], network: str, reason: str
+) -> None:
+    done = client.start("c-refused", network, *options)
+    assert done.returncode != 0
+    assert reason in done.stderr
+    assert _listed(node) == []
+
+
+def test_containers_are_listed_beside_pods(node: LiveNode, client: Podman) -> None:
+    with _running(client, "shop") as name:
+        (shown,) = _listed(node)
+        (long,) = client.run("ps", "--no-trunc", "-q").split()
+        assert (shown["name"], shown["containerID"], shown["networks"]) == (name, long, ["shop"])
+        told = {one["interface"]: one["ips"][0] for one in shown["interfaces"]}
+        found = {key: value.split("/")[0] for key, value in _interfaces(client, name).items()}
+        assert told == found
+    client.run("rm", "-f", "-t", "0", name)
+    assert _listed(node) == []
+
+
+def test_a_container_that_is_restarted_is_attached_once(node: LiveNode, client: Podman) -> None:
+    with _running(client, "shop") as name:
+        client.run("restart", "-t", "0", name)
+        eventually(lambda: len(_listed(node)) == 1)
+        assert _interfaces(client, name).keys() == {"eth0", "net1", "san0"}
+        client.run("rm", "-f", "-t", "0", name)
+    assert node.remains() == []
+
+
+def test_a_network_that_is_disconnected_leaves_nothing(node: LiveNode, client: Podman) -> None:
+    with _running(client, "shop") as name:
+        client.run("network", "connect", "business-only", name)
+        assert _interfaces(client, name).keys() == {"eth0", "eth1", "net1", "san0"}
+        client.run("network", "disconnect", "business-only", name)
+        assert _interfaces(client, name).keys() == {"eth0", "net1", "san0"}
+        client.run("network", "disconnect", "shop", name)
+        assert _interfaces(client, name).keys() == set()
+        assert node.remains() == []
+
+
 def test_an_unknown_namespace_is_told_to_the_user(node: LiveNode, client: Podman) -> None:
     client.network("wrong", _conflist("wrong", namespace="nope"))
     done = client.start("c-wrong", "wrong")
@@ -144,12 +206,35 @@ def test_an_unknown_namespace_is_told_to_the_user(node: LiveNode, client: Podman
     assert 'there is no namespace "nope" among the manifests' in done.stderr
 
 
+def test_the_documented_commands_work(node: LiveNode, client: Podman) -> None:
+    (block,) = re.findall(r"^## podman\n.*?```shell\n(.*?)```", DOCUMENT.read_text(), re.S | re.M)
+    done = client.script(
+        block,
+        NETPLANE_MANIFESTS=str(node.manifests),
+        NETPLANE_STATE_DIR=str(node.state),
+        PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(
+        r"^default/db +\S+ +Attached +eth0 +business +192\.168\.100\.30$", done.stdout, re.M
+    ), done.stdout
+    assert re.search(r"^shop/web +\S+ +Attached +eth0 ", done.stdout, re.M)
+    assert done.stdout.endswith("no pods\n")
+
+
 @contextmanager
-def _running(client: Podman, network: str) -> Iterator[str]:
+def _running(client: Podman, network: str, *options: str) -> Iterator[str]:
     name = f"c{len(client.run('ps', '-a', '-q').split())}"
-    done = client.start(name, network)
+    done = client.start(name, network, *options)
     assert done.returncode == 0, done.stderr
     yield name
+
+
+def _listed(node: LiveNode) -> list[Any]:
+    """Return what `netplane pod list` shows of this node."""
+    places = ("--manifests", str(node.manifests), "--state-dir", str(node.state))
+    found: list[Any] = netplane("pod", "list", *places, "-o", "json").json
+    return found
 
 
 def _interfaces(client: Podman, name: str) -> dict[str, str]:

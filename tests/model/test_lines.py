@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from unicodedata import category
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planes.model.errors import Finding, field_path
 from planes.model.events import message_of
-from planes.model.lines import first_few, one_line, printable, shortened
+from planes.model.lines import first_few, one_line, printable, shortened, without_controls
 
 
 @given(st.text(), st.integers(1, 40))
@@ -21,6 +24,23 @@ def test_what_is_plain_and_short_stays(text: str) -> None:
     plain = printable(text)
     assert printable(plain) == plain
     assert shortened(text, 40) == text
+
+
+@given(st.text())
+def test_nothing_that_a_terminal_carries_out_stays_and_spaces_do(text: str) -> None:
+    harmless = without_controls(text)
+    assert len(harmless) == len(text)
+    assert all(c.isprintable() or category(c) == "Zs" for c in harmless)
+    assert without_controls("a\u3000b\xa0c") == "a\u3000b\xa0c"
+    assert without_controls("\x1b[2J\x9b\u202e\u2028") == "?[2J???"
+
+
+@given(st.text())
+def test_a_field_path_is_harmless_whatever_its_keys_are(key: str) -> None:
+    path = Finding(f"metadata.labels[{key}]", "cannot use it").path
+    assert path == field_path(f"metadata.labels[{key}]") == field_path(path)
+    assert all(c.isprintable() or category(c) == "Zs" for c in path)
+    assert len(Finding("x" * 5000, "").path) <= 1024
 
 
 def test_what_was_cut_shows_it() -> None:

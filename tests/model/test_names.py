@@ -66,6 +66,8 @@ def test_an_interface_name_is_what_the_kernel_takes(name: str) -> None:
         "\0",
         "a\u2003b",
         "\udc80",
+        "a\x1b[2J",
+        "a\u202eb",
     ],
 )
 def test_any_other_interface_name_is_code_4(name: str) -> None:

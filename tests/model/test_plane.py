@@ -22,6 +22,10 @@ def faults(**spec: Any) -> list[str]:
     return [finding.path for finding in findings]
 
 
+def test_nothing_more_is_said_of_a_network_whose_type_is_unknown() -> None:
+    assert faults(network={"type": "geneve", "vlan": 7, "mode": "l2"}) == ["spec.network.type"]
+
+
 def test_the_example_of_the_documentation_is_read() -> None:
     plane = make_plane(purpose="business traffic", order=3, ipam={"mode": "Plane"})
     assert (plane.name, plane.order, plane.families) == ("business", 3, frozenset({4}))

@@ -55,6 +55,20 @@ def test_a_report_fits_and_what_is_in_it_is_read_back(planes: dict[str, Health])
     assert all(planes[name] == health for name, health in report.planes.items())
 
 
+@given(st.text(max_size=400))
+def test_why_a_node_is_not_ready_is_read_back_as_one_short_line(reason: str) -> None:
+    report = read_report(encode_report("n1", {}, unready=reason))
+    assert report is not None
+    assert report.unready == reason_of(reason)
+
+
+@pytest.mark.parametrize("value", ["7", "null", '["x"]', '{"a": 1}'])
+def test_a_reason_that_is_no_text_is_none(value: str) -> None:
+    report = read_report(f'{{"node":"n1","unready":{value},"planes":{{}}}}')
+    assert report is not None
+    assert report.unready == ""
+
+
 def test_planes_that_fail_come_first_where_not_all_fit() -> None:
     planes = {f"good-{number}": WORKS for number in range(200)}
     report = read_report(encode_report("n1", {**planes, "zzz": FAILS}))

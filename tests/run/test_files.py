@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -20,6 +21,7 @@ from planes.run.files import (
     read_regular,
     remove_temporaries,
     replace,
+    replace_named,
     set_aside,
 )
 from planes.store.records import StatusFiles
@@ -106,6 +108,32 @@ def test_a_file_has_the_mode_asked_for_whatever_the_umask(tmp_path: Path) -> Non
         os.umask(umask)
 
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_file_that_a_user_named_is_replaced_or_made(tmp_path: Path) -> None:
+    for data in (b"old", b"new"):
+        replace_named(tmp_path / "file", data, mode=0o644)
+        assert (tmp_path / "file").read_bytes() == data
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (Path.mkdir, "a directory"),
+        (os.mkfifo, "no file"),
+        (lambda path: path.symlink_to("elsewhere"), "a symbolic link"),
+    ],
+)
+def test_what_a_user_named_and_is_no_file_stays(
+    tmp_path: Path, make: Callable[[Path], None], why: str
+) -> None:
+    make(tmp_path / "it")
+    before = (tmp_path / "it").lstat()
+    with pytest.raises(FileExistsError, match=f"it is {why}"):
+        replace_named(tmp_path / "it", b"new")
+    assert (tmp_path / "it").lstat().st_ino == before.st_ino
+    assert [path.name for path in tmp_path.iterdir()] == ["it"]
 
 
 def test_no_directory_is_made_where_none_is_wanted(tmp_path: Path) -> None:

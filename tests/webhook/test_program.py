@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from tests.support.planes import plane_object
+from tests.support.service_manager import ManagerSocket
 from tests.support.webhook.admission import HOST, Peer, pod_object, review_object
 
 ROOT = Path(__file__).parent.parent.parent
@@ -43,6 +44,7 @@ class Program:
         self.manifests.mkdir()
         self.certs.mkdir()
         self.port, self.metrics_port = free_port(), free_port()
+        self.env = {"PATH": "/usr/bin:/bin"}
         self.process: Process | None = None
 
     @property
@@ -57,9 +59,8 @@ class Program:
 
     async def start(self, *arguments: str) -> Process:
         command = (sys.executable, "-m", "webhook", *(arguments or self.arguments))
-        env = {"PATH": "/usr/bin:/bin"}
         self.process = await asyncio.create_subprocess_exec(
-            *command, cwd=ROOT, env=env, stdout=PIPE, stderr=PIPE
+            *command, cwd=ROOT, env=self.env, stdout=PIPE, stderr=PIPE
         )
         return self.process
 
@@ -124,6 +125,26 @@ async def test_from_manifests_to_a_patch_and_back_to_silence(program: Program) -
     assert process.returncode == 0
     assert all("Traceback" not in line for line in stderr.decode().splitlines())
     assert all(orjson.loads(line) for line in stderr.splitlines())
+
+
+async def test_the_service_manager_is_told_of_start_and_end(
+    program: Program, tmp_path: Path
+) -> None:
+    manager = ManagerSocket(str(tmp_path / "notify"))
+    program.env |= {"NOTIFY_SOCKET": manager.name, "WATCHDOG_USEC": "400000"}
+    process = await program.start()
+    told = await asyncio.to_thread(manager.until, "READY=1")
+    assert "STATUS=answering reviews" in told
+    peer = await program.connect()
+    assert (await peer.ask("/readyz", method="GET")).status == 200
+    await peer.close()
+    assert "WATCHDOG=1" in await asyncio.to_thread(manager.until, "WATCHDOG=1")
+    process.send_signal(signal.SIGTERM)
+    told = await asyncio.to_thread(manager.until, "STOPPING=1")
+    assert "STATUS=answering the last reviews" in told
+    _, stderr = await process.communicate()
+    assert process.returncode == 0, stderr
+    manager.close()
 
 
 async def test_keys_and_roots_survive_a_restart(program: Program) -> None:

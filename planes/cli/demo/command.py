@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
-from planes.cli.command import SHIM, Command, Context
+from planes.cli.command import SHIM, Command, Context, Task
 from planes.cli.demo import (
     bridge_step,
     cleanup_step,
     ipvlan_step,
     leftovers,
+    map_step,
     namespaces,
     outage_step,
     pods_step,
@@ -26,6 +29,11 @@ from planes.cli.demo.environment import DemoEnvironment
 from planes.cli.demo.report import DemoReport
 from planes.cli.pods import shim_path
 from planes.model.errors import Denied, PlanesError, Unavailable
+from planes.run.settings import Option
+
+MAP_FILE: Final = Option(
+    "--map", None, "write the map of the demo to this file, a page for a browser", metavar="FILE"
+)
 
 Step = Callable[[DemoEnvironment, DemoReport], None]
 
@@ -36,6 +44,7 @@ STEPS: Final[tuple[tuple[str, Step], ...]] = (
     ("Outages", outage_step.run),
     ("A Multus user's ipvlan network", ipvlan_step.run),
     ("One host without Kubernetes: bridge networks", bridge_step.run),
+    ("A map of it", map_step.run),
     ("Everything is removed", cleanup_step.run),
 )
 
@@ -51,7 +60,7 @@ def _run(context: Context) -> int:
     started = time.monotonic()
     console = context.console
     report = DemoReport(console)
-    leftovers.clear()
+    leftovers.clear(Path(tempfile.gettempdir()))
     before = cleanup_step.machine(())
     with _environment(context) as demo:
         console.line("Two nodes, as network namespaces of this machine", "bold")
@@ -85,7 +94,8 @@ def _run_step(title: str, step: Step, demo: DemoEnvironment, report: DemoReport)
 @contextmanager
 def _environment(context: Context) -> Iterator[DemoEnvironment]:
     """Yield the environment, and close it in any case, also if Ctrl-C is pressed twice."""
-    demo = DemoEnvironment(context.console, shim_path(context))
+    map_file = context.settings[MAP_FILE.key] or ""
+    demo = DemoEnvironment(context.console, shim_path(context), map_file)
     try:
         yield demo
     finally:
@@ -135,5 +145,7 @@ DEMO: Final = Command(
     words=("demo",),
     help="show it all, for real, on this machine",
     run=run,
-    options=(SHIM,),
+    options=(SHIM, MAP_FILE),
+    task=Task.PROGRAM,
+    example="sudo netplane demo",
 )

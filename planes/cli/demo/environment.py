@@ -7,13 +7,13 @@ so that `close` leaves nothing.
 from __future__ import annotations
 
 import json
-import shutil
+import os
 import ssl
 import subprocess
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from planes.cli.console import Console
 from planes.cli.demo import namespaces
-from planes.cli.demo.leftovers import FOLDER_PREFIX, sandbox_of
+from planes.cli.demo.leftovers import DemoFolder, sandbox_of
 from planes.cli.demo.namespaces import NODES, Node
 from planes.cli.demo.programs import Program, answers, free_port, python_module
 from planes.model.errors import JsonObject
@@ -42,12 +42,15 @@ class DemoEnvironment:
     Args:
         console: where commands and their output are printed.
         shim: path of the shim.
+        map_file: where the map is written as a page; "" for nowhere.
     """
 
-    def __init__(self, console: Console, shim: str) -> None:
+    def __init__(self, console: Console, shim: str, map_file: str = "") -> None:
         self.console = console
         self.shim = shim
-        self.folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
+        self.map_file = map_file
+        self._locked = DemoFolder(Path(tempfile.gettempdir()))
+        self.folder = self._locked.path
         self.manifests = self.folder / "manifests"
         self.addresses = self.folder / "addresses"
         self.certificates = self.folder / "certs"
@@ -81,7 +84,7 @@ class DemoEnvironment:
         for name in self.sandboxes():
             namespaces.remove_sandbox(name)
         namespaces.clear()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._locked.remove()
 
     def start_webhook(self) -> None:
         """Start the webhook."""
@@ -131,9 +134,9 @@ class DemoEnvironment:
         return name
 
     def netplane(
-        self, *words: str, node: Node, stdin: str = ""
+        self, *words: str, node: Node, stdin: str = "", env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Print a netplane command and run it."""
+        """Print a netplane command and run it; `env` is added to the environment."""
         self.console.line(f"  $ netplane {' '.join(words)}", "bold")
         options = {"--manifests": str(self.manifests)}
         if words[0] == "pod":
@@ -144,7 +147,7 @@ class DemoEnvironment:
             options["--node"] = node.name
             options |= {"--webhook": self._url, "--ca": str(self.certificates / "ca.crt")}
         given = [part for pair in options.items() for part in pair]
-        return _run(python_module("planes.cli", *words, *given), stdin)
+        return _run(python_module("planes.cli", *words, *given), stdin, env)
 
     def show(self, done: subprocess.CompletedProcess[str]) -> None:
         """Print the output of a command, indented."""
@@ -207,5 +210,10 @@ class DemoEnvironment:
         (folder / "net.d" / "10-flannel.conflist").write_text(json.dumps(conflist))
 
 
-def _run(command: Sequence[str], stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+def _run(
+    command: Sequence[str], stdin: str = "", env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    whole = {**os.environ, **env} if env else None
+    return subprocess.run(
+        command, input=stdin, capture_output=True, text=True, check=False, env=whole
+    )

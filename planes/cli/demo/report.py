@@ -54,5 +54,5 @@ class DemoReport:
             print_line("Failed:", "bold")
             for line in self.failed:
                 print_line(f"  ✗ {line}", "red")
-        self.console.print_json(self.as_json())
+        self.console.document(self.as_json())
         return 1 if self.failed else 0

@@ -32,33 +32,43 @@ def audit_claims(facts: ClusterFacts, claims: Claims | None) -> Iterator[AuditEn
         for block in facts.static
         for address, holder in block.holders.items()
     }
+    named = frozenset(
+        (pod.partition("/")[0], name) for pod, names in facts.named.items() for name in names
+    )
     for one in kept:
         if seems_over(one, claims):
             yield _entry(one, f"IPAMClaim {_shown(one)} is gone, or its status has others")
+            continue
+        key = read_claim_key(one.claim)
+        owner = holders.get((one.plane, one.address))
+        if key is None:  # without a claim, by `seems_over`
+            continue
+        if owner is None:
+            is_named = (key.namespace, key.name) in named
+            yield from _unused(one, claims.get((key.namespace, key.name)), is_named=is_named)
         else:
-            yield from _in_use(facts, one, claims, holders.get((one.plane, one.address)))
+            yield from _held_by_other(facts, one, key, owner)
     yield from _statuses(frozenset(facts.networks.values()), kept, claims)
 
 
-def _in_use(
-    facts: ClusterFacts, one: KeptAddress, claims: Claims, owner: AddressOwner | None
+def _held_by_other(
+    facts: ClusterFacts, one: KeptAddress, key: ClaimKey, owner: AddressOwner
 ) -> Iterator[AuditEntry]:
-    """Yield what does not fit of an address whose claim exists."""
-    key = read_claim_key(one.claim)
-    if key is None:  # without a claim, by `seems_over`
+    """Yield an entry for an address that a pod holds which does not name its claim."""
+    if not owner.pod:
         return
-    claim = claims.get((key.namespace, key.name))
-    if owner is not None and owner.pod:
-        pod = f"{owner.namespace}/{owner.pod}"
-        is_there = owner.uid in facts.pods.get(pod, ())
-        if is_there and not _names(facts, pod, owner.namespace, key):
-            text = f"pod {pod} holds it and does not name IPAMClaim {_shown(one)}"
-            yield AuditEntry(Misfit.OTHERS, one.plane, str(one.address), owner.node, pod, text)
-    elif owner is None and claim is not None and not claim.has_owner:
-        users = (pod for pod in facts.named if _names(facts, pod, pod.partition("/")[0], key))
-        if next(users, None) is None:
-            text = f"no pod has it, and IPAMClaim {_shown(one)} ends with no other object"
-            yield AuditEntry(Misfit.UNUSED, one.plane, str(one.address), "", "", text)
+    pod = f"{owner.namespace}/{owner.pod}"
+    is_there = owner.uid in facts.pods.get(pod, ())
+    if is_there and not _names(facts, pod, owner.namespace, key):
+        text = f"pod {pod} holds it and does not name IPAMClaim {_shown(one)}"
+        yield AuditEntry(Misfit.OTHERS, one.plane, str(one.address), owner.node, pod, text)
+
+
+def _unused(one: KeptAddress, claim: IpamClaim | None, *, is_named: bool) -> Iterator[AuditEntry]:
+    """Yield an entry for an address that nobody has, of a claim that nothing ends."""
+    if claim is not None and not claim.has_owner and not is_named:
+        text = f"no pod has it, and IPAMClaim {_shown(one)} ends with no other object"
+        yield AuditEntry(Misfit.UNUSED, one.plane, str(one.address), "", "", text)
 
 
 def _names(facts: ClusterFacts, pod: str, namespace: str, key: ClaimKey) -> bool:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from planes.kube.addresses.holders import StaticBlock, read_static, rewritten
 from planes.kube.addresses.ipblocks import STATIC
-from planes.kube.api import KubeApi, Query
+from planes.kube.api import KubeApi, Query, ReadApi
 from planes.kube.resources import IPAM_CLAIMS, IPBLOCKS
 from planes.model.addresses import IPAddress
 from planes.model.errors import BadInput, Internal, JsonObject, NotFound
@@ -50,7 +50,7 @@ Claims = Mapping[tuple[str, str], IpamClaim | None]
 """Claims by namespace and name; None for one that cannot be read, which keeps what it has."""
 
 
-async def kept_addresses(api: KubeApi, *, at_least: str = "") -> list[KeptAddress]:
+async def kept_addresses(api: ReadApi, *, at_least: str = "") -> list[KeptAddress]:
     """List what all blocks keep for claims.
 
     Args:
@@ -76,7 +76,7 @@ def kept_in(block: StaticBlock) -> list[KeptAddress]:
 
 
 async def list_claims(
-    api: KubeApi, *, of: Collection[KeptAddress] | None = None, at_least: str = ""
+    api: ReadApi, *, of: Collection[KeptAddress] | None = None, at_least: str = ""
 ) -> Claims:
     """List the claims of the cluster; one that is too large is as one without status.
 
@@ -111,7 +111,7 @@ def seems_over(one: KeptAddress, claims: Claims) -> bool:
     )
 
 
-async def is_over_now(api: KubeApi, one: KeptAddress) -> bool:
+async def is_over_now(api: ReadApi, one: KeptAddress) -> bool:
     """Report by a live read whether a claim does not need an address.
 
     Raises:

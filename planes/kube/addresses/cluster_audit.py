@@ -6,16 +6,22 @@ node's daemon, but the author of a pod may write it, too: what rests on it alone
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import pairwise
+from itertools import islice
 
+from planes.kube.addresses.block_index import BlockIndex
 from planes.kube.addresses.holders import StaticBlock, read_static
 from planes.kube.addresses.ipblocks import NODE, STATIC, NodeBlock, read_node_block
 from planes.model.addresses import IPAddress, parse_address
 from planes.model.annotations.selection import read_selections
-from planes.model.bounds import MAX_STATUS_CHARACTERS
+from planes.model.bounds import (
+    MAX_CLAIMS_OF_NAMESPACE,
+    MAX_SHOWN_IPS_OF_POD,
+    MAX_STATUS_CHARACTERS,
+)
 from planes.model.errors import BadInput, Internal, JsonObject
 from planes.model.names import DEFAULT_NETWORK_ANNOTATION, NETWORKS_ANNOTATION, STATUS_ANNOTATION
 from planes.model.wire.status import parse_addresses
@@ -35,6 +41,10 @@ class Misfit(StrEnum):
     UNUSED = "claim-without-owner"
     OTHERS = "claim-held-by-other"
     STATUS = "claim-status"
+    NO_RECORD = "attachment-without-record"
+    STATUS_NO_POD = "status-without-pod"
+    DAMAGED = "damaged-entry"
+    UNREAD = "not-compared"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -77,6 +87,8 @@ class ClusterFacts:
         named: names of the IPAMClaims that a pod names, by `namespace/name` of the pod.
         static: static blocks.
         blocks: blocks of nodes.
+        ignored: an entry for each block that every reader ignores.
+        counts: how many addresses of planes the pods of a namespace show, as far as they are read.
     """
 
     networks: Mapping[str, str]
@@ -87,6 +99,7 @@ class ClusterFacts:
     static: list[StaticBlock] = field(default_factory=list)
     blocks: list[NodeBlock] = field(default_factory=list)
     ignored: list[AuditEntry] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
 
     def add_pod(self, obj: JsonObject, mirror_annotation: str) -> None:
         """Take a pod: its UIDs, its IPAMClaims, and the planes' addresses that it shows."""
@@ -101,17 +114,25 @@ class ClusterFacts:
         )
         if claims:
             self.named[pod] = claims
-        status = str(annotations.get(STATUS_ANNOTATION) or "")
-        if not status or len(status) > MAX_STATUS_CHARACTERS:
+        # What a pod shows that ends may be released already, and taken by another one.
+        if not meta.get("deletionTimestamp"):
+            self._add_shown(pod, str(annotations.get(STATUS_ANNOTATION) or ""))
+
+    def _add_shown(self, pod: str, status: str) -> None:
+        space = pod.partition("/")[0]
+        is_over = self.counts[space] > MAX_CLAIMS_OF_NAMESPACE
+        if is_over or not status or len(status) > MAX_STATUS_CHARACTERS:
             return
         try:
             elements = parse_addresses(status)
         except BadInput:
             return
-        for network, texts in elements:
-            plane = self.networks.get(network)
-            for address in _addresses(texts) if plane is not None else ():
-                self.shown.setdefault((str(plane), address), []).append(pod)
+        named = ((self.networks.get(network), texts) for network, texts in elements)
+        shown = ((plane, a) for plane, texts in named if plane for a in _addresses(texts))
+        for one in islice(shown, MAX_SHOWN_IPS_OF_POD):
+            self.counts[space] += 1
+            if self.counts[space] <= MAX_CLAIMS_OF_NAMESPACE:
+                self.shown.setdefault(one, []).append(pod)
 
     def add_block(self, obj: JsonObject) -> None:
         """Take an IPBlock; one that every reader ignores is a misfit."""
@@ -130,6 +151,7 @@ class ClusterFacts:
 def audit(facts: ClusterFacts) -> Iterator[AuditEntry]:
     """Yield what does not fit; a holder without pod is to be judged by its node (see `judged`)."""
     yield from facts.ignored
+    yield from _damaged(facts)
     yield from _orphaned(facts)
     yield from _overlapping(facts)
     yield from _shown_twice(facts)
@@ -170,16 +192,38 @@ def _orphaned(facts: ClusterFacts) -> Iterator[AuditEntry]:
             yield AuditEntry(Misfit.ORPHANED, block.plane, block.name, block.node, "", text)
 
 
+def _damaged(facts: ClusterFacts) -> Iterator[AuditEntry]:
+    for block in facts.static:
+        plane, name = block.shape.plane, block.shape.name
+        for address, holder in block.holders.items():
+            if not holder.owner.container_id:
+                text = f"its entry in {name} cannot be read, so nobody can have it"
+                node = holder.owner.node
+                yield AuditEntry(Misfit.DAMAGED, plane, str(address), node, "", text)
+        if block.odd:
+            text = f"holders in it are of no address of it: {len(block.odd)}"
+            yield AuditEntry(Misfit.DAMAGED, plane, name, "", "", text)
+
+
 def _overlapping(facts: ClusterFacts) -> Iterator[AuditEntry]:
+    """Yield each block within another one: networks are nested, or have nothing in common."""
+
     def place(block: NodeBlock) -> tuple[str, int, int, int]:
         first = int(block.network.network_address)
         return block.plane, block.network.version, first, block.network.prefixlen
 
-    for one, other in pairwise(sorted(facts.blocks, key=place)):
-        is_same = (one.plane, one.network.version) == (other.plane, other.network.version)
-        if is_same and one.network.overlaps(other.network):
-            text = f"it shares addresses with {one.name} of node {one.node}"
-            yield AuditEntry(Misfit.DUPLICATE, other.plane, other.name, other.node, "", text)
+    wide: NodeBlock | None = None
+    for block in sorted(facts.blocks, key=place):
+        is_within = (
+            wide is not None
+            and (wide.plane, wide.network.version) == (block.plane, block.network.version)
+            and wide.network.overlaps(block.network)
+        )
+        if wide is None or not is_within:
+            wide = block
+            continue
+        text = f"it shares addresses with {wide.name} of node {wide.node}"
+        yield AuditEntry(Misfit.DUPLICATE, block.plane, block.name, block.node, "", text)
 
 
 def _shown_twice(facts: ClusterFacts) -> Iterator[AuditEntry]:
@@ -196,10 +240,11 @@ def _unheld(facts: ClusterFacts) -> Iterator[AuditEntry]:
         for block in facts.static
         for address, holder in block.holders.items()
     }
-    by_plane: dict[str, dict[tuple[int, int], NodeBlock]] = {}
+    by_plane: dict[str, list[NodeBlock]] = {}
     for block in facts.blocks:
-        key = int(block.network.network_address), block.network.prefixlen
-        by_plane.setdefault(block.plane, {})[key] = block
+        by_plane.setdefault(block.plane, []).append(block)
+    indexes = {plane: BlockIndex(blocks) for plane, blocks in by_plane.items()}
+    none = BlockIndex(())
     for (plane, address), pods in facts.shown.items():
         owner = held.get((plane, address))
         if owner is not None:
@@ -207,21 +252,9 @@ def _unheld(facts: ClusterFacts) -> Iterator[AuditEntry]:
             if owner.pod and pod not in pods:
                 text = f"it is held by pod {pod} on node {owner.node}"
                 yield AuditEntry(Misfit.DUPLICATE, plane, str(address), "", pods[0], text)
-        elif not _is_given(by_plane.get(plane, {}), address):
+        elif indexes.get(plane, none).giving(address) is None:
             text = "a pod shows it, but no block hands it out and nobody holds it"
             yield AuditEntry(Misfit.NO_HOLDER, plane, str(address), "", pods[0], text)
-
-
-def _is_given(blocks: Mapping[tuple[int, int], NodeBlock], address: IPAddress) -> bool:
-    """Report whether one of a plane's blocks hands an address out."""
-    for length in {length for _, length in blocks}:
-        spare = address.max_prefixlen - length
-        if spare < 0:
-            continue
-        block = blocks.get((int(address) >> spare << spare, length))
-        if block is not None and block.gives(address):
-            return True
-    return False
 
 
 def _named(texts: Iterable[str], namespace: str) -> frozenset[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from planes.kube.api import KubeApi
+from planes.kube.api import ReadApi
 from planes.kube.resources import LEASES, NODES
 from planes.model.errors import JsonObject, NotFound
 from planes.model.state.fencing import NodeLook
@@ -19,7 +19,7 @@ OUT_OF_SERVICE_TAINT: Final = "node.kubernetes.io/out-of-service"
 _LONGEST_RENEWAL: Final = 64
 
 
-async def look_at(api: KubeApi, clock: Clock, node: str) -> NodeLook:
+async def look_at(api: ReadApi, clock: Clock, node: str) -> NodeLook:
     """Read a node's objects, two requests; a valid name is the caller's part.
 
     Raises:

@@ -24,7 +24,7 @@ from planes.kube.addresses.holders import (
     without_node,
 )
 from planes.kube.addresses.ipblocks import NODE, STATIC
-from planes.kube.api import KubeApi, Query
+from planes.kube.api import KubeApi, Query, ReadApi
 from planes.kube.resources import IPBLOCKS
 from planes.model.addresses import IPAddress
 from planes.model.errors import Conflict, Internal, JsonObject, NotFound
@@ -99,7 +99,7 @@ async def static_blocks_of(api: KubeApi, node: str) -> Sequence[str]:
     return found
 
 
-async def read_static_block(api: KubeApi, name: str) -> StaticAsRead | None:
+async def read_static_block(api: ReadApi, name: str) -> StaticAsRead | None:
     """Read a static block, live; None where there is no valid one.
 
     Raises:

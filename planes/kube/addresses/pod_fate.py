@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from planes.kube.api import KubeApi
+from planes.kube.api import ReadApi
 from planes.kube.resources import PODS
 from planes.model.errors import NotFound
 from planes.model.objects import CONFIG_MIRROR_ANNOTATION
@@ -19,7 +19,7 @@ class PodFate(StrEnum):
     ELSEWHERE = "it runs on another node than the entry says, so the entry was never true"
 
 
-async def is_gone(api: KubeApi, owner: AddressOwner) -> bool:
+async def is_gone(api: ReadApi, owner: AddressOwner) -> bool:
     """Report by a live read whether a holder's pod is gone; False where it names no pod.
 
     Raises:
@@ -28,7 +28,7 @@ async def is_gone(api: KubeApi, owner: AddressOwner) -> bool:
     return await fate_of_pod(api, owner) is not PodFate.EXISTS
 
 
-async def fate_of_pod(api: KubeApi, owner: AddressOwner) -> PodFate:
+async def fate_of_pod(api: ReadApi, owner: AddressOwner) -> PodFate:
     """Read a holder's pod, live.
 
     A pod of that name with another UID is another pod. For a static pod the kubelet's UID counts,

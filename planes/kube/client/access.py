@@ -10,17 +10,23 @@ rotates tokens and certificates. No secret ever shows in a repr, text or log.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from planes.kube.client.client import Client
+from planes.kube.client.credential_plugin import PLUGIN_SECONDS
 from planes.kube.client.credentials import Access
+from planes.kube.client.environment_proxy import environment_proxy
 from planes.kube.client.kubeconfig import from_kubeconfig
+from planes.kube.client.request import RequestLimits
 from planes.kube.client.transport import Transport
 from planes.model.errors import BadInput, NotFound
+from planes.model.names import is_dns_label
 from planes.run.clock import Clock, SystemClock
 
+_MAX_NAME: Final = 64
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -33,6 +39,10 @@ def connect(
     clock: Clock | None = None,
     root: str = "",
     context: str = "",
+    further: Sequence[Path] = (),
+    plugin_seconds: float = PLUGIN_SECONDS,
+    follows_proxies: bool = False,
+    limits: RequestLimits | None = None,
 ) -> Client:
     """Return a client for the API server; it connects when it is first asked something.
 
@@ -44,13 +54,21 @@ def connect(
         clock: the machine's own unless given.
         root: prefix of the kubeconfig's absolute paths, "" where they are this container's own.
         context: that of the kubeconfig, "" for its current one.
+        further: kubeconfigs that are merged into the first one.
+        plugin_seconds: that the program of an `exec` user may take to log in.
+        follows_proxies: without `proxy-url` the proxy that `env` names is used, as by kubectl.
+        limits: of each request; those of a daemon unless given.
 
     Raises:
         NotFound: there is neither a kubeconfig nor a service account.
-        BadInput: the kubeconfig cannot be used, or a context is named without one.
+        BadInput: the kubeconfig or a proxy cannot be used, or a context is named without one.
     """
     if kubeconfig is not None:
-        access = from_kubeconfig(kubeconfig, root, context)
+        found = from_kubeconfig(kubeconfig, root, context, further=further)
+        proxy = found.proxy
+        if follows_proxies and not proxy:
+            proxy = environment_proxy(found.server, env)
+        access = replace(found, plugin_seconds=plugin_seconds, proxy=proxy)
     elif context:
         raise BadInput(
             f"cannot use the context {context} without a kubeconfig",
@@ -58,7 +76,8 @@ def connect(
         )
     else:
         access = in_cluster(env, account)
-    return Client(Transport(access, user_agent=user_agent, clock=clock or SystemClock()))
+    clock = clock or SystemClock()
+    return Client(Transport(access, user_agent=user_agent, clock=clock, limits=limits))
 
 
 def in_cluster(env: Mapping[str, str] = os.environ, account: Path = ACCOUNT) -> Access:
@@ -75,10 +94,21 @@ def in_cluster(env: Mapping[str, str] = os.environ, account: Path = ACCOUNT) -> 
         )
     token, authority = account / "token", account / "ca.crt"
     for path in (token, authority):
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise NotFound(
                 f"cannot log in to the API server: there is no {path}",
                 remedy="set automountServiceAccountToken, or name a kubeconfig with --kubeconfig",
             )
     shown_host = f"[{host}]" if ":" in host else host
-    return Access(f"https://{shown_host}:{port}", authority=authority, token=token)
+    server = f"https://{shown_host}:{port}"
+    return Access(server, authority=authority, token=token, namespace=_own_namespace(account))
+
+
+def _own_namespace(account: Path) -> str:
+    """Return the namespace of the pod we are in, "" where it is not known."""
+    try:
+        with (account / "namespace").open("rb") as file:
+            text = file.read(_MAX_NAME).decode(errors="replace").strip()
+    except OSError:
+        return ""
+    return text if is_dns_label(text) else ""

@@ -14,9 +14,11 @@ from typing import Any, Final, Self
 
 import orjson
 
-from planes.kube.api import Change, Kind, Page, PatchKind, Query
+from planes.kube.api import Change, Kind, LogQuery, Page, PatchKind, Query
+from planes.kube.client.answers import check_listed, check_named, decoded, no_answer
 from planes.kube.client.listing import ListReading
-from planes.kube.client.request import JSON, Request
+from planes.kube.client.pod_log import end_of, log_request
+from planes.kube.client.request import JSON, Request, encoded
 from planes.kube.client.skim import bound_of
 from planes.kube.client.status_errors import Asked, refusal_of_status
 from planes.kube.client.transport import Transport
@@ -49,11 +51,31 @@ class Client:
         self._page_size = page_size
         self._randomness = randomness
 
+    @property
+    def server(self) -> str:
+        """The host and port of the API server, for texts."""
+        return self._transport.server
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the kubeconfig's context or of the pod's account, "" for none."""
+        return self._transport.namespace
+
+    @property
+    def running_plugin(self) -> str:
+        """The name of the credential plugin that has begun and not ended, "" where none has."""
+        return self._transport.running_plugin
+
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    @property
+    def server_date(self) -> str:
+        """The header Date of the last response, "" where there was none."""
+        return self._transport.server_date
 
     async def close(self) -> None:
         """Close all connections."""
@@ -67,8 +89,10 @@ class Client:
         Raises:
             NotFound: there is none.
         """
-        accept = _METADATA if is_metadata_only else JSON
-        return await self._ask(Asked("get", resource, namespace, name), "GET", accept=accept)
+        asked = Asked("get", resource, namespace, name)
+        found = await self._ask(asked, "GET", accept=_METADATA if is_metadata_only else JSON)
+        check_named(asked, found)
+        return found
 
     async def pages(self, query: Query) -> AsyncGenerator[Page, None]:
         """List in pages, all of one moment.
@@ -93,15 +117,16 @@ class Client:
                     aclosing(reading.run(chunks)) as parts,
                 ):
                     async for items in parts:
+                        check_listed(asked, items)
                         if last:
                             yield Page(last, "")
                         last = items
             except orjson.JSONDecodeError as error:
-                raise Unavailable(f"cannot {asked}: the answer is not JSON") from error
+                raise no_answer(asked, "JSON") from error
             if reading.is_cut:
                 raise Unavailable(f"cannot {asked}: the answer ended half-way")
             if not reading.resource_version:
-                raise Unavailable(f"cannot {asked}: the answer is not a list")
+                raise no_answer(asked, "a list")
             yield Page(last, reading.resource_version)
             if not reading.more:
                 return
@@ -128,7 +153,20 @@ class Client:
         bound = bound_of(query.resource)
         async with aclosing(self._transport.lines(request, bound)) as lines:
             async for line in lines:
-                yield _change(asked, _decoded(asked, line) if isinstance(line, bytes) else line)
+                yield _change(asked, decoded(asked, line) if isinstance(line, bytes) else line)
+
+    async def log(self, query: LogQuery) -> bytes:
+        """Return the end of a container's log: whole lines, each with its time (RFC 3339) first.
+
+        Raises:
+            NotFound: there is no such pod.
+            BadInput: the container has no log, or not that of an earlier run.
+        """
+        request = log_request(query)
+        if _NO_NAMES & {query.namespace, query.pod, query.container}:
+            raise BadInput(f"cannot {request.asked}: that is not the name of a container")
+        async with aclosing(self._transport.chunks(request)) as chunks:
+            return await end_of(chunks, query.size)
 
     async def create(
         self, resource: Resource, obj: JsonObject, *, namespace: str = ""
@@ -142,8 +180,8 @@ class Client:
         name = metadata.get("name") or metadata.get("generateName", "")
         asked = Asked("create", resource, namespace, name)
         whole = {"apiVersion": resource.api_version, "kind": resource.kind, **obj}
-        request = Request(asked, "POST", resource.path(namespace), body=_encoded(asked, whole))
-        return _decoded(asked, await self._transport.send(request))
+        request = Request(asked, "POST", resource.path(namespace), body=encoded(asked, whole))
+        return decoded(asked, await self._transport.send(request))
 
     async def replace(
         self, resource: Resource, obj: JsonObject, *, subresource: str = ""
@@ -221,11 +259,11 @@ class Client:
             asked,
             method,
             resource.path(namespace, name, subresource),
-            body=None if body is None else _encoded(asked, body),
+            body=None if body is None else encoded(asked, body),
             content_type=content_type,
             accept=accept,
         )
-        return _decoded(asked, await self._transport.send(request))
+        return decoded(asked, await self._transport.send(request))
 
 
 def _selection(query: Query) -> dict[str, str]:
@@ -242,23 +280,6 @@ def _moment(at_least: str, size: int) -> dict[str, str]:
     if at_least in {"", "0"}:
         return {"limit": str(size), **({"resourceVersion": "0"} if at_least else {})}
     return {"resourceVersion": at_least, "resourceVersionMatch": "NotOlderThan"}
-
-
-def _encoded(asked: Asked, body: Any) -> bytes:
-    try:
-        return orjson.dumps(body)
-    except orjson.JSONEncodeError as error:
-        raise BadInput(f"cannot {asked}: what is to be sent is not JSON") from error
-
-
-def _decoded(asked: Asked, data: bytes) -> JsonObject:
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise Unavailable(f"cannot {asked}: the answer is not JSON") from error
-    if not isinstance(value, dict):
-        raise Unavailable(f"cannot {asked}: the answer is not an object")
-    return value
 
 
 def _change(asked: Asked, event: JsonObject) -> Change:

@@ -26,7 +26,6 @@ from typing import Any, Final
 
 import orjson
 
-from planes.kube.client import lean
 from planes.model.errors import JsonObject, Unavailable
 from planes.run.clock import Clock
 
@@ -98,6 +97,7 @@ class PluginLogin:
         seconds: float = PLUGIN_SECONDS,
     ) -> None:
         self.held: PluginCredential | None = None
+        self.running = ""  # the program's name until it has ended, also where it was given up
         self._plugin = plugin
         self._authority = authority
         self._clock = clock
@@ -146,6 +146,7 @@ class PluginLogin:
         self.held = None
 
     async def _run(self) -> None:
+        self.running = self._plugin.name
         try:
             authority = await self._authority() if self._plugin.cluster is not None else None
             output = await _output(self._plugin, authority, self._seconds)
@@ -157,6 +158,7 @@ class PluginLogin:
             self.held = held
             lifetime = held.expires - self._clock.now()
             self._renew_at = held.expires - min(EARLY_SECONDS, lifetime / 5)
+        self.running = ""
         self._runs += 1
 
 
@@ -252,8 +254,10 @@ def _credential(plugin: CredentialPlugin, output: bytes, now: float) -> PluginCr
         raise _failed(plugin, "printed neither a token nor a client certificate")
     expires = math.inf
     if time := _text(plugin, status, "expirationTimestamp"):
+        from planes.kube.client.lean_config import DATEUTIL  # noqa: PLC0415 - loaded late
+
         try:
-            expires = lean.load_config("dateutil").parse_rfc3339(time).timestamp()
+            expires = DATEUTIL.parse_rfc3339(time).timestamp()
         except (ValueError, OverflowError):
             raise _failed(plugin, "printed an expirationTimestamp that is no time") from None
     if expires <= now:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from planes.kube.client.credential_plugin import CredentialPlugin, PluginLogin
+from planes.kube.client.credential_plugin import PLUGIN_SECONDS, CredentialPlugin, PluginLogin
 from planes.model.errors import Unavailable
 from planes.run.clock import Clock
 
@@ -39,6 +39,9 @@ class Access:
         server_name: the name its certificate is checked for; "" means the host's.
         proxy: URL of an HTTP proxy; "" means none, whatever the environment says.
         plugin: the program that logs in; then there is no token, certificate or key.
+        namespace: what its user means who names none; "" where it is not said.
+        plugin_seconds: that the program may take.
+        impersonation: headers, by which we act as another user.
     """
 
     server: str
@@ -49,6 +52,9 @@ class Access:
     server_name: str = ""
     proxy: str = ""
     plugin: CredentialPlugin | None = None
+    namespace: str = ""
+    plugin_seconds: float = PLUGIN_SECONDS
+    impersonation: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,13 @@ class Credentials:
         self._material: Material | None = None
         self._login: PluginLogin | None = None
         if access.plugin is not None:
-            self._login = PluginLogin(access.plugin, self._read_authority, clock)
+            seconds = access.plugin_seconds
+            self._login = PluginLogin(access.plugin, self._read_authority, clock, seconds=seconds)
+
+    @property
+    def running_plugin(self) -> str:
+        """The name of the credential plugin that has begun and not ended, "" where none has."""
+        return self._login.running if self._login is not None else ""
 
     async def token(self) -> str:
         """Return the bearer token, "" where there is none.

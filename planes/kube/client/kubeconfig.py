@@ -1,4 +1,7 @@
-"""Read a kubeconfig: the cluster and the user of its current context, or of a named one.
+"""Read kubeconfigs: the cluster and the user of their current context, or of a named one.
+
+Several files count as one, as for kubectl: of two entries of one name the first file's counts, and
+a path is relative to the file that has it.
 
 kubernetes_asyncio looks entries up by name (`ConfigNode`) and reads the `exec` of a user
 (`ExecProvider`). Its `KubeConfigLoader` is not used: it keeps the chosen cluster and user private,
@@ -13,7 +16,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,63 +24,85 @@ from typing import Any, Final
 import orjson
 import yaml
 
-from planes.kube.client import lean
 from planes.kube.client.credential_plugin import CredentialPlugin
 from planes.kube.client.credentials import Access, Source
+from planes.kube.client.impersonation import impersonation_headers
+from planes.kube.client.server_url import url_fault
 from planes.model.errors import BadInput, JsonObject, NotFound
+from planes.model.lines import first_few
+from planes.model.names import is_dns_label, shown
 
 _MAX_BYTES = 1 << 20
 _HOWS = "auth-provider", "username"
 _EXEC_VERSIONS = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1"))
+_MOST_NAMES: Final = 8
 _EXEC_EXTENSION: Final = "client.authentication.k8s.io/exec"
 _LOG_IN: Final = "use a user with token, tokenFile, or client-certificate and client-key"
 
 
-def from_kubeconfig(path: Path, root: str = "", context: str = "") -> Access:
+def from_kubeconfig(
+    path: Path, root: str = "", context: str = "", *, further: Sequence[Path] = ()
+) -> Access:
     """Return the access of a context: CA, and token, client certificate or credential plugin.
 
     Args:
         path: the file.
         root: prefix of its absolute paths.
         context: the context's name, "" for the current one.
+        further: files whose entries count where no earlier file has one of that name.
 
     Raises:
         NotFound: there is no such file.
         BadInput: it is not a kubeconfig, has no such context, or logs in in an unsupported way
             (OIDC …).
     """
-    config = _Config(path, _read(path), root, lean.load_config("kube_config"))
-    if context and config.entry("contexts", "context", context) is None:
-        raise config.unusable(f"it has no context {context}", "name one of its contexts")
-    name = context or config.text(config.top, "current-context")
-    chosen = config.named("contexts", "context", name)
-    cluster = config.named("clusters", "cluster", config.text(chosen, "cluster"))
-    user = config.named("users", "user", config.text(chosen, "user"))
+    from planes.kube.client.lean_config import KUBE_CONFIG  # noqa: PLC0415 - loaded late
+
+    files = _Files(tuple(_Config(one, _read(one), root, KUBE_CONFIG) for one in (path, *further)))
+    of_context, chosen = files.context(context)
+    of_cluster, cluster = files.named("clusters", "cluster", of_context.text(chosen, "cluster"))
+    config, user = files.named("users", "user", of_context.text(chosen, "user"))
     if cluster.get("insecure-skip-tls-verify"):
-        raise config.unusable("insecure-skip-tls-verify is set", "set certificate-authority")
+        raise of_cluster.unusable("insecure-skip-tls-verify is set", "set certificate-authority")
     for how in _HOWS:
         if how in user:
             raise config.unusable(f"its user logs in by {how}", _LOG_IN)
     token = config.source(user, "tokenFile", "token", is_base64=False)
     access = Access(
-        server=config.text(cluster, "server").rstrip("/"),
-        authority=config.source(cluster, "certificate-authority"),
+        server=of_cluster.text(cluster, "server").rstrip("/"),
+        authority=of_cluster.source(cluster, "certificate-authority"),
         token=token,
         certificate=config.source(user, "client-certificate"),
         key=config.source(user, "client-key"),
-        server_name=cluster.get("tls-server-name", ""),
-        proxy=cluster.get("proxy-url", ""),
+        server_name=of_cluster.optional(cluster, "tls-server-name"),
+        proxy=of_cluster.optional(cluster, "proxy-url"),
         plugin=_plugin(config, user["exec"], cluster) if "exec" in user else None,
+        namespace=of_context.namespace(chosen),
+        impersonation=_impersonation(config, user),
     )
     if (access.certificate is None) != (access.key is None):
         raise config.unusable("it has a client certificate or key without the other", _LOG_IN)
     is_secret = token is not None or access.key is not None
     if is_secret and access.plugin is not None:
         raise config.unusable("its user logs in by exec and in another way", "keep one of them")
-    is_secret = is_secret or access.plugin is not None
-    if not access.server.startswith("https://" if is_secret else ("https://", "http://")):
-        raise config.unusable("its server is not an https:// address", "set https://HOST:PORT")
+    _check_urls(of_cluster, access, needs_tls=is_secret or access.plugin is not None)
     return access
+
+
+def _check_urls(config: _Config, access: Access, *, needs_tls: bool) -> None:
+    if not access.server.startswith("https://" if needs_tls else ("https://", "http://")):
+        raise config.unusable("its server is not an https:// address", "set https://HOST:PORT")
+    if fault := url_fault(access.server, allows_login=False):
+        raise config.unusable(f"its server {fault}", "set https://HOST:PORT")
+    if access.proxy and (fault := url_fault(access.proxy, allows_login=True)):
+        raise config.unusable(f"its proxy-url {fault}", "set http://HOST:PORT, or remove it")
+
+
+def _impersonation(config: _Config, user: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    try:
+        return impersonation_headers(user)
+    except BadInput as error:
+        raise config.unusable(error.message, error.remedy) from None
 
 
 def _plugin(config: _Config, spec: Any, cluster: Mapping[str, Any]) -> CredentialPlugin:
@@ -127,6 +152,8 @@ def _read(path: Path) -> Any:
         return yaml.safe_load(data[:_MAX_BYTES])
     except (yaml.YAMLError, ValueError) as error:
         raise BadInput(f"cannot use the kubeconfig {path}: it is not YAML") from error
+    except RecursionError as error:
+        raise BadInput(f"cannot use the kubeconfig {path}: it nests too deep") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,26 +174,36 @@ class _Config:
             raise self.unusable(f"{key} is not set")
         return value
 
+    def namespace(self, context: Mapping[str, Any]) -> str:
+        """Return the namespace of a context, "" where it has none.
+
+        Raises:
+            BadInput: it is no name.
+        """
+        value = context.get("namespace")
+        if not value:
+            return ""
+        if not isinstance(value, str) or not is_dns_label(value):
+            raise self.unusable("the namespace of its context is no name of one")
+        return value
+
+    def optional(self, holder: Mapping[str, Any], key: str) -> str:
+        """Return a text, "" where there is none."""
+        value = holder.get(key)
+        if value is not None and not isinstance(value, str):
+            raise self.unusable(f"{key} is not a text", "put it in quotes")
+        return value or ""
+
     def entry(self, plural: str, singular: str, name: str) -> dict[str, Any] | None:
         """Return the one entry of a name, as `kubectl` refuses two; None where there is none."""
-        entries = self.top.get(plural) if isinstance(self.top, dict) else None
-        usable = [
-            entry
-            for entry in (entries if isinstance(entries, list) else [])
-            if isinstance(entry, dict) and "name" in entry and isinstance(entry.get(singular), dict)
-        ]
+        entries = _entries(self.top, plural) if isinstance(self.top, dict) else []
+        usable = [entry for entry in entries if isinstance(entry.get(singular), dict)]
         try:
             found = self.module.ConfigNode(plural, usable).get_with_name(name, safe=True)
         except self.module.ConfigException as error:
             raise self.unusable(f"it has two {plural} of one name") from error
         value: dict[str, Any] | None = None if found is None else found[singular].value
         return value
-
-    def named(self, plural: str, singular: str, name: str) -> dict[str, Any]:
-        found = self.entry(plural, singular, name)
-        if found is None:
-            raise self.unusable(f"it has no {singular} of the name it refers to")
-        return found
 
     def told(self, cluster: Mapping[str, Any]) -> JsonObject:
         """Return what a plugin with `provideClusterInfo` is told, without the CA."""
@@ -191,15 +228,67 @@ class _Config:
         is_base64: bool = True,
     ) -> Source | None:
         key = data_key or f"{file_key}-data"
-        data, file = holder.get(key), holder.get(file_key)
-        if isinstance(data, str) and data:
+        data, file = self.optional(holder, key), self.optional(holder, file_key)
+        if data:
             if not is_base64:
                 return data.encode()
             try:
                 return base64.b64decode(data, validate=True)
             except (binascii.Error, ValueError) as error:
                 raise self.unusable(f"{key} is not base64") from error
-        if isinstance(file, str) and file:
+        if file:
             is_elsewhere = file.startswith("/") and self.root
             return Path(f"{self.root}{file}") if is_elsewhere else self.path.parent / file
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Kubeconfigs that count as one; there is at least one."""
+
+    configs: tuple[_Config, ...]
+
+    def unusable(self, why: str, remedy: str = "correct the file") -> BadInput:
+        names = ":".join(str(config.path) for config in self.configs)
+        return BadInput(f"cannot use the kubeconfig {names}: {why}", remedy=remedy)
+
+    def context(self, name: str) -> tuple[_Config, dict[str, Any]]:
+        """Return the context of a name, "" for the current one."""
+        if name and self.entry("contexts", "context", name) is None:
+            named = first_few([shown(one) for one in self.names("contexts")], _MOST_NAMES)
+            remedy = f"name one of its contexts: {named or 'it has none'}"
+            raise self.unusable(f"it has no context {name}", remedy)
+        return self.named("contexts", "context", name or self.current_context())
+
+    def current_context(self) -> str:
+        for config in self.configs:
+            name = config.top.get("current-context") if isinstance(config.top, dict) else None
+            if name:
+                return config.text(config.top, "current-context")
+        raise self.unusable("current-context is not set", "set it, or name one with --context")
+
+    def entry(self, plural: str, singular: str, name: str) -> tuple[_Config, dict[str, Any]] | None:
+        for config in self.configs:
+            if (found := config.entry(plural, singular, name)) is not None:
+                return config, found
+        return None
+
+    def named(self, plural: str, singular: str, name: str) -> tuple[_Config, dict[str, Any]]:
+        found = self.entry(plural, singular, name)
+        if found is None:
+            whose = "current-context" if singular == "context" else "its context"
+            raise self.unusable(f"it has no {singular} {shown(name)}, which {whose} names")
+        return found
+
+    def names(self, plural: str) -> list[str]:
+        """Return the names of entries, of every file."""
+        tops = [config.top for config in self.configs if isinstance(config.top, dict)]
+        found = [entry for top in tops for entry in _entries(top, plural)]
+        return list(dict.fromkeys(str(entry["name"]) for entry in found))
+
+
+def _entries(top: Mapping[str, Any], plural: str) -> list[Mapping[str, Any]]:
+    """Return the entries of a kind that have a name."""
+    entries = top.get(plural)
+    listed = entries if isinstance(entries, list) else []
+    return [entry for entry in listed if isinstance(entry, dict) and "name" in entry]

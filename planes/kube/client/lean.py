@@ -2,7 +2,7 @@
 
 The package's `__init__` imports some 900 generated models that we never decode into. During our
 import an empty module stands in for each package. It is removed again, so that a later import of
-kubernetes_asyncio loads all of it.
+kubernetes_asyncio loads all of it. So only one thread may load at a time: `lean_config` does it.
 """
 
 from __future__ import annotations

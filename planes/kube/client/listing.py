@@ -58,7 +58,9 @@ class ListReading:
                 parts = []
         if skim is None:
             answer = orjson.loads(b"".join(parts))
-            yield answer.pop("items", None) or () if isinstance(answer, dict) else ()
+            listed = answer.pop("items", None) if isinstance(answer, dict) else None
+            # What is neither is told by who looks at the items.
+            yield listed if isinstance(listed, list) else () if listed is None else (listed,)
             self._take(answer.get("metadata") if isinstance(answer, dict) else None)
         else:
             self._take(skim.found)

@@ -1,12 +1,15 @@
-"""One HTTP request to an API server as a value, and the limits of its response."""
+"""One HTTP request to an API server as a value, its JSON, and the limits of its response."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
+
+import orjson
 
 from planes.kube.client.status_errors import Asked
+from planes.model.errors import BadInput
 
 JSON: Final = "application/json"
 
@@ -47,3 +50,15 @@ class RequestLimits:
     line: int = 8 << 20
     tries: int = 4
     pause: float = 10.0
+
+
+def encoded(asked: Asked, body: Any) -> bytes:
+    """Return the body of a request as JSON.
+
+    Raises:
+        BadInput: it cannot be written as JSON.
+    """
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError as error:
+        raise BadInput(f"cannot {asked}: what is to be sent is not JSON") from error

@@ -6,30 +6,44 @@ the message may quote the secret.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
-from planes.kube.errors import AlreadyExists, Expired, Unauthenticated
+from planes.kube.errors import AlreadyExists, Expired, Forbidden, MissingRight, Unauthenticated
 from planes.kube.resources import SECRETS, Resource
 from planes.model.errors import BadInput, Conflict, Denied, NotFound, PlanesError, Unavailable
 
 _MAX_REASON = 300
+NO_SERVER: Final = (
+    "check the server's address, and that no proxy or login page answers in its place"
+)
+_BEGIN_AGAIN: Final = "begin again: the list is of too old a moment"
 _BAD_INPUT: Final = frozenset({400, 405, 406, 413, 415, 422})
 _ERRORS: Final[Mapping[int, tuple[type[PlanesError], str]]] = {
     **dict.fromkeys(_BAD_INPUT, (BadInput, "correct the request")),
+    **dict.fromkeys((301, 302, 303, 307, 308), (Unavailable, NO_SERVER)),
     401: (Unauthenticated, "check our token or client certificate"),
     409: (Conflict, "read it again and repeat the change"),
-    410: (Expired, "list again"),
+    410: (Expired, _BEGIN_AGAIN),
 }
 _CAUSES: Final[Mapping[str, tuple[type[PlanesError], str]]] = {
     # 504: etcd was restored, or this server lags behind another one.
-    "ResourceVersionTooLarge": (Expired, "list again"),
+    "ResourceVersionTooLarge": (Expired, _BEGIN_AGAIN),
     # 403, but no matter of rights.
     "NamespaceTerminating": (NotFound, "wait until the namespace is gone, then make it anew"),
 }
+
+# As kube-apiserver writes it (apiserver/pkg/endpoints/handlers/responsewriters/errors.go).
+_RIGHT: Final = re.compile(
+    r'\bUser "(?P<user>[^"]{0,512})" cannot (?P<verb>[a-z]{1,32}) resource '
+    r'"(?P<plural>[a-z0-9.-]{1,128})(?P<part>(?:/[a-z]{1,32})?)" '
+    r'in API group "(?P<group>[a-z0-9.-]{0,253})"'
+    r'(?: in the namespace "(?P<namespace>[a-z0-9-]{1,63})")?'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +84,21 @@ def refusal_of_status(asked: Asked, code: int, status: dict[str, Any]) -> Planes
         if found := _CAUSES.get(str(cause.get("reason"))):
             return found[0](text, remedy=found[1])
     if code == 403:
-        return Denied(text, remedy=f"let our account {asked.verb} {asked.resource.plural}")
+        return _denied(asked, text, str(status.get("message") or ""))
     if code == 404:
         return _missing(asked, text, status)
     error, remedy = _ERRORS.get(code, (Unavailable, "try again later"))
     return error(text, remedy=remedy)
+
+
+def _denied(asked: Asked, text: str, message: str) -> Denied:
+    found = _RIGHT.search(message)
+    if found is None:
+        return Denied(text, remedy=f"ask for a role that may {asked.verb} {_kind(asked)}")
+    plural, group = found["plural"], found["group"]
+    resource = f"{plural}.{group}{found['part']}" if group else f"{plural}{found['part']}"
+    right = MissingRight(found["user"], found["verb"], resource, found["namespace"] or "")
+    return Forbidden(text, right, remedy=right.text)
 
 
 def _cause(asked: Asked, code: int, status: dict[str, Any]) -> str:
@@ -96,6 +120,10 @@ def _fields(status: dict[str, Any]) -> set[str]:
     return {str(cause.get("field")) for cause in _causes(status)}
 
 
+def _kind(asked: Asked) -> str:
+    return f"{asked.resource.plural}.{asked.resource.group}".rstrip(".")
+
+
 def _missing(asked: Asked, text: str, status: dict[str, Any]) -> PlanesError:
     """Return the error for a 404.
 
@@ -103,7 +131,7 @@ def _missing(asked: Asked, text: str, status: dict[str, Any]) -> PlanesError:
     addresses are released. A proxy says 404 for an API server that is away, and an API server
     itself for a kind that it does not have (yet).
     """
-    kind = f"{asked.resource.plural}.{asked.resource.group}".rstrip(".")
+    kind = _kind(asked)
     if not asked.name:
         return NotFound(text, remedy=f"check that the server has {kind}")
     if status.get("reason") != "NotFound":

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 from yarl import URL
@@ -26,17 +27,37 @@ from planes.run.clock import Clock
 
 
 class Transport:
-    """A pool of connections to one API server."""
+    """A pool of connections to one API server.
+
+    Attributes:
+        server_date: the header Date of the last response, "" where there was none.
+    """
 
     def __init__(
         self, access: Access, *, user_agent: str, clock: Clock, limits: RequestLimits | None = None
     ) -> None:
+        self.server_date = ""
         self._access = access
         self._clock = clock
         self._limits = limits or RequestLimits()
         self._credentials = Credentials(access, clock)
         self._sessions = SessionPool(access, self._credentials, user_agent)
         self._whole = self._timeout(self._limits.total)
+
+    @property
+    def namespace(self) -> str:
+        """What the user means who names no namespace; "" where the kubeconfig does not say."""
+        return self._access.namespace
+
+    @property
+    def server(self) -> str:
+        """The host and port of the API server, without what a URL may have before an `@`."""
+        return urlsplit(self._access.server).netloc.rpartition("@")[2]
+
+    @property
+    def running_plugin(self) -> str:
+        """As `Credentials.running_plugin`."""
+        return self._credentials.running_plugin
 
     async def close(self) -> None:
         """Close all connections; a later request opens new ones."""
@@ -138,6 +159,7 @@ class Transport:
         session = await self._sessions.take()
         try:
             response = await self._begin(session, request, URL(url, encoded=True), timeout)
+            self.server_date = response.headers.get("Date", "")
             try:
                 if response.status >= 300:
                     await self._refuse(request, response)
@@ -169,19 +191,19 @@ class Transport:
                 )
         except aiohttp.ClientSSLError as error:
             is_login = not isinstance(error, aiohttp.ClientConnectorCertificateError)
-            broken = _broken(request, _text(error))
+            broken = _broken(request, _text(error), "" if is_login else _TRUST)
             raise NotProcessed(broken, is_about_us=True, is_login=is_login) from error
         except aiohttp.ClientConnectorError as error:
             raise NotProcessed(_broken(request, _text(error)), pause=0.0) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _broken(request, _text(error)) from error
 
-    async def _headers(self, request: Request) -> dict[str, str]:
-        headers = {"Accept": request.accept}
+    async def _headers(self, request: Request) -> list[tuple[str, str]]:
+        headers = [("Accept", request.accept), *self._access.impersonation]
         if request.body is not None:
-            headers["Content-Type"] = request.content_type
+            headers.append(("Content-Type", request.content_type))
         if token := await self._credentials.token():
-            headers["Authorization"] = f"Bearer {token}"
+            headers.append(("Authorization", f"Bearer {token}"))
         return headers
 
     async def _refuse(self, request: Request, response: aiohttp.ClientResponse) -> None:
@@ -239,18 +261,30 @@ def _read_errors(request: Request) -> Iterator[None]:
 
 
 _MAX_STATUS_BYTES = 1 << 16
+_TRUST = "check certificate-authority and tls-server-name of the cluster, and its server's address"
 
 
-def _broken(request: Request, cause: str) -> Unavailable:
-    remedy = "try again later" if request.method == "GET" else "see whether it was done, try again"
-    return Unavailable(f"cannot {request.asked}: {cause}", remedy=remedy)
+def _broken(request: Request, cause: str, remedy: str = "") -> Unavailable:
+    later = "try again later" if request.method == "GET" else "see whether it was done, try again"
+    return Unavailable(f"cannot {request.asked}: {cause}", remedy=remedy or later)
 
 
 def _text(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the answer ended half-way"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"the server's certificate is not trusted: {error.certificate_error}"
+        cause = error.certificate_error
+        why = getattr(cause, "verify_message", "") or cause
+        return f"the server's certificate is not trusted: {why}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"no connection to {error.host}:{error.port}: {error.os_error.strerror or error}"
+        return f"no connection to {error.host}:{error.port}: {_connect_cause(error.os_error)}"
     return str(error) or type(error).__name__
+
+
+def _connect_cause(error: OSError) -> str:
+    """Return why a connection was not made; asyncio puts a text of its own in the place of it."""
+    if error.errno is not None and error.errno > 0:  # those of getaddrinfo are below 0
+        return os.strerror(error.errno)
+    return error.strerror or str(error)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from planes.model.addresses import parse_request
 from planes.model.decide.decision import Attachment, Decision
 from planes.model.errors import Finding
+from planes.model.lines import printable
 from planes.model.mac import format_mac
 from planes.model.names import INJECTED_ANNOTATION
 from planes.model.objects import Namespace, Pod
@@ -14,10 +15,15 @@ from planes.model.spec.plane_spec import EXEMPT_NAMESPACES, Attach, IpamMode, Pl
 from planes.model.state.catalog import Catalog
 
 
-def explain(pod: Pod, namespace: Namespace, catalog: Catalog, decision: Decision) -> str:
-    """Return the explanation as lines of text, without colours."""
+def explain(
+    pod: Pod, namespace: Namespace, catalog: Catalog, decision: Decision, *, verdict: str = ""
+) -> str:
+    """Return the explanation as lines of text, without colours.
+
+    `verdict` is the first line; "" for `verdict_of` the pod, which speaks of one to be created.
+    """
     sections = (
-        [_verdict(pod, decision)],
+        [verdict or verdict_of(pod, decision)],
         _planes(pod, namespace, catalog, decision),
         _attachments(decision, catalog),
         _changes(pod, decision),
@@ -28,7 +34,8 @@ def explain(pod: Pod, namespace: Namespace, catalog: Catalog, decision: Decision
     return "\n\n".join("\n".join(lines) for lines in map(list, sections) if lines) + "\n"
 
 
-def _verdict(pod: Pod, decision: Decision) -> str:
+def verdict_of(pod: Pod, decision: Decision) -> str:
+    """Return one line about a pod that is to be created: refused, or what it starts with."""
     if decision.denied:
         count = len(decision.errors)
         return f"Pod {pod.display} is refused: {count} error{'s' if count > 1 else ''}."
@@ -58,10 +65,10 @@ def _membership(plane: Plane, pod: Pod, namespace: Namespace, is_attached: bool)
     if pod.host_network:
         return "no", "the pod runs in the host's network"
     if not plane.joined_by(namespace):
-        return "no", _why_not_joined(plane, namespace)
+        return "no", why_not_joined(plane, namespace)
     if not plane.pod_selector.matches(pod.labels):
         return "no", f"the pod's labels do not match {plane.pod_selector}"
-    how = _why_joined(plane, namespace)
+    how = why_joined(plane, namespace)
     if is_attached:
         return "yes", how
     if plane.attachment is Attach.ON_REQUEST:
@@ -69,7 +76,8 @@ def _membership(plane: Plane, pod: Pod, namespace: Namespace, is_attached: bool)
     return "no", f"{how}, but it could not be attached (see the findings)"
 
 
-def _why_joined(plane: Plane, namespace: Namespace) -> str:
+def why_joined(plane: Plane, namespace: Namespace) -> str:
+    """Return why a namespace joins a plane."""
     value = namespace.labels.get(plane.label)
     if value is not None:
         return f"namespace {namespace.name} has {plane.label}: {value}"
@@ -78,7 +86,8 @@ def _why_joined(plane: Plane, namespace: Namespace) -> str:
     return f"namespace {namespace.name} matches {plane.selector}"
 
 
-def _why_not_joined(plane: Plane, namespace: Namespace) -> str:
+def why_not_joined(plane: Plane, namespace: Namespace) -> str:
+    """Return why a namespace does not join a plane."""
     value = namespace.labels.get(plane.label)
     if namespace.name in EXEMPT_NAMESPACES:
         return f"namespace {namespace.name} joins by its own label {plane.label} only"
@@ -114,7 +123,7 @@ def _addresses(attachment: Attachment, plane: Plane | None, catalog: Catalog) ->
         spans = [str(span) for subnet in plane.subnets for span in subnet.dynamic]
         return f"a free one of {', '.join(spans[:4])}{' …' if len(spans) > 4 else ''}"
     ipam = catalog.facts_of(attachment.network).ipam_type
-    return f"from the NAD's IPAM {ipam}" if ipam else "none"
+    return f"from the NAD's IPAM {printable(ipam)}" if ipam else "none"
 
 
 def _details(attachment: Attachment, plane: Plane | None) -> Iterator[str]:

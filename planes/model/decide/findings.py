@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from planes.model.bounds import MAX_HINTS
-from planes.model.errors import Finding, about
+from planes.model.errors import Finding, about, field_path
 from planes.model.spec.plane_spec import Enforcement, Plane
 
 
@@ -47,7 +47,7 @@ class Findings:
 
     def take_back(self, paths: Iterable[str]) -> None:
         """Remove the warnings about some paths: an error replaces them."""
-        known = frozenset(paths)
+        known = frozenset(map(field_path, paths))
         self.warnings = [warning for warning in self.warnings if warning.path not in known]
 
     def is_strict(self, plane: Plane) -> bool:

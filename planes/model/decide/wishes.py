@@ -19,6 +19,7 @@ from planes.model.bounds import MAX_UNKNOWN
 from planes.model.decide.drafts import Draft
 from planes.model.decide.findings import Findings
 from planes.model.errors import Finding, JsonObject
+from planes.model.lines import printable
 from planes.model.names import is_dns_subdomain, shown
 from planes.model.near_names import closest_name, did_you_mean
 from planes.model.spec.plane_spec import Plane
@@ -114,10 +115,10 @@ def _arguments(plane: Plane, args: JsonObject) -> Iterator[Breach]:
             if member
             else f"remove it; what holds for every pod belongs into plane {plane.name}"
         )
-        shown = key[:_SHOWN_CHARACTERS]
+        name = printable(key[:_SHOWN_CHARACTERS])
         yield Breach(
-            f"cni-args.{shown}",
-            f"cannot pass {shown} to the plugin: plane {plane.name} takes no cni-args",
+            f"cni-args.{name}",
+            f"cannot pass {name} to the plugin: plane {plane.name} takes no cni-args",
             remedy,
         )
     if len(args) > MAX_UNKNOWN:
@@ -226,7 +227,7 @@ def _unlisted(plane: Plane, selection: Selection) -> Iterator[Breach]:
     for key in selection.unknown[:MAX_UNKNOWN]:
         yield Breach(
             key,
-            f"cannot ask plane {plane.name} for {key}: nobody knows what it means",
+            f"cannot ask plane {plane.name} for {printable(key)}: nobody knows what it means",
             did_you_mean(closest_name(key, WISHES), "remove it"),
         )
 

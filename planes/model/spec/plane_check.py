@@ -10,6 +10,7 @@ from planes.model.errors import BadInput, Finding
 from planes.model.names import check_ifname
 from planes.model.spec.address_use_check import check_address_use
 from planes.model.spec.ipam_claim import claimable
+from planes.model.spec.plane_parts import NETWORK_TYPES
 from planes.model.spec.plane_spec import IpamMode, Plane, TypedNetwork
 from planes.model.spec.subnet import Subnet
 from planes.model.wire.link_values import LINK_MODES
@@ -66,6 +67,8 @@ def _network(plane: Plane) -> Iterator[Finding]:
     network = plane.network
     if network is None:
         yield from _nad_fields(plane)
+        return
+    if network.type not in NETWORK_TYPES:  # it is said where it is read
         return
     allowed = LINK_MODES.get(network.type, ())
     if network.mode and network.mode not in allowed:

@@ -124,13 +124,16 @@ def _holds(network: IPNetwork, gateway: str) -> bool:
 
 
 def _fixed_device(nad: Nad, facts: NadFacts) -> Iterator[Finding]:
+    if RESOURCE_NAME_ANNOTATION in nad.annotations:
+        return
     if facts.type == "sriov" and facts.main.get("deviceID"):
         yield Finding(
             _path(nad, "deviceID"),
             "every pod of this NAD claims the same virtual function: the second one fails",
-            "write a NAD for each pod of a node; this version gives out no devices of a resource",
+            f"leave it out, and name a device plugin's resource: annotation "
+            f"{RESOURCE_NAME_ANNOTATION}",
         )
-    if facts.type == "host-device" and RESOURCE_NAME_ANNOTATION not in nad.annotations:
+    if facts.type == "host-device":
         device = facts.main.get("device") or "its device"
         yield Finding(
             _path(nad, "device"),

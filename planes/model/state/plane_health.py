@@ -68,11 +68,14 @@ class HealthReport:
         node: its name.
         planes: its attempts to attach to each plane.
         use: how it uses its blocks of each plane; None where it does not report that.
+        unready: why pods may start there without their planes, or not at all, e.g. as another CNI
+            config comes before ours; one line, "" where nothing is wrong.
     """
 
     node: str
     planes: Mapping[str, Health] = field(default_factory=dict)
     use: Mapping[str, NodeUse] | None = None
+    unready: str = ""
 
 
 def reason_of(text: str) -> str:
@@ -81,12 +84,18 @@ def reason_of(text: str) -> str:
 
 
 def encode_report(
-    node: str, planes: Mapping[str, Health], use: Mapping[str, NodeUse] | None = None
+    node: str,
+    planes: Mapping[str, Health],
+    use: Mapping[str, NodeUse] | None = None,
+    *,
+    unready: str = "",
 ) -> str:
     """Return the annotation: failing planes first, then the most recent ones, as many as fit."""
     order = sorted(planes, key=lambda name: (not planes[name].is_failing, -planes[name].last, name))
     told = {name: _to_json(planes[name]) for name in order[:MOST_PLANES]}
     more: JsonObject = {} if use is None else {"addresses": use_to_json(use)}
+    if unready:
+        more["unready"] = reason_of(unready)
     while True:
         report = {"node": node, **more, "planes": told}
         text = dumps(report, "report", sort_keys=False).decode()
@@ -119,6 +128,7 @@ def read_report(text: str) -> HealthReport | None:
         node,
         {name: one for name, one in found.items() if one is not None},
         read_use(obj.get("addresses")),
+        reason_of(unready) if isinstance(unready := obj.get("unready"), str) else "",
     )
 
 

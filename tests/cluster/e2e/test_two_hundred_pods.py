@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.cluster import accounts
 from tests.cluster.e2e.conftest import Spaces
 from tests.cluster.lab.cluster import Cluster
-from tests.cluster.netplane import Workspace, address, status_of
+from tests.cluster.netplane import Netplane, Workspace, address, status_of
 from tests.cluster.workloads import deployment, lacked
 
 PODS = 200
@@ -17,13 +18,16 @@ INTERFACES = ("eth0", "net1", "net2")
 
 
 @pytest.mark.timeout(900)
-def test_two_hundred_pods_come_and_go_and_leave_nothing(cluster: Cluster, spaces: Spaces) -> None:
+def test_two_hundred_pods_come_and_go_and_leave_nothing(
+    cluster: Cluster, netplane: Netplane, spaces: Spaces
+) -> None:
     space = spaces(business="enabled", storage="enabled")
     cluster.wait_for("quiet nodes", lambda: quiet(cluster), seconds=90)
     before = {node.name: accounts.of_pods(node) for node in cluster.nodes}
     space.apply(deployment("many", PODS, needs=INTERFACES))
     space.kubectl("rollout", "status", "deployment/many", "--timeout=240s", seconds=250)
     check_running(cluster, space)
+    check_addresses(netplane)
     space.kubectl("delete", "deployment", "many")
     cluster.wait_for("no pods", lambda: not space.pods(), seconds=180)
     left: list[str] = []
@@ -56,6 +60,12 @@ def check_running(cluster: Cluster, space: Workspace) -> None:
         assert [one for one, times in Counter(found).items() if times > 1] == []
     # Events go out behind the answers, a few a second of each node.
     cluster.wait_for("an event of each", lambda: events(space) == set(INTERFACES), seconds=180)
+
+
+def check_addresses(netplane: Netplane) -> None:
+    """Nothing is wrong with the addresses of two hundred pods."""
+    checked = netplane.asks("ip", "check", "-o", "json")
+    assert (checked.returncode, json.loads(checked.stdout)) == (0, [])
 
 
 def events(space: Workspace) -> set[str]:

@@ -142,6 +142,20 @@ async def test_what_our_image_tells_its_python_does_not_reach_programs_of_a_root
     assert done.stdout == b"kept\n"
 
 
+@pytest.mark.parametrize("root", ["", "/"])
+async def test_what_the_service_manager_told_us_does_not_reach_other_programs(
+    tmp_path: Path, root: str
+) -> None:
+    """A plugin that is told of our manager would speak in our name."""
+    script(tmp_path, "plug", "env")
+    told = {"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "1", "WATCHDOG_PID": "2", "LANG": "C"}
+    if root and os.geteuid() != 0:
+        pytest.skip("needs root for chroot")
+    done = await SystemExec(told, SystemClock(), root).run(f"{tmp_path}/plug", {}, b"", 10)
+    assert b"LANG=C" in done.stdout
+    assert not any(name in done.stdout for name in (b"NOTIFY", b"WATCHDOG"))
+
+
 def test_without_a_root_the_usual_directories_follow_our_own() -> None:
     """A service manager or cron may start us with a PATH without the sbin directories."""
     assert ":".join(search_path("", "/nix/bin::here:/usr/bin")) == (

@@ -15,7 +15,7 @@ from planes.model.errors import Unavailable
 from planes.model.spec.plane_spec import Plane
 from planes.model.state.node_use import NodeUse
 from planes.model.state.plane_health import read_report
-from tests.cni.planning.test_plane_health import CONFLIST, FAULT
+from tests.cni.planning.reporting_node import CONFLIST, FAULT
 from tests.support.clock import FakeClock
 from tests.support.planes import make_plane
 

@@ -18,76 +18,25 @@ from cni.planning.plane_health import (
     AT_ONCE_PER_SECOND,
     FAILURES_SECONDS,
     SUCCESSES_SECONDS,
-    PlaneHealth,
 )
 from cni.plugins.attachment import PlannedAttachment
 from cni.plugins.unable import PluginFailed
-from planes.model.errors import BadInput, Conflict, Denied, NotFound, PlanesError, Unavailable
-from planes.model.state.plane_health import FAILING, Health, HealthReport, read_report
-from planes.model.wire.netconf import parse_conflist
+from planes.model.errors import BadInput, Conflict, Denied, PlanesError, Unavailable
+from planes.model.state.plane_health import FAILING, Health
 from planes.run.metrics import Metrics
+from tests.cni.planning.reporting_node import BUSINESS, CONFLIST, FAULT, Node, reporting_node
 from tests.cni.runtime_scene import bench, shop_store
 from tests.cni.scene import set_up
-from tests.support.clock import FakeClock
 from tests.support.cni.exec import PluginCall, failed, ok, plain
 from tests.support.cni.runtime import Bench
 from tests.support.node.daemon import CniError, Place
 from tests.support.node.netns import Node as Machine
 
-CONFLIST = parse_conflist(b'{"cniVersion":"1.0.0","name":"n","plugins":[{"type":"macvlan"}]}')
-BUSINESS = PlannedAttachment("netplane-system/business", CONFLIST, "net1", plane="business")
-FAULT = NotFound("cannot find master device eth2 on this node")
-
-
-class Node:
-    """A node's count of attempts, with who takes its reports."""
-
-    def __init__(self) -> None:
-        self.clock = FakeClock()
-        self.planes = {"business", "storage"}
-        self.texts: list[str] = []
-        self.is_away = False
-        self.health = PlaneHealth(self.clock, "n1", lambda: self.planes, self.publish)
-        self.metrics = Metrics()
-        self.health.measure(self.metrics)
-
-    async def publish(self, text: str) -> None:
-        if self.is_away:
-            raise Unavailable("cannot reach the API server")
-        self.texts.append(text)
-
-    def fail(self, times: int = FAILING, error: PlanesError = FAULT) -> None:
-        for _ in range(times):
-            self.health.failed(BUSINESS, error)
-
-    async def passes(self, seconds: float) -> None:
-        """Let time pass second by second."""
-        for _ in range(int(seconds)):
-            self.clock.advance(1.0)
-            for _ in range(10):
-                await asyncio.sleep(0)
-
-    @property
-    def last(self) -> HealthReport:
-        report = read_report(self.texts[-1])
-        assert report is not None
-        return report
-
-    def failures(self) -> float | None:
-        return self.metrics.registry.get_sample_value(
-            "netplane_plane_failures", {"plane": "business"}
-        )
-
 
 @pytest.fixture
 async def node() -> AsyncIterator[Node]:
-    made = Node()
-    task = asyncio.ensure_future(made.health.run())
-    await asyncio.sleep(0)
-    yield made
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    async with reporting_node() as made:
+        yield made
 
 
 async def test_a_plane_that_begins_to_fail_is_reported_at_once_with_the_reason(node: Node) -> None:

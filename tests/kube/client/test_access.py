@@ -47,6 +47,15 @@ def test_a_pod_has_its_accounts_files(account: Path) -> None:
     assert (access.token, access.authority) == (account / "token", account / "ca.crt")
 
 
+@pytest.mark.parametrize(
+    ("content", "namespace"), [(b"shop\n", "shop"), (b"a/b", ""), (b"x" * 4096, ""), (b"\xff", "")]
+)
+def test_a_pods_account_is_of_its_namespace(account: Path, content: bytes, namespace: str) -> None:
+    assert in_cluster(SERVICE, account).namespace == ""
+    (account / "namespace").write_bytes(content)
+    assert in_cluster(SERVICE, account).namespace == namespace
+
+
 def test_an_ipv6_service_is_bracketed(account: Path) -> None:
     env = {**SERVICE, "KUBERNETES_SERVICE_HOST": "fd00::1"}
     assert in_cluster(env, account).server == "https://[fd00::1]:443"
@@ -121,9 +130,9 @@ def test_there_may_be_no_login_at_all(tmp_path: Path) -> None:
     ("changes", "why"),
     [
         ({"current-context": ""}, "current-context is not set"),
-        ({"contexts": None}, "no context of the name"),
-        ({"clusters": [{"name": "c"}]}, "no cluster of the name"),
-        ({"users": "u"}, "no user of the name"),
+        ({"contexts": None}, 'it has no context "here", which current-context names'),
+        ({"clusters": [{"name": "c"}]}, 'it has no cluster "c", which its context names'),
+        ({"users": "u"}, 'it has no user "u", which its context names'),
         ({"cluster": {"server": ""}}, "server is not set"),
         ({"cluster": {"server": "http://api"}}, "not an https:// address"),
         ({"cluster": {"server": "ftp://api"}, "user": {}}, "not an https:// address"),

@@ -121,7 +121,7 @@ async def test_a_watch_that_is_denied_says_so(api: ScriptedApi, client: Client) 
     api.then(refuses(403, "Forbidden", 'User "x" cannot watch'))
     _, error = await follow(client)
     assert isinstance(error, Denied)
-    assert error.remedy == "let our account watch pods"
+    assert error.remedy == "ask for a role that may watch pods"
 
 
 async def test_a_silent_stream_ends_after_the_idle_time(api: ScriptedApi) -> None:

@@ -58,18 +58,36 @@ def test_a_context_may_be_named_where_there_is_no_current_one(tmp_path: Path) ->
     assert from_kubeconfig(path, context="there").server == "https://b:2"
 
 
+def test_a_context_may_say_which_namespace_is_meant(tmp_path: Path) -> None:
+    context = {"cluster": "a", "user": "u", "namespace": "shop"}
+    path = write(tmp_path, contexts=entries("context", here=context, there={**context}))
+    assert from_kubeconfig(path).namespace == "shop"
+    assert from_kubeconfig(write(tmp_path)).namespace == ""
+
+
+@pytest.mark.parametrize("name", ["a/b", "\x1b[31m", "a" * 64, 7, ["shop"]])
+def test_a_context_whose_namespace_is_no_name_is_refused(tmp_path: Path, name: Any) -> None:
+    context = {"cluster": "a", "user": "u", "namespace": name}
+    with pytest.raises(BadInput, match="the namespace of its context is no name of one") as caught:
+        from_kubeconfig(write(tmp_path, contexts=entries("context", here=context)))
+    assert caught.value.message.isprintable()
+
+
 @pytest.mark.parametrize(
     ("members", "why"),
     [
-        ({}, "it has no context far; name one of its contexts"),
-        ({"contexts": None}, "it has no context far"),
+        ({}, 'it has no context far; name one of its contexts: "here", "there"'),
+        ({"contexts": None}, "it has no context far; name one of its contexts: it has none"),
         ({"contexts": [7, {"name": "far"}, {"context": {}}]}, "it has no context far"),
         (
             {"contexts": entries("context", far={"cluster": "a"}) * 2},
             "it has two contexts of one name",
         ),
-        ({"contexts": entries("context", far={"cluster": "c", "user": "u"})}, "it has no cluster"),
-        ({"contexts": entries("context", far={"cluster": "a", "user": "w"})}, "it has no user of"),
+        (
+            {"contexts": entries("context", far={"cluster": "c", "user": "u"})},
+            'it has no cluster "c", which',
+        ),
+        ({"contexts": entries("context", far={"cluster": "a", "user": "w"})}, 'it has no user "w"'),
     ],
 )
 def test_a_context_that_cannot_be_used_is_said(

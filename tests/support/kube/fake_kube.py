@@ -12,8 +12,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from planes.kube.api import Change, Page, PatchKind, Query
-from planes.kube.resources import Resource
+from planes.kube.api import Change, LogQuery, Page, PatchKind, Query
+from planes.kube.resources import PODS, Resource
 from planes.model.errors import BadInput, Conflict, JsonObject, PlanesError, Unavailable
 from planes.run.clock import Clock
 from tests.support.clock import FakeClock
@@ -44,12 +44,14 @@ class FakeKube:
             list each page is one request.
         lists: what `at_least` each list was asked with; it always gets the newest.
         page_size: how many objects a page has at most.
+        logs: of containers, as (namespace, pod, container, whether of the run before).
     """
 
     def __init__(self, *objects: tuple[Resource, JsonObject], clock: Clock | None = None) -> None:
         self.requests: list[Request] = []
         self.lists: list[str] = []
         self.page_size = 500
+        self.logs: dict[tuple[str, str, str, bool], bytes] = {}
         self._storage = Storage(clock or FakeClock())
         self._traps: list[_Trap] = []
         for resource, obj in objects:
@@ -166,6 +168,15 @@ class FakeKube:
         async with contextlib.aclosing(changes):
             async for change in changes:
                 yield change
+
+    async def log(self, query: LogQuery) -> bytes:
+        """Return a log of `logs`."""
+        self._asked("get", PODS, query.namespace, query.pod, "log")
+        self._storage.need("get", PODS, query.pod, query.namespace)
+        key = (query.namespace, query.pod, query.container, query.is_previous)
+        if key not in self.logs:
+            raise BadInput(f"cannot get log of Pod {query.namespace}/{query.pod}: it has none")
+        return self.logs[key][-query.size :]
 
     async def create(
         self, resource: Resource, obj: JsonObject, *, namespace: str = ""

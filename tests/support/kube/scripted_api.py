@@ -50,10 +50,15 @@ class ScriptedApi:
     port: int = 0
     seen: list[Seen] = field(default_factory=list)
     _script: list[Answer] = field(default_factory=list)
+    _otherwise: Answer | None = None
 
     def then(self, *answers: Answer) -> None:
         """Answer the next requests so."""
         self._script.extend(answers)
+
+    def otherwise(self, answer: Answer) -> None:
+        """Answer all requests so that are not in the script."""
+        self._otherwise = answer
 
     @property
     def access(self) -> Access:
@@ -65,12 +70,13 @@ class ScriptedApi:
         body = orjson.loads(data) if data else None
         peer = request.transport.get_extra_info("peercert") if request.transport else None
         serial = int(peer["serialNumber"], 16) if peer else None
-        headers = dict(request.headers)
+        headers = request.headers.copy()
         self.seen.append(
             Seen(request.method, request.path, dict(request.query), headers, body, serial)
         )
-        assert self._script, f"nothing is written down for {request.method} {request.path}"
-        return await self._script.pop(0)(request)
+        answer = self._script.pop(0) if self._script else self._otherwise
+        assert answer, f"nothing is written down for {request.method} {request.path}"
+        return await answer(request)
 
 
 @contextlib.asynccontextmanager

@@ -63,8 +63,8 @@ class Place:
         """Write the cluster's own network."""
         (self.directory / "net.d" / "10-cluster.conflist").write_text(json.dumps(conf))
 
-    def start(self, *flags: str, module: Sequence[str] = ("cni",)) -> None:
-        """Start the daemon and wait until it serves."""
+    def launch(self, *flags: str, module: Sequence[str] = ("cni",)) -> None:
+        """Start the daemon."""
         command = [
             *("ip", "netns", "exec", self.host.name, sys.executable, "-m", *module),
             *("--standalone", str(self.directory / "manifests")),
@@ -75,6 +75,11 @@ class Place:
         ]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stderr=log, stdout=log, cwd=ROOT)
+
+    def start(self, *flags: str, module: Sequence[str] = ("cni",)) -> None:
+        """Start the daemon and wait until it serves."""
+        self.launch(*flags, module=module)
+        assert self.process is not None
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log

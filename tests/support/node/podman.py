@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -75,13 +76,13 @@ class Podman:
 
     def attempt(self, *argv: str) -> subprocess.CompletedProcess[str]:
         """Run a podman command that may fail."""
-        command = [
-            *("podman", "--root", str(self.home / "root"), "--runroot", str(self.home / "run")),
-            *("--storage-driver", "vfs", *argv),
-        ]
-        env = {"PATH": os.environ["PATH"], "CONTAINERS_CONF": str(self.home / "containers.conf")}
         return subprocess.run(
-            command, env=env, capture_output=True, text=True, check=False, timeout=60
+            [*self._command, *argv],
+            env=self._env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
         )
 
     def start(
@@ -96,6 +97,33 @@ class Podman:
             *("run", "-d", "--name", name, "--network", network, *_LIMITS, *options),
             *("--cgroup-parent", self._cgroup, "--rootfs", str(self.home / "rootfs")),
             *("/bin/busybox", *command),
+        )
+
+    def script(self, text: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run commands in a shell whose `podman` is this one, with `busybox` for an image."""
+        command = f"command {shlex.join(self._command)}"  # not the function
+        limits = shlex.join((*_LIMITS, "--cgroup-parent", self._cgroup))
+        function = f"""\
+set -e
+podman() {{
+  verb=$1; shift
+  if [ "$verb" != run ]; then {command} "$verb" "$@"; return; fi
+  set -- run {limits} "$@"
+  for word; do
+    shift
+    if [ "$word" = busybox ]; then set -- "$@" --rootfs {self.home}/rootfs /bin/busybox
+    else set -- "$@" "$word"; fi
+  done
+  {command} "$@"
+}}
+"""
+        return subprocess.run(
+            ["sh", "-c", function + text],
+            env={**self._env, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
         )
 
     def inside(self, name: str, *argv: str) -> str:
@@ -114,6 +142,15 @@ class Podman:
                         with suppress(OSError):  # still in use
                             directory.rmdir()
             time.sleep(0.02)
+
+    @property
+    def _command(self) -> tuple[str, ...]:
+        places = ("--root", str(self.home / "root"), "--runroot", str(self.home / "run"))
+        return ("podman", *places, "--storage-driver", "vfs")
+
+    @property
+    def _env(self) -> dict[str, str]:
+        return {"PATH": os.environ["PATH"], "CONTAINERS_CONF": str(self.home / "containers.conf")}
 
     @property
     def _cgroup(self) -> str:

@@ -1,0 +1,1 @@
+"""The commands of `netplane ip` that answer questions about addresses."""

@@ -1,0 +1,1 @@
+"""`netplane explain` of files, pods, namespaces and addresses."""

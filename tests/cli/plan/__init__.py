@@ -1,0 +1,1 @@
+"""`netplane plan`, as people type it."""

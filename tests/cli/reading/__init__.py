@@ -1,0 +1,1 @@
+"""What commands read, on a cluster and on one machine."""

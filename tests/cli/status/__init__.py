@@ -1,0 +1,1 @@
+"""`netplane status`: what is seen, what of it is a fault, and waiting until there is none."""

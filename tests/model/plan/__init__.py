@@ -1,0 +1,1 @@
+"""Network plans: read, checked, written and compared."""
