@@ -52,6 +52,7 @@ NODES: Final = Resource("", "v1", "nodes", "Node", is_namespaced=False)
 SERVICE_CIDRS: Final = Resource(
     "networking.k8s.io", "v1", "servicecidrs", "ServiceCIDR", is_namespaced=False
 )
+CONFIG_MAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
 SECRETS: Final = Resource("", "v1", "secrets", "Secret")
 STATEFUL_SETS: Final = Resource("apps", "v1", "statefulsets", "StatefulSet")
 REPLICA_SETS: Final = Resource("apps", "v1", "replicasets", "ReplicaSet")

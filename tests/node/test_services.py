@@ -21,7 +21,7 @@ _MACHINE = """\
 set -e
 mount --make-rprivate /
 mount --make-rshared /
-for place in /run /var/lib /opt /tmp; do mount -t tmpfs none $place; done
+for place in /run /var/lib /opt; do mount -t tmpfs none $place; done
 mkdir -p /run/etc/cni/net.d /run/units /run/bin /run/netns
 printf '#!/bin/sh\\nexec {python} {systemctl} "$@"\\n' >/run/bin/systemctl
 chmod 755 /run/bin/systemctl
@@ -70,7 +70,8 @@ def _run(*blocks: str) -> subprocess.CompletedProcess[str]:
             *("unshare", "--mount", "--net", "--pid", "--mount-proc", "--fork", "--kill-child"),
             *("bash", "-s"),
         ],
-        input=head + "\n".join(blocks).replace("/etc/", "/run/etc/"),
+        # Not a /tmp of its own: a checkout may be below it.
+        input=head + "\n".join(blocks).replace("/etc/", "/run/etc/").replace("/tmp/", "/run/"),
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -25,19 +25,26 @@ if TYPE_CHECKING:
 
 def run_migrate_check(context: Context) -> int:
     """Print what becomes of NADs, pods and settings; return 1 if any is refused."""
+    from planes.cli.migrate.multus_on_cluster import read_multus_on_cluster  # noqa: PLC0415
     from planes.cli.migrate.multus_report import read_multus  # noqa: PLC0415
     from planes.cli.migrate.proposal import propose  # noqa: PLC0415
     from planes.cli.migrate.read_multus_cluster import MigrationReader  # noqa: PLC0415
 
     namespace = chosen_namespace(context)
-    multus = read_multus([Path(name) for name in context.given.multus])
+    files = [Path(name) for name in context.given.multus]
+    given = read_multus(files)
     policy = nad_policy(context.settings, is_standalone=bool(context.settings[MANIFESTS.key]))
 
-    async def work(place: Place) -> Migration:
-        return await MigrationReader(place.api, policy, multus, namespace).read()
+    async def work(place: Place) -> tuple[MultusReport, Migration]:
+        multus, notes = given, list[str]()
+        if place.is_cluster and not files:
+            multus, notes = await read_multus_on_cluster(place.api)
+        migration = await MigrationReader(place.api, policy, multus, namespace).read()
+        migration.notes += notes
+        return multus, migration
 
     with context.console.progress("reading NADs and pods"):
-        found = at_place(context, work)
+        multus, found = at_place(context, work)
     proposals = propose(found.nads, found.planes)
     _print(context, found, multus, proposals, policy)
     context.console.document(
@@ -109,7 +116,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="00-multus.conf or daemon-config.json of a node (repeatable)",
+        help="00-multus.conf or daemon-config.json of a node (repeatable); default: on a cluster "
+        "what the ConfigMaps of Multus in kube-system say",
     )
     parser.add_argument(
         "--propose",

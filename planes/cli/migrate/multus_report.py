@@ -21,6 +21,7 @@ from planes.model.wire.multus_keys import (
 )
 from planes.run.files import read_regular
 
+_REMEDY: Final = "give a node's 00-multus.conf, and daemon-config.json where there is one"
 _MOST_BYTES: Final = 1 << 20
 _MOST_KEYS: Final = 256
 _MOST_NAMES: Final = 4096
@@ -73,8 +74,12 @@ def read_multus(paths: Sequence[Path]) -> MultusReport:
     Raises:
         BadInput: one cannot be read, or is not Multus'.
     """
-    confs = [(path, conf) for path in paths for conf in _confs(path)]
-    settings = [each for path, conf in confs for each in _settings(path.name, conf)]
+    return report_of([(path.name, conf) for path in paths for conf in _confs(path)])
+
+
+def report_of(confs: Sequence[tuple[str, JsonObject]]) -> MultusReport:
+    """Return what configurations of Multus say, each with the name of its file."""
+    settings = [each for file, conf in confs for each in _settings(file, conf)]
     kinds = [_folded(conf).get("type") for _, conf in confs]
     if _THICK in kinds and None not in kinds:
         name, _, text = NO_DAEMON_CONFIG.partition(": ")
@@ -91,13 +96,21 @@ def read_multus(paths: Sequence[Path]) -> MultusReport:
 
 def _confs(path: Path) -> Iterator[JsonObject]:
     shown = printable(str(path))
-    remedy = "give a node's 00-multus.conf, and daemon-config.json where there is one"
     try:
         obj = loads_object(read_regular(path, _MOST_BYTES, follows=True), shown)
     except OSError as error:
-        raise BadInput(f"cannot read {shown}: {error.strerror}", remedy=remedy) from error
+        raise BadInput(f"cannot read {shown}: {error.strerror}", remedy=_REMEDY) from error
     except PlanesError as error:
-        raise BadInput(error.message, remedy=remedy) from error
+        raise BadInput(error.message, remedy=_REMEDY) from error
+    yield from confs_in(obj, shown)
+
+
+def confs_in(obj: JsonObject, shown: str) -> Iterator[JsonObject]:
+    """Yield Multus' own configurations in one: of its daemon, its netconf, or a conflist.
+
+    Raises:
+        BadInput: none of them is Multus'.
+    """
     plugins = obj.get("plugins")
     if "type" not in obj and not isinstance(plugins, list):
         yield obj  # daemon-config.json
@@ -105,7 +118,7 @@ def _confs(path: Path) -> Iterator[JsonObject]:
     found = [obj, *(plugins if isinstance(plugins, list) else ())]
     of_multus = [one for one in found if isinstance(one, dict) and one.get("type") in _TYPES]
     if not of_multus:
-        raise BadInput(f"cannot use {shown}: no plugin of it is Multus", remedy=remedy)
+        raise BadInput(f"cannot use {shown}: no plugin of it is Multus", remedy=_REMEDY)
     yield from of_multus
 
 
